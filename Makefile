@@ -1,0 +1,44 @@
+# Two commands set everything up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check format lock clean
+
+demo: $(VENV)/.installed
+	$(BIN)/oddsmith demo
+
+test: $(VENV)/.dev-installed
+	COVERAGE_CORE=sysmon $(BIN)/pytest
+
+check: $(VENV)/.dev-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev-installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The exact versions that the checks and tests run with; needs uv.
+lock:
+	uv pip compile --universal --python-version 3.11 --extra dev --upgrade \
+	  --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements-dev.lock
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "oddsmith needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable '.[all]'
+	@touch $@
+
+$(VENV)/.dev-installed: $(VENV)/bin/python pyproject.toml requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) build dist oddsmith-demo .pytest_cache .ruff_cache .hypothesis .coverage* .import_linter_cache

@@ -1,0 +1,62 @@
+"""Logistic regression with a proof of optimality on every fit.
+
+Names are imported when they are first used, so that ``import oddsmith`` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oddsmith.errors import (
+        CollinearityWarning,
+        ConvergenceWarning,
+        DataError,
+        MissingPackageError,
+        ModelFileError,
+        OddsmithError,
+        OddsmithWarning,
+        ParameterError,
+        SeparationWarning,
+        SolverWarning,
+    )
+    from oddsmith.estimators.logistic import LogisticRegression
+
+_HOMES = {
+    "LogisticRegression": "oddsmith.estimators.logistic",
+    "CollinearityWarning": "oddsmith.errors",
+    "ConvergenceWarning": "oddsmith.errors",
+    "DataError": "oddsmith.errors",
+    "MissingPackageError": "oddsmith.errors",
+    "ModelFileError": "oddsmith.errors",
+    "OddsmithError": "oddsmith.errors",
+    "OddsmithWarning": "oddsmith.errors",
+    "ParameterError": "oddsmith.errors",
+    "SeparationWarning": "oddsmith.errors",
+    "SolverWarning": "oddsmith.errors",
+}
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CollinearityWarning",
+    "ConvergenceWarning",
+    "DataError",
+    "LogisticRegression",
+    "MissingPackageError",
+    "ModelFileError",
+    "OddsmithError",
+    "OddsmithWarning",
+    "ParameterError",
+    "SeparationWarning",
+    "SolverWarning",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'oddsmith' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,108 @@
+"""Rows: a block of them, where blocks come from, and what folds over them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from oddsmith.core.stable import Array
+
+__all__ = ["Block", "Blocks", "CountedSource", "Mergeable", "RowSource"]
+
+
+class Mergeable(Protocol):
+    """What a kernel returns: something that can be added to its like."""
+
+    def __add__(self, other: Self, /) -> Self: ...
+
+
+S = TypeVar("S", bound=Mergeable)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive rows of a data set.
+
+    Attributes
+    ----------
+    X : ndarray or SciPy CSR matrix of shape (n, p)
+        float64 or float32, as stored: kernels convert a block, never the whole.
+    y : integer array of shape (n,)
+        Class index, 0 or 1 if binary.
+    weight : array of shape (n,)
+        >= 0, in rows: weight 2 is the row twice.
+    offset : array of shape (n,) or (n, K)
+        Added to the margin with a fixed coefficient of 1 (nats).
+    """
+
+    X: Any
+    y: npt.NDArray[np.integer[Any]]
+    weight: Array
+    offset: Array
+
+
+class Blocks(Protocol):
+    """A data set cut into blocks with fixed boundaries, whoever reads them."""
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in all."""
+        ...
+
+    @property
+    def n_features(self) -> int:
+        """Columns."""
+        ...
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Block: ...
+
+
+class RowSource(Protocol):
+    """What an engine implements: a sum of a kernel over all rows, in a fixed order."""
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in all."""
+        ...
+
+    @property
+    def n_features(self) -> int:
+        """Columns."""
+        ...
+
+    def fold(self, kernel: Callable[[Block], S], /) -> S:
+        """Sum of kernel(block) over all blocks."""
+        ...
+
+
+class CountedSource:
+    """A source that counts how often its rows were read, its only state.
+
+    Attributes
+    ----------
+    source : RowSource
+    passes : int
+        Folds so far.
+    """
+
+    def __init__(self, source: RowSource) -> None:
+        self.source = source
+        self.passes = 0
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the source."""
+        return self.source.n_rows
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the source."""
+        return self.source.n_features
+
+    def fold(self, kernel: Callable[[Block], S], /) -> S:
+        """Fold the kernel over the source, and count it."""
+        self.passes += 1
+        return self.source.fold(kernel)

@@ -1,0 +1,170 @@
+"""Block -> moments in plain NumPy: the readable truth that every faster kernel is held to.
+
+A kernel is a frozen record of what to compute; called with a block, it returns sums that add.
+`coef` is the design's coefficients, (q,) for one margin a row, (q, K) for K, intercept last.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from oddsmith.core.block import Block
+from oddsmith.core.columns import Standardisation
+from oddsmith.core.loss import Loss
+from oddsmith.core.matrix import DesignMatrix, design_matrix
+from oddsmith.core.moments import LineMoments, Moments, VectorMoments
+from oddsmith.core.stable import Array
+
+__all__ = ["Design", "Evaluate", "Gram", "HessianProduct", "Line", "Score", "ScoreMoments"]
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """How rows become a design matrix: standardisation, and whether there is an intercept."""
+
+    standardisation: Standardisation
+    intercept: bool
+
+    def __call__(self, block: Block) -> DesignMatrix:
+        """Design matrix of a block."""
+        return design_matrix(block.X, self.standardisation, self.intercept)
+
+
+def _total(values: Array, weight: Array) -> float:
+    """Weighted sum over rows, added in pairs: its error does not grow with the rows."""
+    return float((weight * values).sum())
+
+
+def _weighted(values: Array, weight: Array) -> Array:
+    return values * (weight if values.ndim == 1 else weight[:, None])
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Loss, gradient and Hessian: sum_i s_i loss(z_i w + o_i, y_i) and its derivatives.
+
+    With order 0 the value alone, 1 with the gradient Z'S slope, 2 with the Hessian
+    Z'S diag(curvature) Z, flat in coef (Hastie, Tibshirani and Friedman, 2009, 4.4.1).
+    """
+
+    loss: Loss
+    design: Design
+    coef: Array
+    order: int
+
+    def __call__(self, block: Block) -> Moments:
+        """Moments of a block."""
+        Z = self.design(block)
+        margin = Z.times(self.coef) + block.offset
+        weight = float(block.weight.sum())
+        value = _total(self.loss.value(margin, block.y), block.weight)
+        if self.order == 0:
+            return Moments(weight, value)
+        slope = _weighted(self.loss.slope(margin, block.y), block.weight)
+        gradient = Z.transposed_times(slope).ravel()
+        if self.order == 1:
+            return Moments(weight, value, gradient)
+        return Moments(weight, value, gradient, self._hessian(Z, margin, block.weight))
+
+    def _hessian(self, Z: DesignMatrix, margin: Array, weight: Array) -> Array:
+        if margin.ndim == 1:
+            return Z.gram(weight * self.loss.curvature_entry(margin, 0, 0))
+        q, K = self.coef.shape
+        hessian = np.empty((q, K, q, K))
+        for k in range(K):
+            for j in range(k + 1):
+                gram = Z.gram(weight * self.loss.curvature_entry(margin, k, j))
+                hessian[:, k, :, j] = hessian[:, j, :, k] = gram
+        return hessian.reshape(q * K, q * K)
+
+
+@dataclass(frozen=True, slots=True)
+class HessianProduct:
+    """Hessian at coef times a direction d, Z'S diag(curvature) (Z d), without the Hessian."""
+
+    loss: Loss
+    design: Design
+    coef: Array
+    direction: Array
+
+    def __call__(self, block: Block) -> VectorMoments:
+        """Hessian product of a block."""
+        Z = self.design(block)
+        margin = Z.times(self.coef) + block.offset
+        product = self.loss.curvature_product(margin, Z.times(self.direction))
+        return VectorMoments(Z.transposed_times(_weighted(product, block.weight)).ravel())
+
+
+@dataclass(frozen=True, slots=True)
+class Gram:
+    """Z'S Z of shape (q, q), whose null space holds the aliased columns."""
+
+    design: Design
+
+    def __call__(self, block: Block) -> VectorMoments:
+        """Gram matrix of a block."""
+        return VectorMoments(self.design(block).gram(block.weight))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """All that one pass along coef - length * direction can tell, see `LineMoments`."""
+
+    loss: Loss
+    design: Design
+    coef: Array
+    direction: Array
+    lengths: tuple[float, ...]
+
+    def __call__(self, block: Block) -> LineMoments:
+        """Add up a block along the line."""
+        Z = self.design(block)
+        margin, t = Z.times(self.coef) + block.offset, Z.times(self.direction)
+        counted = block.weight > 0
+        y, weight = block.y[counted], block.weight[counted]
+        margin, t = margin[counted], t[counted]
+        lead = self.loss.lead(margin, y)
+        values = [
+            _total(self.loss.value(margin - length * t, y), weight) for length in self.lengths
+        ]
+        return LineMoments(
+            np.array(values),
+            _total(self.loss.divergence(margin, t), weight),
+            float(self.loss.reach(t).max(initial=0.0)),
+            float(lead.min(initial=np.inf)),
+            float(lead.max(initial=-np.inf)),
+            float(self.loss.lead(-t, y).min(initial=np.inf)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreMoments:
+    """Weight, loss (nats) and correctly classified weight, summed over rows."""
+
+    weight: float
+    value: float
+    correct: float
+
+    def __add__(self, other: "ScoreMoments") -> "ScoreMoments":
+        return ScoreMoments(
+            self.weight + other.weight, self.value + other.value, self.correct + other.correct
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Log loss and accuracy on any rows, such as a validation set."""
+
+    loss: Loss
+    design: Design
+    coef: Array
+
+    def __call__(self, block: Block) -> ScoreMoments:
+        """Scores of a block."""
+        margin = self.design(block).times(self.coef) + block.offset
+        predicted = margin > 0 if margin.ndim == 1 else margin.argmax(axis=1)
+        return ScoreMoments(
+            float(block.weight.sum()),
+            _total(self.loss.value(margin, block.y), block.weight),
+            _total(predicted == block.y, block.weight),
+        )

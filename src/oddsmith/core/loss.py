@@ -1,0 +1,174 @@
+"""The loss of a row as a function of its margin: value, slope, curvature. Nothing else.
+
+Both losses are the negative log-likelihood of the row's own class, in nats. Penalties, weights,
+coefficients and blocks are known elsewhere.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from oddsmith.core.stable import (
+    Array,
+    log1pexp,
+    logsumexp,
+    relative_entropy_term,
+    sigmoid,
+    softmax,
+)
+
+__all__ = ["Binomial", "Labels", "Loss", "Multinomial"]
+
+Labels = npt.NDArray[np.integer[Any]]
+
+
+class Loss(Protocol):
+    """A convex loss in the margin; shapes are (n,) for one margin a row, (n, K) for K."""
+
+    def value(self, margin: Array, y: Labels) -> Array:
+        """Loss of each row, of shape (n,), in nats."""
+        ...
+
+    def slope(self, margin: Array, y: Labels) -> Array:
+        """First derivative in the margin, shaped like it."""
+        ...
+
+    def curvature_entry(self, margin: Array, k: int, j: int) -> Array:
+        """Second derivative in margins k and j, of shape (n,)."""
+        ...
+
+    def curvature_product(self, margin: Array, t: Array) -> Array:
+        """Second derivative times t, shaped like the margin."""
+        ...
+
+    def divergence(self, margin: Array, t: Array) -> Array:
+        """Relative entropy of the dual point to the probabilities, of shape (n,), in nats."""
+        ...
+
+    def reach(self, t: Array) -> Array:
+        """How far a change t of the margins moves a row's log-odds, of shape (n,)."""
+        ...
+
+    def lead(self, margin: Array, y: Labels) -> Array:
+        """By how much the own class is ahead, of shape (n,)."""
+        ...
+
+
+class Binomial:
+    """Two classes, one margin m: loss = log(1 + exp(m)) - y m (McCullagh and Nelder, 1989, 4.4).
+
+    Written in the signed margin z = (1 - 2y) m, in which nothing cancels: the loss is
+    log1pexp(z), its slope (1 - 2y) sigmoid(z), its curvature sigmoid(z) sigmoid(-z).
+
+    Examples
+    --------
+    >>> margin, y = np.array([0.0, -1000.0]), np.array([1, 0])
+    >>> Binomial().value(margin, y).round(4), Binomial().slope(margin, y)
+    (array([0.6931, 0.    ]), array([-0.5,  0. ]))
+    """
+
+    def value(self, margin: Array, y: Labels) -> Array:
+        """Loss of each row (nats): -log of the probability of its own class."""
+        return log1pexp((1.0 - 2.0 * y) * margin)
+
+    def slope(self, margin: Array, y: Labels) -> Array:
+        """First derivative in the margin: sigmoid(m) - y."""
+        sign = 1.0 - 2.0 * y
+        return sign * sigmoid(sign * margin)
+
+    def curvature_entry(self, margin: Array, k: int = 0, j: int = 0) -> Array:
+        """Second derivative in the margin: a (1 - a) with a = sigmoid(m)."""
+        small = np.exp(-np.abs(margin))
+        return small / (1.0 + small) ** 2
+
+    def curvature_product(self, margin: Array, t: Array) -> Array:
+        """Second derivative times t."""
+        return self.curvature_entry(margin) * t
+
+    def divergence(self, margin: Array, t: Array) -> Array:
+        """Relative entropy of the dual point a - a (1 - a) t to a = sigmoid(margin), in nats.
+
+        a' / a = 1 - (1 - a) t and (1 - a') / (1 - a) = 1 + a t; inf where a' leaves [0, 1].
+        """
+        one, zero = sigmoid(margin), sigmoid(-margin)
+        up, down = -zero * t, one * t
+        outside = (up < -1.0) | (down < -1.0)
+        entropy = one * relative_entropy_term(up) + zero * relative_entropy_term(down)
+        return np.where(outside, np.inf, entropy)
+
+    def reach(self, t: Array) -> Array:
+        """How far a change t of the margin moves the log-odds of a row."""
+        return np.abs(t)
+
+    def lead(self, margin: Array, y: Labels) -> Array:
+        """Signed margin: by how much the own class is ahead of the other."""
+        return (2.0 * y - 1.0) * margin
+
+
+class Multinomial:
+    """K classes, K margins: loss = logsumexp(m) - m_y, symmetric (Hastie et al., 2015, 3.3).
+
+    Examples
+    --------
+    >>> margin, y = np.array([[0.0, 0.0, 0.0], [1000.0, 0.0, 0.0]]), np.array([2, 0])
+    >>> Multinomial().value(margin, y).round(4)
+    array([1.0986, 0.    ])
+    """
+
+    def value(self, margin: Array, y: Labels) -> Array:
+        """Loss of each row (nats): -log of the probability of its own class."""
+        return logsumexp(margin - np.take_along_axis(margin, _column(y), axis=1))
+
+    def slope(self, margin: Array, y: Labels) -> Array:
+        """First derivative in the margins: softmax(m) - onehot(y), shape (n, K)."""
+        slope = softmax(margin)
+        # a_y - 1 is minus the sum of the others: written so, it keeps its digits near 0.
+        np.put_along_axis(slope, _column(y), 0.0, axis=1)
+        np.put_along_axis(slope, _column(y), -slope.sum(axis=1, keepdims=True), axis=1)
+        return slope
+
+    def curvature_entry(self, margin: Array, k: int, j: int) -> Array:
+        """Entry (k, j) of the second derivative in the margins: a_k ([k = j] - a_j)."""
+        a = softmax(margin)
+        if k != j:
+            return -a[:, k] * a[:, j]
+        # 1 - a_k as the sum of the others keeps its digits where a_k is near 1.
+        return a[:, k] * np.delete(a, k, axis=1).sum(axis=1)
+
+    def curvature_product(self, margin: Array, t: Array) -> Array:
+        """Second derivative times t, shape (n, K): a_k (t_k - sum_l a_l t_l)."""
+        a = softmax(margin)
+        return a * _centred(a, t)
+
+    def divergence(self, margin: Array, t: Array) -> Array:
+        """Relative entropy of the dual point a - (diag(a) - a a') t to a = softmax(margin).
+
+        a'_k / a_k = 1 - (t_k - sum_l a_l t_l); inf where a' leaves the simplex. In nats.
+        """
+        a = softmax(margin)
+        change = -_centred(a, t)
+        outside = (change < -1.0).any(axis=1)
+        return np.where(outside, np.inf, (a * relative_entropy_term(change)).sum(axis=1))
+
+    def reach(self, t: Array) -> Array:
+        """How far a change t of the margins moves the log-odds between two classes of a row."""
+        return t.max(axis=1) - t.min(axis=1)
+
+    def lead(self, margin: Array, y: Labels) -> Array:
+        """By how much the own class is ahead of the best of the others."""
+        own = np.take_along_axis(margin, _column(y), axis=1)
+        others = margin.copy()
+        np.put_along_axis(others, _column(y), -np.inf, axis=1)
+        return own[:, 0] - others.max(axis=1)
+
+
+def _centred(a: Array, t: Array) -> Array:
+    """t_k - sum_l a_l t_l, exact where one class has almost all of the probability."""
+    top = np.argmax(a, axis=1, keepdims=True)
+    from_top = t - np.take_along_axis(t, top, axis=1)
+    return from_top - (a * from_top).sum(axis=1, keepdims=True)
+
+
+def _column(y: Labels) -> npt.NDArray[np.intp]:
+    return y.astype(np.intp)[:, None]

@@ -1,0 +1,208 @@
+"""The objective: the fold of a kernel over all rows, plus the penalty.
+
+    f(coef) = sum_i s_i loss(z_i coef + o_i, y_i) + 1/2 sum_j P_j coef_j^2     (nats)
+
+in the coordinates of a standardisation. `coef` is flat, intercept last; this is the only file
+that knows how it is shaped for K margins: row-major (q, K), so that the K intercepts are last.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from oddsmith.core.block import RowSource
+from oddsmith.core.columns import Columns, Standardisation
+from oddsmith.core.kernels import (
+    Design,
+    Evaluate,
+    Gram,
+    HessianProduct,
+    Line,
+    Score,
+    ScoreMoments,
+)
+from oddsmith.core.loss import Binomial, Loss, Multinomial
+from oddsmith.core.moments import LineMoments, Moments
+from oddsmith.core.penalty import Penalty
+from oddsmith.core.stable import Array, exact_dot
+
+__all__ = ["Objective"]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """Penalised negative log-likelihood over the rows of a source.
+
+    Attributes
+    ----------
+    source : RowSource
+    columns : Columns
+        Statistics of the source's columns; `columns.weight` is the weight of all rows.
+    n_classes : int
+        2 for one margin a row, otherwise the number of margins.
+    design : Design
+        Standardisation and intercept.
+    l2 : float
+        Ridge penalty on the user's coefficients: l2 / 2 * ||w||^2, intercept left out.
+    """
+
+    source: RowSource
+    columns: Columns
+    n_classes: int
+    design: Design
+    l2: float
+
+    @property
+    def weight(self) -> float:
+        """Sum of the weights (rows)."""
+        return self.columns.weight
+
+    @property
+    def width(self) -> int:
+        """Margins a row: 1 for two classes, K for K > 2."""
+        return 1 if self.n_classes == 2 else self.n_classes
+
+    @property
+    def size(self) -> int:
+        """Length of coef."""
+        return (self.source.n_features + self.design.intercept) * self.width
+
+    @property
+    def loss(self) -> Loss:
+        """Binomial for two classes, Multinomial for more."""
+        return Binomial() if self.n_classes == 2 else Multinomial()
+
+    @property
+    def penalty(self) -> Penalty:
+        """Penalty in these coordinates."""
+        diagonal = (np.sqrt(self.l2) / self.design.standardisation.scale) ** 2
+        padded = np.append(diagonal, np.zeros(int(self.design.intercept)))
+        return Penalty(np.repeat(padded, self.width))
+
+    def in_coordinates(self, standardisation: Standardisation) -> "Objective":
+        """Return the same objective in other coordinates."""
+        design = Design(standardisation, self.design.intercept)
+        return Objective(self.source, self.columns, self.n_classes, design, self.l2)
+
+    def shaped(self, coef: Array) -> Array:
+        """Flat coef as the kernels take it: (q,) for one margin, (q, K) for K."""
+        return coef if self.width == 1 else coef.reshape(-1, self.width)
+
+    def evaluate(self, coef: Array, order: Literal[0, 1, 2]) -> Moments:
+        """Value, with order 1 the gradient, with order 2 the Hessian: one pass.
+
+        Parameters
+        ----------
+        coef : array of shape (size,)
+        order : 0, 1 or 2
+
+        Returns
+        -------
+        Moments
+            Penalty included.
+        """
+        rows = self.source.fold(Evaluate(self.loss, self.design, self.shaped(coef), order))
+        penalty = self.penalty
+        gradient, hessian = rows.gradient, rows.hessian
+        if order >= 1:
+            gradient = gradient + penalty.gradient(coef)
+        if order == 2:
+            hessian = hessian + np.diag(penalty.diagonal)
+        return Moments(rows.weight, rows.value + penalty.value(coef), gradient, hessian)
+
+    def hessian_product(self, coef: Array, direction: Array) -> Array:
+        """Hessian at coef times a direction, both of shape (size,): one pass."""
+        kernel = HessianProduct(self.loss, self.design, self.shaped(coef), self.shaped(direction))
+        return self.source.fold(kernel).vector + self.penalty.gradient(direction)
+
+    def along(self, coef: Array, direction: Array, lengths: tuple[float, ...]) -> LineMoments:
+        """Values at coef - length * direction, and the certificate's sums: one pass."""
+        kernel = Line(self.loss, self.design, self.shaped(coef), self.shaped(direction), lengths)
+        line = self.source.fold(kernel)
+        extra = [self.penalty.value(coef - length * direction) for length in lengths]
+        return replace(line, values=line.values + np.array(extra))
+
+    def values_along(self, coef: Array, direction: Array, lengths: tuple[float, ...]) -> Array:
+        """Values at coef - length * direction for many lengths: one pass."""
+        return self.along(coef, direction, lengths).values
+
+    def gram(self) -> Array:
+        """Z'S Z of shape (q, q): one pass."""
+        return self.source.fold(Gram(self.design)).vector
+
+    def grounded(self, hessian: Array) -> Array:
+        """Hessian with the one direction lifted that K margins never feel.
+
+        Adding the same number to all K margins of a row changes nothing, so the Hessian is
+        singular along the sums over classes. The gradient has no part there, nor has a Newton
+        step after this: sums over classes stay 0, the least-norm choice.
+        """
+        if self.width == 1:
+            return hessian
+        q, K = self.size // self.width, self.width
+        lifted = hessian.reshape(q, K, q, K).copy()
+        own = np.arange(q)
+        # By the size of what is there: more would drown the curvature of well-fitted rows.
+        sizes = np.diag(hessian).reshape(q, K).mean(axis=1)
+        lifted[own, :, own, :] += sizes[:, None, None] / K
+        return lifted.reshape(self.size, self.size)
+
+    def centred(self, coef: Array) -> Array:
+        """Return the same model, its coefficients summing to 0 over the classes (K margins)."""
+        if self.width == 1:
+            return coef
+        table = coef.reshape(-1, self.width)
+        return (table - table.mean(axis=1, keepdims=True)).ravel()
+
+    def score(self, coef: Array, source: RowSource) -> ScoreMoments:
+        """Log loss and accuracy on other rows with the same columns."""
+        return source.fold(Score(self.loss, self.design, self.shaped(coef)))
+
+    @property
+    def curvature_bound(self) -> Array:
+        """Upper bound on the diagonal of the Hessian at any coef, of shape (size,).
+
+        A margin's own curvature is a (1 - a) <= 1/4.
+        """
+        how = self.design.standardisation
+        size = np.hypot(self.columns.spread, self.columns.mean - how.center) / how.scale
+        padded = np.append(size**2, np.ones(int(self.design.intercept)))
+        return np.repeat(0.25 * self.weight * padded, self.width) + self.penalty.diagonal
+
+    @property
+    def lipschitz_bound(self) -> float:
+        """Upper bound on the largest eigenvalue of the Hessian at any coef (its trace).
+
+        With K margins the curvature diag(a) - a a' of a row has no eigenvalue above 1/2, twice
+        the bound on its diagonal (Böhning, 1992, "Multinomial logistic regression algorithm").
+        """
+        largest = float(self.penalty.diagonal.max(initial=0.0))
+        trace = float((self.curvature_bound - self.penalty.diagonal).sum()) / self.width
+        return trace * (1.0 if self.width == 1 else 2.0) + largest
+
+    def to_user(self, coef: Array) -> tuple[Array, Array]:
+        """Coefficients (p, K) and intercepts (K,) on the user's scale, rounded once."""
+        table = coef.reshape(-1, self.width)
+        how = self.design.standardisation
+        p = self.source.n_features
+        with np.errstate(over="ignore"):
+            w = table[:p] / how.scale[:, None]
+        if not self.design.intercept:
+            return w, np.zeros(self.width)
+        return w, self._shifted(table[p], table[:p], -1.0)
+
+    def from_user(self, w: Array, b: Array) -> Array:
+        """Flat coef in these coordinates, from (p, K) and (K,) on the user's scale."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            table = w * self.design.standardisation.scale[:, None]
+            if self.design.intercept:
+                table = np.vstack([table, self._shifted(b, table, 1.0)])
+        return table.ravel()
+
+    def _shifted(self, b: Array, table: Array, sign: float) -> Array:
+        """B + sign * center' w: with columns far from zero its terms cancel almost wholly."""
+        how = self.design.standardisation
+        moved = np.flatnonzero(how.center)
+        center = sign * how.center[moved] / how.scale[moved]
+        return np.array([exact_dot(center, table[moved, k], b[k]) for k in range(self.width)])

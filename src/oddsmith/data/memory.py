@@ -1,0 +1,107 @@
+"""Rows in memory: NumPy arrays and SciPy sparse matrices, cut into blocks without a copy."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from oddsmith.core.block import Block
+from oddsmith.core.loss import Labels
+from oddsmith.core.stable import Array
+
+__all__ = ["MemoryBlocks", "memory_blocks"]
+
+# Entries of a block: half a megabyte as float64, so that a block and its temporaries stay in cache.
+_ENTRIES = 2**16
+_FEWEST_ROWS = 64
+# A CSC matrix is searched as a whole for each block of rows, so there are not too many.
+_MOST_CSC_BLOCKS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBlocks:
+    """Blocks of rows of arrays that are all in memory; boundaries depend on the shape alone.
+
+    Attributes
+    ----------
+    X : ndarray, CSR or CSC of shape (n, p)
+    y : integer array of shape (n,)
+    weight : array of shape (n,)
+    offset : array of shape (n,) or (n, K)
+    rows : int
+        Rows of a block.
+    """
+
+    X: Any
+    y: Labels
+    weight: Array
+    offset: Array
+    rows: int
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in all."""
+        return int(self.X.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """Columns."""
+        return int(self.X.shape[1])
+
+    def __len__(self) -> int:
+        return max(1, -(-self.n_rows // self.rows))
+
+    def __getitem__(self, index: int) -> Block:
+        rows = slice(index * self.rows, (index + 1) * self.rows)
+        X = self.X[rows]
+        return Block(
+            X.tocsr() if hasattr(X, "tocsr") else X,
+            self.y[rows],
+            self.weight[rows],
+            self.offset[rows],
+        )
+
+
+def memory_blocks(
+    X: Any,
+    y: Labels,
+    weight: Array | None = None,
+    offset: Array | None = None,
+    width: int = 1,
+) -> MemoryBlocks:
+    """Cut arrays into blocks.
+
+    Parameters
+    ----------
+    X : ndarray, CSR or CSC of shape (n, p), float64 or float32
+        Never copied, never converted as a whole.
+    y : integer array of shape (n,)
+        Class index.
+    weight : array of shape (n,), optional
+        1 for every row if not given, without storing so.
+    offset : array of shape (n,) or (n, width), optional
+        0 if not given, without storing so.
+    width : int
+        Margins a row.
+
+    Examples
+    --------
+    >>> blocks = memory_blocks(np.zeros((5, 2)), np.zeros(5, dtype=np.int8))
+    >>> len(blocks), blocks[0].X.shape, blocks[0].weight
+    (1, (5, 2), array([1., 1., 1., 1., 1.]))
+    """
+    n = X.shape[0]
+    shape = (n,) if width == 1 else (n, width)
+    weight = np.broadcast_to(1.0, n) if weight is None else weight
+    offset = np.broadcast_to(0.0, shape) if offset is None else offset
+    return MemoryBlocks(X, y, weight, offset, _rows_of_a_block(X, width))
+
+
+def _rows_of_a_block(X: Any, width: int) -> int:
+    n, p = X.shape
+    if not hasattr(X, "nnz"):
+        return max(_FEWEST_ROWS, _ENTRIES // max(1, p + width))
+    entries_a_row = X.nnz // max(1, n) + width + 1
+    # Each block makes a gradient of length p: with many columns, blocks must be worth it.
+    rows = max(_FEWEST_ROWS, _ENTRIES // entries_a_row, p // 16)
+    return rows if X.format == "csr" else max(rows, -(-n // _MOST_CSC_BLOCKS))

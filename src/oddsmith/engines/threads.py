@@ -1,0 +1,130 @@
+"""The fold over blocks on threads of this machine: same bits for any number of them."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+from oddsmith.core.block import Block, Blocks, Mergeable
+from oddsmith.errors import ParameterError
+
+__all__ = ["Threads", "thread_count"]
+
+S = TypeVar("S", bound=Mergeable)
+
+# Blocks are summed in this many runs, whatever the number of threads, and the runs in order.
+_RUNS = 32
+
+
+def thread_count(n_jobs: int | None) -> int:
+    """Threads that `n_jobs` stands for: all cores for None or -1, all but one for -2.
+
+    Raises
+    ------
+    ParameterError
+        If n_jobs is 0 or not an integer.
+
+    Examples
+    --------
+    >>> thread_count(3)
+    3
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else (os.cpu_count() or 1)
+    if n_jobs is None:
+        return cores
+    if isinstance(n_jobs, bool) or not hasattr(n_jobs, "__index__") or n_jobs == 0:
+        raise ParameterError(
+            f"n_jobs is {n_jobs!r}; give a number of threads, or None or -1 for all cores."
+        )
+    return int(n_jobs) if n_jobs > 0 else max(1, cores + 1 + int(n_jobs))
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    # Finding the BLAS libraries of a process takes milliseconds, and they do not change.
+    return ThreadpoolController()
+
+
+class Threads:
+    """A row source that folds on a pool of threads; use it as a context manager.
+
+    Blocks are grouped into a fixed number of runs, each summed by one thread in order, and the
+    runs are added in order: the sum does not depend on the number of threads. BLAS runs on one
+    thread inside, so that its threads neither fight ours nor change the rounding.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    n_jobs : int or None
+        See `thread_count`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from oddsmith.core.columns import column_statistics
+    >>> from oddsmith.data.memory import memory_blocks
+    >>> with Threads(memory_blocks(np.eye(4), np.zeros(4, dtype=np.int8)), n_jobs=2) as source:
+    ...     source.fold(column_statistics).mean
+    array([0.25, 0.25, 0.25, 0.25])
+    """
+
+    def __init__(self, blocks: Blocks, n_jobs: int | None = None) -> None:
+        self.blocks = blocks
+        self.n_threads = min(thread_count(n_jobs), len(blocks))
+        self._pool: ThreadPoolExecutor | None = None
+        self._limit: Any = None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in all."""
+        return self.blocks.n_rows
+
+    @property
+    def n_features(self) -> int:
+        """Columns."""
+        return self.blocks.n_features
+
+    def __enter__(self) -> Self:
+        if len(self.blocks) > 1:
+            self._limit = _blas().limit(limits=1, user_api="blas")
+            self._limit.__enter__()
+        if self.n_threads > 1:
+            self._pool = ThreadPoolExecutor(self.n_threads, "oddsmith")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            # After Ctrl-C the runs that have not begun are dropped.
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+        if self._limit is not None:
+            self._limit.__exit__(kind, error, trace)
+            self._limit = None
+
+    def fold(self, kernel: Callable[[Block], S], /) -> S:
+        """Sum of kernel(block) over all blocks."""
+
+        def run(blocks: range) -> S:
+            total = kernel(self.blocks[blocks[0]])
+            for index in blocks[1:]:
+                total = total + kernel(self.blocks[index])
+            return total
+
+        count = len(self.blocks)
+        size = -(-count // _RUNS)
+        runs = [range(i, min(i + size, count)) for i in range(0, count, size)]
+        sums = self._pool.map(run, runs) if self._pool else map(run, runs)
+        total = next(iter_sums := iter(sums))
+        for part in iter_sums:
+            total = total + part
+        return total

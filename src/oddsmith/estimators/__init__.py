@@ -1,0 +1,1 @@
+"""What a user imports: estimators with scikit-learn's contract."""

@@ -1,0 +1,495 @@
+"""LogisticRegression: scikit-learn's contract, with a proof of optimality on every fit."""
+
+import math
+import warnings
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from oddsmith.core.block import CountedSource
+from oddsmith.core.certificate import FLOOR
+from oddsmith.core.columns import Columns, Standardisation, column_statistics
+from oddsmith.core.fit import Fit
+from oddsmith.core.matrix import design_matrix
+from oddsmith.core.stable import Array, log1pexp, logsumexp, sigmoid, softmax
+from oddsmith.data.memory import memory_blocks
+from oddsmith.engines.threads import Threads
+from oddsmith.errors import (
+    CollinearityWarning,
+    ConvergenceWarning,
+    DataError,
+    ParameterError,
+    SeparationWarning,
+    SolverWarning,
+)
+from oddsmith.estimators.inputs import (
+    column_name,
+    encode_labels,
+    name_bad_entry,
+    name_text_column,
+    row_offset,
+    row_weights,
+)
+from oddsmith.solvers.choose import FOREIGN
+from oddsmith.solvers.minimise import Task, minimise
+from oddsmith.solvers.run import Solver
+from oddsmith.views.progress import training_progress
+
+__all__ = ["LogisticRegression"]
+
+# Columns narrower than the smallest normal float have coefficients beyond the largest one.
+_LEAST_SPREAD = 2.0**-1021
+
+
+class LogisticRegression(ClassifierMixin, BaseEstimator):
+    """Logistic regression for two or more classes, fitted to a proved optimum.
+
+    Minimises, over the coefficients w (the intercept is never penalised),
+
+        C * sum_i s_i loss_i + 1/2 ||w||^2,
+
+    with loss_i the negative log-likelihood of row i (nats) and s_i its weight: binary for two
+    classes, softmax for more (Hastie, Tibshirani and Friedman, 2009, 4.4).
+
+    Parameters
+    ----------
+    C : float, default 1.0
+        Inverse of the penalty; ``numpy.inf`` is no penalty.
+    l1_ratio : float, default 0.0
+        Only 0, the ridge penalty, is fitted so far; anything else is refused.
+    fit_intercept : bool, default True
+    class_weight : dict, "balanced" or None
+        Multiplies the weights of the rows of a class, as in scikit-learn.
+    solver : str or solver object, default "auto"
+        "auto", "newton-cholesky", "newton-cg", "lbfgs", "gradient-descent", or an object from
+        `oddsmith.solvers`. All reach the same optimum; "liblinear", "sag" and "saga" run "auto".
+    tol : float, default 1e-12
+        The fit ends when its objective is proved to be within tol of the minimum (nats per unit
+        of weight), with every solver.
+    max_iter : int or None
+        Iterations at the most; the solver's own limit if None.
+    warm_start : bool, default False
+        Start from the coefficients of the last fit, where shapes agree.
+    random_state : int, RandomState or None
+        No solver so far draws at random: it has no effect.
+    n_jobs : int or None
+        Threads; None and -1 use all cores. The coefficients are the same bits for any number.
+    verbose : int, default 0
+        1 shows progress on standard error.
+    penalty : None, "l2", "l1" or "elasticnet"
+        As scikit-learn's users used to write: None is ``C=inf``, "l2" is ``l1_ratio=0``.
+
+    Attributes
+    ----------
+    coef_ : array of shape (1, p), or (K, p) for K > 2 classes
+    intercept_ : array of shape (1,) or (K,)
+    classes_ : array of shape (K,)
+        Sorted; of two, the second is the positive one.
+    n_iter_ : array of shape (1,)
+    n_passes_ : int
+        How often the rows were read.
+    objective_ : float
+        The minimised value divided by C and the weight of all rows: mean loss plus
+        ||w||^2 / (2 C sum_i s_i), in nats per unit of weight.
+    optimality_gap_ : float
+        Proved upper bound on `objective_` minus its minimum (nats per unit of weight).
+    converged_ : bool
+        Whether ``optimality_gap_ <= tol``.
+    solver_ : str
+        Name of the solver that ran.
+    history_ : dict of str to array
+        Per iteration: iteration, gap, objective, loss, gradient_norm; with validation data also
+        validation_loss and validation_accuracy.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = LogisticRegression().fit(X, y)
+    >>> model.converged_, round(model.score(X, y), 3)
+    (True, 0.958)
+    """
+
+    def __init__(
+        self,
+        C: float = 1.0,
+        *,
+        l1_ratio: float = 0.0,
+        fit_intercept: bool = True,
+        class_weight: Any = None,
+        solver: str | Solver = "auto",
+        tol: float = 1e-12,
+        max_iter: int | None = None,
+        warm_start: bool = False,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        penalty: str | None = "deprecated",
+    ) -> None:
+        self.C = C
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.penalty = penalty
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        offset: Any = None,
+        validation: tuple[Any, Any] | None = None,
+    ) -> Self:
+        """Fit the coefficients.
+
+        Parameters
+        ----------
+        X : array, sparse matrix (CSR, CSC) or data frame of shape (n, p)
+            Neither copied nor converted as a whole if float64 or float32.
+        y : array of shape (n,)
+            Labels: numbers, strings or booleans.
+        sample_weight : array of shape (n,), optional
+            2 counts a row twice, 0 leaves it out.
+        offset : array of shape (n,), or (n, K) for K > 2 classes, optional
+            Added to the margin with a fixed coefficient of 1.
+        validation : pair (X, y), optional
+            Held-out rows whose loss and accuracy are traced; they never change the fit.
+
+        Returns
+        -------
+        LogisticRegression
+            The estimator itself.
+
+        Raises
+        ------
+        DataError
+            If the data cannot be fitted; the message names row, column or class.
+        ParameterError
+            If a parameter cannot be used.
+
+        Warns
+        -----
+        ConvergenceWarning, SeparationWarning, CollinearityWarning, SolverWarning
+        """
+        l2 = self._ridge()
+        self._check_parameters()
+        X, y = self._checked(X, y, reset=True)
+        check_classification_targets(y)
+        encoded = encode_labels(y)
+        classes = encoded.classes
+        width = 1 if classes.size == 2 else classes.size
+        weight = row_weights(sample_weight, self.class_weight, y, encoded)
+        weight, l2 = _in_range(weight, l2)
+        blocks = memory_blocks(
+            X, encoded.index, weight, row_offset(offset, X.shape[0], width), width
+        )
+        with (
+            Threads(blocks, self.n_jobs) as threads,
+            training_progress(bool(self.verbose)) as watch,
+        ):
+            source = CountedSource(threads)
+            columns = self._columns(source, X, l2)
+            task = Task(
+                n_classes=classes.size,
+                intercept=bool(self.fit_intercept),
+                l2=l2,
+                sparse=sp.issparse(X),
+                tol=float(self.tol),
+                max_iter=self.max_iter,
+                start=self._start(classes, X.shape[1], width),
+                validation=self._validation(validation, classes, width),
+                watch=watch if self.verbose else None,
+            )
+            fit = minimise(source, columns, self.solver, task)
+        self._keep(fit, classes, columns)
+        self._warn(fit)
+        return self
+
+    def decision_function(self, X: Any, offset: Any = None) -> Array:
+        """Margins: log-odds of ``classes_[1]``, shape (n,), or one per class, shape (n, K).
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (n, p)
+        offset : array of shape (n,) or (n, K), optional
+
+        Returns
+        -------
+        array of shape (n,) or (n, K)
+            In nats.
+        """
+        check_is_fitted(self)
+        X, _ = self._checked(X, None, reset=False)
+        width = self.coef_.shape[0]
+        margin = self._margins(X)
+        given = row_offset(offset, X.shape[0], width)
+        if given is not None:
+            margin += given.reshape(margin.shape)
+        return margin[:, 0] if width == 1 else margin
+
+    def predict_proba(self, X: Any, offset: Any = None) -> Array:
+        """Probability of each class, of shape (n, K), columns as in ``classes_``."""
+        margin = self.decision_function(X, offset)
+        if margin.ndim == 1:
+            return np.column_stack([sigmoid(-margin), sigmoid(margin)])
+        return softmax(margin)
+
+    def predict_log_proba(self, X: Any, offset: Any = None) -> Array:
+        """Logarithm of the probability of each class, of shape (n, K), exact far below 1e-308."""
+        margin = self.decision_function(X, offset)
+        if margin.ndim == 1:
+            return -np.column_stack([log1pexp(margin), log1pexp(-margin)])
+        return margin - logsumexp(margin)[:, None]
+
+    def predict(self, X: Any, offset: Any = None) -> np.ndarray[Any, Any]:
+        """Most probable class of each row, of shape (n,)."""
+        margin = self.decision_function(X, offset)
+        index = (margin > 0).astype(int) if margin.ndim == 1 else margin.argmax(axis=1)
+        return self.classes_[index]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
+        """Accuracy: the share of the rows' weight that `predict` gets right."""
+        return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
+
+    def _ridge(self) -> float:
+        """Turn the user's penalty into l2, the only form in which the house knows it."""
+        C, l1_ratio = self.C, self.l1_ratio
+        if self.penalty not in ("deprecated", None, "l2", "l1", "elasticnet"):
+            raise ParameterError(
+                f"penalty={self.penalty!r} is not known; use None, 'l2', 'l1' or 'elasticnet'."
+            )
+        if not isinstance(C, Real) or isinstance(C, bool) or not float(C) > 0:
+            raise ParameterError(f"C={C!r} is not a positive number; numpy.inf is no penalty.")
+        if not isinstance(l1_ratio, Real) or not 0 <= float(l1_ratio) <= 1:
+            raise ParameterError(f"l1_ratio={l1_ratio!r} is not a number between 0 and 1.")
+        if self.penalty is None:
+            return 0.0
+        if self.penalty == "l1" or l1_ratio > 0:
+            raise ParameterError(
+                f"an L1 penalty was asked for (penalty={self.penalty!r}, l1_ratio={l1_ratio!r}), "
+                "and only the L2 penalty is fitted so far; use l1_ratio=0."
+            )
+        l2 = 1.0 / float(C) if float(C) >= 1e-300 else math.inf
+        if math.isinf(l2):
+            raise ParameterError(f"C={C!r} is too small: the penalty 1 / C is not a finite number.")
+        return l2
+
+    def _check_parameters(self) -> None:
+        if not isinstance(self.tol, Real) or not self.tol >= FLOOR:
+            raise ParameterError(
+                f"tol={self.tol!r} cannot be proved with 64-bit floats; give at least {FLOOR:.1e}."
+            )
+        whole = isinstance(self.max_iter, Integral) and self.max_iter >= 1
+        if self.max_iter is not None and not whole:
+            raise ParameterError(f"max_iter={self.max_iter!r} is not a positive whole number.")
+
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        """X and y as arrays with scikit-learn's checks; finiteness is checked with the columns."""
+        how = {
+            "accept_sparse": ["csr", "csc"],
+            "dtype": [np.float64, np.float32],
+            "ensure_all_finite": False,
+            "reset": reset,
+        }
+        try:
+            # Extended precision beyond float64 becomes infinite, which is then named as such.
+            with np.errstate(over="ignore"):
+                if not reset:
+                    return validate_data(self, X, **how), None
+                X, y = validate_data(self, X, y, **how)
+                return X, y
+        except ValueError as error:
+            if "could not convert" not in str(error):
+                raise
+            named = name_text_column(X, error)
+            if named is None:
+                raise
+            raise named from error
+
+    def _columns(self, source: CountedSource, X: Any, l2: float) -> Columns:
+        columns = source.fold(column_statistics)
+        if not columns.finite:
+            error = name_bad_entry(X, getattr(self, "feature_names_in_", None))
+            if error is not None:
+                raise error
+        tiny = np.flatnonzero((columns.spread < _LEAST_SPREAD) & ~columns.constant)
+        if l2 == 0 and tiny.size:
+            raise self._beyond_floats(columns, int(tiny[0]))
+        return columns
+
+    def _beyond_floats(self, columns: Columns, column: int) -> DataError:
+        name = column_name(getattr(self, "feature_names_in_", None), column)
+        return DataError(
+            f"the coefficient of column {name} is beyond the largest float, as the column's "
+            f"spread is only {columns.spread[column]:.3g}; multiply the column by a large "
+            "number, or penalise with a finite C."
+        )
+
+    def _start(
+        self, classes: np.ndarray[Any, Any], p: int, width: int
+    ) -> tuple[Array, Array] | None:
+        if not (self.warm_start and hasattr(self, "coef_")):
+            return None
+        same = np.array_equal(self.classes_, classes) and self.coef_.shape == (width, p)
+        return (self.coef_.T.copy(), self.intercept_.copy()) if same else None
+
+    def _validation(
+        self, validation: tuple[Any, Any] | None, classes: np.ndarray[Any, Any], width: int
+    ) -> Threads | None:
+        if validation is None:
+            return None
+        try:
+            X, _ = self._checked(validation[0], None, reset=False)
+        except ValueError as error:
+            raise DataError(f"the X of validation does not fit: {error}") from error
+        y = np.asarray(validation[1])
+        error = name_bad_entry(X, getattr(self, "feature_names_in_", None))
+        if error is not None:
+            raise error
+        unknown = set(y.tolist()) - set(classes.tolist())
+        if y.shape != (X.shape[0],) or unknown:
+            raise DataError(
+                f"validation does not fit: its y has shape {y.shape} for {X.shape[0]} rows and "
+                f"labels {sorted(map(str, unknown))} that y lacks."
+            )
+        index = np.searchsorted(classes, y).astype(np.int32)
+        return Threads(memory_blocks(X, index, width=width), n_jobs=1)
+
+    def _keep(self, fit: Fit, classes: np.ndarray[Any, Any], columns: Columns) -> None:
+        bad = np.flatnonzero(~np.isfinite(fit.coef).all(axis=1))
+        if bad.size:
+            raise self._beyond_floats(columns, int(bad[0]))
+        self.classes_ = classes
+        self.coef_ = np.ascontiguousarray(fit.coef.T)
+        self.intercept_ = fit.intercept
+        self.n_iter_ = np.array([fit.n_iter])
+        self.n_passes_ = fit.n_passes
+        self.objective_ = fit.objective
+        self.optimality_gap_ = fit.gap
+        self.converged_ = fit.converged
+        self.solver_ = fit.solver
+        self.history_ = fit.history
+
+    def _warn(self, fit: Fit) -> None:
+        names = getattr(self, "feature_names_in_", None)
+        complaints = _complaints(fit, names)
+        if isinstance(self.solver, str) and self.solver in FOREIGN:
+            message = (
+                f"solver={self.solver!r} is another library's; solver='auto' ran instead "
+                f"({fit.solver}), and reaches the same optimum."
+            )
+            complaints.insert(0, (SolverWarning, message))
+        for kind, message in complaints:
+            warnings.warn(message, kind, stacklevel=3)
+
+    def _margins(self, X: Any) -> Array:
+        blocks = memory_blocks(X, np.broadcast_to(np.int8(0), X.shape[0]))
+        plain = Standardisation.none(X.shape[1])
+        parts = []
+        with np.errstate(over="ignore", invalid="ignore"):
+            for index in range(len(blocks)):
+                Z = design_matrix(blocks[index].X, plain, intercept=False)
+                parts.append(Z.times(self.coef_.T) + self.intercept_)
+        margin = np.concatenate(parts)
+        if not np.isfinite(margin).all():
+            self._explain_overflow(X, margin)
+        return margin
+
+    def _explain_overflow(self, X: Any, margin: Array) -> None:
+        error = name_bad_entry(X, getattr(self, "feature_names_in_", None))
+        if error is not None:
+            raise error
+        if np.isnan(margin).any():
+            row = int(np.flatnonzero(np.isnan(margin).any(axis=1))[0])
+            raise DataError(
+                f"the margin of row {row} (from 0) is the difference of two numbers beyond the "
+                "largest float; the row is far outside the data of the fit."
+            )
+
+
+def _in_range(weight: Array | None, l2: float) -> tuple[Array | None, float]:
+    """Weights near 1, by an exact power of two that the penalty shares: the same minimum."""
+    if weight is None:
+        return None, l2
+    heaviest = float(weight.max())
+    if 1e-100 < heaviest < 1e100:
+        return weight, l2
+    exponent = max(math.frexp(heaviest)[1], -900)
+    return np.ldexp(weight, -exponent), math.ldexp(l2, -exponent)
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:10])
+    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"
+
+
+def _complaints(fit: Fit, names: Any) -> list[tuple[type[UserWarning], str]]:
+    """Every warning that a fit deserves, in words."""
+    found: list[tuple[type[UserWarning], str]] = []
+    if fit.aliased:
+        aliased = _listed([column_name(names, j) for j in fit.aliased])
+        found.append(
+            (
+                CollinearityWarning,
+                f"of {fit.coef.shape[0]} columns, {aliased} can be written as a linear "
+                "combination of those before (and the intercept), so the coefficients are not "
+                "unique: those of least norm are returned; drop the columns named, or give a "
+                "finite C.",
+            )
+        )
+    if fit.separated is not None:
+        whole = "all rows" if fit.separated == "complete" else "some rows"
+        found.append(
+            (
+                SeparationWarning,
+                f"the columns separate the classes ({fit.separated} separation: {whole} can be "
+                "predicted without error), so the unpenalised coefficients have no finite "
+                f"optimum; they grow with every iteration, stopped here after {fit.n_iter}: "
+                "give a finite C.",
+            )
+        )
+    if not fit.converged:
+        cause, advice = _cause(fit)
+        found.append(
+            (
+                ConvergenceWarning,
+                f"the fit stopped after {fit.n_iter} iterations of {fit.solver} at an objective "
+                f"proved to be within {fit.gap:.2g} nats per unit of weight of the minimum, and "
+                f"tol={fit.tol:.2g} was asked for: {cause}; {advice}.",
+            )
+        )
+    return found
+
+
+def _cause(fit: Fit) -> tuple[str, str]:
+    objective = fit.history["objective"]
+    rose = objective.size > 1 and float(objective[1:].max()) > float(objective[0])
+    if fit.stopped == "diverged" or (rose and fit.solver == "gradient-descent"):
+        return (
+            "the objective rose, as the learning rate is too large for these columns",
+            "lower learning_rate, standardise the columns, or use solver='auto'",
+        )
+    if fit.stopped == "max_iter":
+        return "max_iter was reached", "raise max_iter, or use solver='auto'"
+    return (
+        "rounding leaves nothing to gain",
+        "subtract a constant from columns far from zero, or raise tol",
+    )

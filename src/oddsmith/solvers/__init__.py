@@ -1,0 +1,8 @@
+"""Solvers: each a generator of iterates that reads the objective and walks to its minimum."""
+
+from oddsmith.solvers.gradient_descent import GradientDescent
+from oddsmith.solvers.lbfgs import LBFGS
+from oddsmith.solvers.newton import Newton
+from oddsmith.solvers.newton_cg import NewtonCG
+
+__all__ = ["LBFGS", "GradientDescent", "Newton", "NewtonCG"]

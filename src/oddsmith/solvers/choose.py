@@ -1,0 +1,89 @@
+"""Which solver for which problem: one table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from oddsmith.errors import ParameterError
+from oddsmith.solvers.gradient_descent import GradientDescent
+from oddsmith.solvers.lbfgs import LBFGS
+from oddsmith.solvers.newton import Newton
+from oddsmith.solvers.newton_cg import NewtonCG
+from oddsmith.solvers.run import Solver
+
+__all__ = ["FOREIGN", "NAMES", "Problem", "choose"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a choice depends on.
+
+    Attributes
+    ----------
+    n_rows : int
+    size : int
+        Length of coef: (columns + intercept) times margins.
+    sparse : bool
+    """
+
+    n_rows: int
+    size: int
+    sparse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: a solver, and the problems that `auto` gives to it."""
+
+    name: str
+    make: Callable[[], Solver]
+    suits: Callable[[Problem], bool]
+
+
+def _small(problem: Problem) -> bool:
+    """Whether forming and factorising the Hessian is cheap: its entries and its flops.
+
+    A sparse block's Hessian is dense all the same, so it must be smaller to be worth it.
+    """
+    return problem.size <= (300 if problem.sparse else 1000)
+
+
+# `auto` takes the first row that suits; a name takes the row of that name.
+TABLE = (
+    Row("newton-cholesky", Newton, _small),
+    Row("newton-cg", NewtonCG, lambda _: True),
+    Row("lbfgs", LBFGS, lambda _: False),
+    Row("gradient-descent", GradientDescent, lambda _: False),
+)
+
+NAMES = tuple(row.name for row in TABLE)
+# Names that scikit-learn's users write, for solvers that are not ours: `auto` runs instead.
+FOREIGN = ("liblinear", "sag", "saga")
+
+
+def choose(solver: str | Solver, problem: Problem) -> Solver:
+    """Solver object for a name, a solver object, or "auto".
+
+    Parameters
+    ----------
+    solver : str or Solver
+    problem : Problem
+
+    Raises
+    ------
+    ParameterError
+        If there is no solver of that name.
+
+    Examples
+    --------
+    >>> choose("auto", Problem(n_rows=569, size=31, sparse=False)).name
+    'newton-cholesky'
+    """
+    if not isinstance(solver, str) and hasattr(solver, "iterates"):
+        return solver
+    for row in TABLE:
+        if row.name == solver or (solver in ("auto", *FOREIGN) and row.suits(problem)):
+            return row.make()
+    raise ParameterError(
+        f"solver={solver!r} is not known; use 'auto', one of {', '.join(map(repr, NAMES))}, "
+        "or a solver object from oddsmith.solvers."
+    )

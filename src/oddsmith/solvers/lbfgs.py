@@ -1,0 +1,146 @@
+"""L-BFGS: a quasi-Newton method that remembers a few steps instead of a Hessian."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from oddsmith.core.moments import Moments
+from oddsmith.core.objective import Objective
+from oddsmith.core.stable import Array
+from oddsmith.solvers.line_search import sufficient
+from oddsmith.solvers.parameters import Parameters, require_whole
+from oddsmith.solvers.run import Iterate
+
+__all__ = ["LBFGS", "two_loop_recursion"]
+
+Pairs = deque[tuple[Array, Array]]
+
+_LONGER = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+_SHORTER = tuple(0.5**k for k in range(1, 13))
+# A whole step is kept if the slope at its end has fallen to this share (Wolfe's second test).
+_WOLFE = 0.9
+
+
+def two_loop_recursion(gradient: Array, pairs: Pairs, diagonal: Array) -> Array:
+    """Inverse quasi-Newton Hessian times the gradient (Nocedal and Wright, algorithm 7.4).
+
+    Parameters
+    ----------
+    gradient : array of shape (q,)
+    pairs : deque of (array, array)
+        Steps s and changes of the gradient y, oldest first.
+    diagonal : array of shape (q,)
+        A first guess of the diagonal of the Hessian, up to a factor that the last pair gives.
+
+    Examples
+    --------
+    >>> two_loop_recursion(np.array([2.0, 8.0]), deque(), np.array([2.0, 4.0]))
+    array([1., 2.])
+    """
+    direction = gradient.copy()
+    products: list[float] = []
+    for s, y in reversed(pairs):
+        products.append(float(s @ direction) / float(s @ y))
+        direction -= products[-1] * y
+    if pairs:
+        s, y = pairs[-1]
+        direction *= float(s @ y) / float(y @ (y / diagonal))
+    direction /= diagonal
+    for s, y in pairs:
+        direction += (products.pop() - float(y @ direction) / float(s @ y)) * s
+    return direction
+
+
+@dataclass
+class LBFGS(Parameters):
+    """Limited-memory BFGS (Nocedal, 1980; Nocedal and Wright, 2006, algorithm 7.5).
+
+    It starts from the bound on the diagonal of the Hessian. A whole step is tried first and
+    costs one pass; only where it fails Wolfe's tests, one more pass tries many lengths at once.
+
+    Parameters
+    ----------
+    max_iter : int
+        Steps at the most.
+    memory : int
+        Steps that are remembered.
+
+    Examples
+    --------
+    >>> LBFGS(memory=5)
+    LBFGS(max_iter=10000, memory=5)
+    """
+
+    max_iter: int = 10_000
+    memory: int = 20
+    name = "lbfgs"
+    order = 1
+    handles_l1 = False
+    standardised = True
+
+    def __post_init__(self) -> None:
+        require_whole("max_iter", self.max_iter)
+        require_whole("memory", self.memory)
+
+    def iterates(self, objective: Objective, start: Array) -> Iterator[Iterate]:
+        """Walk from start, until no step lowers the objective any more."""
+        bound = objective.curvature_bound
+        diagonal = np.where(bound > 0, bound, 1.0)
+        pairs: Pairs = deque(maxlen=self.memory)
+        coef = start
+        here = objective.evaluate(coef, 1)
+        while True:
+            gradient = here.gradient
+            direction = two_loop_recursion(gradient, pairs, diagonal)
+            slope = float(gradient @ direction)
+            yield Iterate(coef, here.value, gradient, 0.5 * slope)
+            found = _search(objective, coef, here, direction)
+            if found is None and pairs:
+                # Differences of gradients that are mostly rounding mislead: begin afresh.
+                pairs.clear()
+                direction = gradient / diagonal
+                found = _search(objective, coef, here, direction)
+            if found is None:
+                return
+            length, there = found
+            step = -length * direction
+            change = there.gradient - gradient
+            if float(step @ change) > 0:
+                pairs.append((step, change))
+            coef, here = coef + step, there
+
+
+def _search(
+    objective: Objective, coef: Array, here: Moments, direction: Array
+) -> tuple[float, Moments] | None:
+    """Length of a step that lowers f, and the moments there; None if no length does."""
+    slope = float(here.gradient @ direction)
+    if not slope > 0:
+        return None
+    there = objective.evaluate(coef - direction, 1)
+    slope_there = float(there.gradient @ direction)
+    lower = _lower(here, there, slope, slope_there)
+    if lower and abs(slope_there) <= _WOLFE * slope:
+        return 1.0, there
+    lengths = _LONGER if lower and slope_there > 0 else _SHORTER
+    values = objective.values_along(coef, direction, lengths)
+    best = int(np.argmin(values))
+    if not sufficient(here.value, float(values[best]), lengths[best], slope):
+        return (1.0, there) if lower else None
+    if lengths[best] == 1.0:
+        return 1.0, there
+    return lengths[best], objective.evaluate(coef - lengths[best] * direction, 1)
+
+
+def _lower(here: Moments, there: Moments, slope: float, slope_there: float) -> bool:
+    """Armijo's test; where values differ by rounding only, on the slopes instead.
+
+    A convex f that still falls, or has risen by less than it fell, at the end of the step is
+    lower there (Hager and Zhang, 2005, "approximate Wolfe", equation 4.1).
+    """
+    if sufficient(here.value, there.value, 1.0, slope):
+        return True
+    close = abs(there.value - here.value) <= 1e-12 * abs(here.value)
+    return close and abs(slope_there) < 0.8 * slope

@@ -1,0 +1,311 @@
+"""From rows to a fit: coordinates, a solver, the proof, and the least-norm answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg as la
+
+from oddsmith.core.block import CountedSource, RowSource
+from oddsmith.core.certificate import FLOOR, Certificate
+from oddsmith.core.columns import Columns, Standardisation, standardise
+from oddsmith.core.fit import Fit
+from oddsmith.core.kernels import Design
+from oddsmith.core.objective import Objective
+from oddsmith.core.stable import Array
+from oddsmith.errors import DataError
+from oddsmith.solvers.choose import Problem, choose
+from oddsmith.solvers.newton import Newton, null_space, prove_by_hessian
+from oddsmith.solvers.newton_cg import prove_by_products
+from oddsmith.solvers.run import Progress, Run, Solver, Watch, run
+from oddsmith.solvers.separation import separation
+
+__all__ = ["Task", "aliased_columns", "minimise"]
+
+# Up to this length of coef a proof forms the Hessian; beyond, conjugate gradients are cheaper.
+_HESSIAN_FOR_PROOF = 500
+# Without a penalty they must be solved to rounding, and the Hessian pays for longer.
+_HESSIAN_WITHOUT_PENALTY = 2000
+# A part of the columns this much smaller than its column is rounding (both of unit length).
+_ALIASED = 1e-11
+_STEPS_FOR_PROOF = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to minimise, and when to stop.
+
+    Attributes
+    ----------
+    n_classes : int
+    intercept : bool
+    l2 : float
+        Ridge penalty on the user's coefficients, in the unit of the weights.
+    sparse : bool
+        Whether blocks are sparse.
+    tol : float
+        Gap to reach (nats per unit of weight).
+    max_iter : int or None
+        The solver's own if None.
+    start : pair of arrays (p, K) and (K,), or None
+        Coefficients and intercepts on the user's scale; zeros if None.
+    validation : RowSource or None
+    watch : callable or None
+    """
+
+    n_classes: int
+    intercept: bool
+    l2: float
+    sparse: bool
+    tol: float
+    max_iter: int | None = None
+    start: tuple[Array, Array] | None = None
+    validation: RowSource | None = None
+    watch: Watch | None = None
+
+
+def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task: Task) -> Fit:
+    """Fit coefficients, and prove how far they can be from the optimum.
+
+    Parameters
+    ----------
+    source : CountedSource
+    columns : Columns
+        Of the same source.
+    solver : str or Solver
+    task : Task
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    DataError
+        If the objective is not a finite number even at the start.
+    """
+    how = standardise(
+        columns,
+        intercept=task.intercept,
+        ridge=task.l2 / columns.weight,
+        sparse=task.sparse,
+    )
+    design = Design(how, task.intercept)
+    objective = Objective(source, columns, task.n_classes, design, task.l2)
+    problem = Problem(source.n_rows, objective.size, task.sparse)
+    walker = choose(solver, problem)
+    outcome, coef = _walk(walker, objective, task)
+    if not outcome.trace:
+        raise DataError(
+            "the objective is not a finite number at the start; make the offset, the weights "
+            "or the starting coefficients smaller."
+        )
+    coef, aliased = _least_norm(objective, objective.centred(coef))
+    coef = _as_the_user_gets_it(objective, coef)
+    proof = _prove(objective, coef, task.tol)
+    separated = separation(objective, coef, proof) if task.l2 == 0 else None
+    lower = max(outcome.lower, proof.lower)
+    if proof.gap > task.tol * objective.weight and separated != "complete":
+        lower = max(lower, _lower_from_further_on(objective, coef, task))
+    fit = _frozen(walker, objective, task, outcome, coef, aliased, proof, lower, separated)
+    if task.watch is not None and fit.n_iter > outcome.seen:
+        norm = float(fit.history["gradient_norm"][-1])
+        task.watch(Progress(fit.n_iter, outcome.max_iter, fit.objective, fit.gap, norm))
+    return fit
+
+
+def _as_the_user_gets_it(objective: Objective, coef: Array) -> Array:
+    """Coefficients after their rounding to floats on the user's scale: what is certified.
+
+    The intercept of columns far from zero is a large number whose last digit moves all margins.
+    """
+    w, b = objective.to_user(coef)
+    finite = bool(np.isfinite(w).all() and np.isfinite(b).all())
+    return objective.from_user(w, b) if finite else coef
+
+
+def _lower_from_further_on(objective: Objective, coef: Array, task: Task) -> float:
+    """Lower bound on min f from where Newton's method gets from coef, if it is affordable.
+
+    Far from the optimum the Newton step is too long to make a dual point. A bound proved
+    anywhere holds everywhere, so the walk goes on for the proof alone; coef stays.
+    """
+    if objective.size > _HESSIAN_FOR_PROOF:
+        return 0.0
+    return run(
+        Newton(),
+        objective,
+        coef,
+        tol=task.tol,
+        max_iter=_STEPS_FOR_PROOF,
+        prove=lambda here: _prove(objective, here, task.tol),
+    ).lower
+
+
+def _walk(walker: Solver, objective: Objective, task: Task) -> tuple[Run, Array]:
+    """Run the solver in its own coordinates; the end comes back in the standardised ones."""
+    p = objective.source.n_features
+    road = objective
+    if not walker.standardised:
+        road = objective.in_coordinates(Standardisation.none(p))
+    start = np.zeros(road.size) if task.start is None else road.from_user(*task.start)
+
+    def prove(coef: Array) -> Certificate:
+        home = objective.from_user(*road.to_user(coef)) if road is not objective else coef
+        return _prove(objective, objective.centred(home), task.tol)
+
+    outcome = run(
+        walker,
+        road,
+        start,
+        tol=task.tol,
+        max_iter=walker.max_iter if task.max_iter is None else task.max_iter,
+        prove=prove,
+        watch=task.watch,
+        measure=_validation(road, task.validation),
+    )
+    if road is objective:
+        return outcome, outcome.coef
+    return outcome, objective.from_user(*road.to_user(outcome.coef))
+
+
+def _validation(
+    objective: Objective, validation: RowSource | None
+) -> Callable[[Array], dict[str, float]] | None:
+    if validation is None:
+        return None
+
+    def measure(coef: Array) -> dict[str, float]:
+        score = objective.score(coef, validation)
+        return {
+            "validation_loss": score.value / score.weight,
+            "validation_accuracy": score.correct / score.weight,
+        }
+
+    return measure
+
+
+def _prove(objective: Objective, coef: Array, tol: float) -> Certificate:
+    limit = _HESSIAN_FOR_PROOF if objective.l2 > 0 else _HESSIAN_WITHOUT_PENALTY
+    with np.errstate(over="ignore", invalid="ignore"):
+        if objective.size <= limit:
+            return prove_by_hessian(objective, coef)
+        return prove_by_products(objective, coef, tol * objective.weight)
+
+
+def _least_norm(objective: Objective, coef: Array) -> tuple[Array, tuple[int, ...]]:
+    """Of all coef with the same margins, the one whose user's coefficients have least norm.
+
+    It is the limit of ever smaller ridge penalties, and differs from coef only where columns
+    are aliased. Also says which columns those are.
+    """
+    K, p = objective.width, objective.source.n_features
+    penalty = objective.penalty.diagonal[: p * K]
+    penalised = penalty.size == 0 or float(penalty.min()) > 1e-10 * objective.weight
+    if penalised or objective.size > K * _HESSIAN_WITHOUT_PENALTY:
+        return coef, ()
+    gram = objective.gram()
+    null = null_space(gram)
+    if null.shape[1] == 0:
+        return coef, ()
+    table = coef.reshape(-1, K)
+    unit = objective.design.standardisation.scale[:, None]
+    w_null = null[:p] / unit
+    # Where scales differ by hundreds of decades a basis vector would overflow when squared.
+    size = np.abs(w_null).max(axis=0)
+    basis, triangle = la.qr(w_null / size, mode="economic")
+    share = la.solve_triangular(triangle, basis.T @ (table[:p] / unit)) / size[:, None]
+    aliased = aliased_columns(gram, objective.design.intercept) if objective.l2 == 0 else ()
+    least = table - null @ share
+    least[np.diag(gram) == 0] = 0.0
+    return least.ravel(), aliased
+
+
+def aliased_columns(gram: Array, intercept: bool) -> tuple[int, ...]:
+    """Columns that are linear combinations of the columns before them and the intercept.
+
+    A Cholesky factorisation in the order of the columns, intercept first, that passes over
+    every column of which nothing is left (as R's `lm` does for NA coefficients).
+
+    Parameters
+    ----------
+    gram : array of shape (q, q)
+        Z'S Z, intercept last.
+    intercept : bool
+
+    Examples
+    --------
+    >>> X = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 2.0]])
+    >>> aliased_columns(X.T @ X, intercept=False)
+    (2,)
+    """
+    q = gram.shape[0]
+    columns = list(range(q))
+    order = columns[-1:] + columns[:-1] if intercept else columns
+    left = gram[order][:, order]
+    whole = np.diag(left).copy()
+    aliased: list[int] = []
+    for j in range(q):
+        if left[j, j] <= _ALIASED * whole[j]:
+            aliased.append(order[j])
+            continue
+        row = left[j, j:] / np.sqrt(left[j, j])
+        left[j:, j:] -= row[:, None] * row
+    return tuple(sorted(aliased))
+
+
+def _frozen(
+    walker: Solver,
+    objective: Objective,
+    task: Task,
+    outcome: Run,
+    coef: Array,
+    aliased: tuple[int, ...],
+    proof: Certificate,
+    lower: float,
+    separated: str | None,
+) -> Fit:
+    W, value = objective.weight, proof.moments.value
+    gap = proof.gap
+    # The difference of two sums, with room for their rounding.
+    gap = min(gap, value - lower + 8.0 * FLOOR * value)
+    gap = max(gap / W, FLOOR)
+    w, b = objective.to_user(coef)
+    return Fit(
+        coef=w,
+        intercept=b,
+        solver=walker.name,
+        n_iter=max(1, outcome.iterations),
+        n_passes=objective.source.passes if isinstance(objective.source, CountedSource) else 0,
+        objective=value / W,
+        gap=gap,
+        tol=task.tol,
+        history=_history(objective, task, outcome, coef, proof, gap),
+        separated=separated,
+        aliased=aliased,
+        stopped=outcome.stopped,
+    )
+
+
+def _history(
+    objective: Objective, task: Task, outcome: Run, coef: Array, proof: Certificate, gap: float
+) -> dict[str, Array]:
+    """Trace as arrays; a lower bound holds for every iterate, so the last serves for all."""
+    trace = {name: list(numbers) for name, numbers in outcome.trace.items()}
+    W, value, gradient = objective.weight, proof.moments.value, proof.moments.gradient
+    if outcome.seen < outcome.iterations:  # the last step was taken unseen
+        row = {
+            "iteration": outcome.iterations,
+            "objective": value / W,
+            "loss": (value - objective.penalty.value(coef)) / W,
+            "gradient_norm": float(np.linalg.norm(gradient)) / W,
+        }
+        measure = _validation(objective, task.validation)
+        for name, number in (row | (measure(coef) if measure else {})).items():
+            trace[name].append(number)
+    arrays = {name: np.array(numbers) for name, numbers in trace.items()}
+    arrays["objective"][-1] = value / W  # the solver's coordinates may have rounded otherwise
+    lower = value / W - gap
+    gaps = np.maximum(arrays["objective"] - lower, gap)
+    gaps[-1] = gap
+    return {"iteration": arrays.pop("iteration"), "gap": gaps, **arrays}

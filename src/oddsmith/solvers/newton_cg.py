@@ -1,0 +1,184 @@
+"""Newton-CG: Newton steps from Hessian products alone, for many columns."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.linalg as la
+
+from oddsmith.core.certificate import Certificate, certificate, residual_rounding
+from oddsmith.core.objective import Objective
+from oddsmith.core.stable import Array
+from oddsmith.solvers.line_search import newton_length
+from oddsmith.solvers.parameters import Parameters, require_whole
+from oddsmith.solvers.run import Iterate
+
+__all__ = ["NewtonCG", "conjugate_gradient", "prove_by_products"]
+
+# Conjugate gradients for a proof end after this many products, converged or not.
+_MOST_PRODUCTS = 1000
+# Coordinates without a penalty that are solved for one by one, a pass each.
+_MOST_FREE = 64
+_RESTARTS = 4
+# Curvature relative to its bound that cannot be told from 0.
+_NO_CURVATURE = 2.0**-46
+
+
+def conjugate_gradient(
+    objective: Objective, coef: Array, gradient: Array
+) -> Iterator[tuple[Array, Array]]:
+    """Approximate solutions d of H d = g and their residuals r = H d - g, better and better.
+
+    Conjugate gradients preconditioned by the bound on the diagonal of the Hessian (Nocedal and
+    Wright, 2006, algorithm 5.3); one pass over the rows each.
+
+    Parameters
+    ----------
+    objective : Objective
+    coef, gradient : array of shape (q,)
+
+    Yields
+    ------
+    step, residual : array of shape (q,)
+    """
+    bound = objective.curvature_bound
+    inverse = 1.0 / np.where(bound > 0, bound, 1.0)
+    step = np.zeros_like(gradient)
+    residual = -gradient
+    direction = -inverse * residual
+    size = float(residual @ (inverse * residual))
+    while size > 0:
+        product = objective.hessian_product(coef, direction)
+        curvature = float(direction @ product)
+        if curvature <= _NO_CURVATURE * float(direction @ (bound * direction)):
+            return  # what is left lies in the null space of H, within rounding
+        alpha = size / curvature
+        step = step + alpha * direction
+        residual = residual + alpha * product
+        yield step, residual
+        new_size = float(residual @ (inverse * residual))
+        direction = -inverse * residual + new_size / size * direction
+        size = new_size
+
+
+def prove_by_products(objective: Objective, coef: Array, tol: float) -> Certificate:
+    """Certificate at any coef without the Hessian, from conjugate gradients.
+
+    They end when what is left over adds less than a tenth to the bound, or less than a tenth
+    of tol (nats). The few coordinates without a penalty, the intercepts, are then solved for
+    exactly, as the dual point must be feasible there; where there are many, all are solved to
+    rounding, by restarts.
+    """
+    moments = objective.evaluate(coef, 1)
+    gradient = moments.gradient
+    free = np.flatnonzero(objective.penalty.diagonal == 0)
+    if free.size > _MOST_FREE:
+        step, residual = _solve_to_rounding(objective, coef, gradient)
+    else:
+        step = _solve_nearly(objective, coef, gradient, tol)
+        step = _solve_free(objective, coef, gradient, step, free)
+        residual = objective.hessian_product(coef, step) - gradient
+    return certificate(objective, coef, moments, step, residual)
+
+
+def _solve_nearly(objective: Objective, coef: Array, gradient: Array, tol: float) -> Array:
+    P = objective.penalty.diagonal
+    held = P > 0
+    step = np.zeros_like(gradient)
+    for count, (step, residual) in enumerate(conjugate_gradient(objective, coef, gradient), 1):
+        with np.errstate(over="ignore"):
+            extra = 0.5 * float((residual[held] ** 2 / P[held]).sum())
+        extra += float(np.abs(residual[~held]) @ np.abs(step[~held]))
+        if extra <= 0.1 * max(0.5 * float(gradient @ step), tol) or count >= _MOST_PRODUCTS:
+            break
+    return step
+
+
+def _solve_free(
+    objective: Objective, coef: Array, gradient: Array, step: Array, free: npt.NDArray[np.intp]
+) -> Array:
+    """Change d where nothing is penalised so that r = H d - g is 0 there."""
+    if free.size == 0:
+        return step
+    block = np.empty((free.size, free.size))
+    for row, index in enumerate(free):
+        unit = np.zeros_like(gradient)
+        unit[index] = 1.0
+        block[row] = objective.hessian_product(coef, unit)[free]
+    residual = (objective.hessian_product(coef, step) - gradient)[free]
+    moved = step.copy()
+    moved[free] -= la.pinvh(block) @ residual
+    return moved
+
+
+def _solve_to_rounding(objective: Objective, coef: Array, gradient: Array) -> tuple[Array, Array]:
+    step, residual = np.zeros_like(gradient), -gradient
+    for _ in range(_RESTARTS):
+        correction = np.zeros_like(gradient)
+        small = 0.25 * residual_rounding(objective, step)
+        for count, (closer, left) in enumerate(conjugate_gradient(objective, coef, -residual), 1):
+            correction = closer
+            if float(np.abs(left).max()) <= small or count >= _MOST_PRODUCTS:
+                break
+        step = step + correction
+        residual = objective.hessian_product(coef, step) - gradient
+        if float(np.abs(residual).max()) <= residual_rounding(objective, step):
+            break
+    return step, residual
+
+
+@dataclass
+class NewtonCG(Parameters):
+    """Newton's method with inexact steps: conjugate gradients on Hessian products.
+
+    They end when the residual is below min(1/4, sqrt(||g|| / ||g_0||)) of the gradient, so that
+    convergence is superlinear (Nocedal and Wright, 2006, algorithm 7.1). The Hessian is never
+    formed: a pass over the rows a product, and memory for a few vectors.
+
+    Parameters
+    ----------
+    max_iter : int
+        Newton steps at the most.
+
+    Examples
+    --------
+    >>> NewtonCG().name
+    'newton-cg'
+    """
+
+    max_iter: int = 200
+    name = "newton-cg"
+    order = 2
+    handles_l1 = False
+    standardised = True
+
+    def __post_init__(self) -> None:
+        require_whole("max_iter", self.max_iter)
+
+    def iterates(self, objective: Objective, start: Array) -> Iterator[Iterate]:
+        """Walk from start, until no step is left."""
+        coef, first = start, 0.0
+        while True:
+            moments = objective.evaluate(coef, 1)
+            gradient = moments.gradient
+            norm = float(np.linalg.norm(gradient))
+            first = max(first, norm)
+            step = _inexact_step(objective, coef, gradient, first)
+            slope = float(gradient @ step)
+            line = objective.along(coef, step, (1.0,))
+            length = newton_length(objective, coef, moments.value, slope, step, line)
+            following = coef - length * step
+            yield Iterate(coef, moments.value, gradient, slope / 2.0, successor=following)
+            coef = following
+
+
+def _inexact_step(objective: Objective, coef: Array, gradient: Array, first: float) -> Array:
+    norm = float(np.linalg.norm(gradient))
+    enough = norm * min(0.25, (norm / first) ** 0.5) if first > 0 else 0.0
+    step = np.zeros_like(gradient)
+    for count, (closer, residual) in enumerate(conjugate_gradient(objective, coef, gradient), 1):
+        step = closer
+        if float(np.linalg.norm(residual)) <= enough or count >= _MOST_PRODUCTS:
+            break
+    return step

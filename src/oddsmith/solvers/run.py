@@ -1,0 +1,260 @@
+"""One loop around every solver: stopping, tracing, progress. Solvers only walk."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+import numpy as np
+
+from oddsmith.core.certificate import FLOOR, Certificate
+from oddsmith.core.objective import Objective
+from oddsmith.core.stable import Array
+from oddsmith.solvers.line_search import SAFE_REACH
+
+__all__ = ["Iterate", "Progress", "Run", "Solver", "Stop", "Watch", "run"]
+
+Stop = Literal["converged", "max_iter", "stalled", "diverged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Iterate:
+    """Where a solver stands, and what it knows there.
+
+    Attributes
+    ----------
+    coef : array of shape (q,)
+    value : float
+        f(coef), nats.
+    gradient : array of shape (q,)
+    estimate : float
+        The solver's guess of f(coef) - min f (nats); it only says when to ask for a proof.
+    certificate : Certificate or None
+        A proof, where the solver has one in passing.
+    successor : array of shape (q,), or None
+        The next coef, where it is already known and provably no worse.
+    """
+
+    coef: Array
+    value: float
+    gradient: Array
+    estimate: float
+    certificate: Certificate | None = None
+    successor: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a watcher is told at every iteration.
+
+    Attributes
+    ----------
+    iteration, max_iter : int
+    objective : float
+        Nats per unit of weight.
+    gap : float or None
+        The best bound so far on the distance from the minimum (nats per unit of weight).
+    gradient_norm : float
+        Of the objective per unit of weight, in the solver's coordinates.
+    """
+
+    iteration: int
+    max_iter: int
+    objective: float
+    gap: float | None
+    gradient_norm: float
+
+
+Watch = Callable[[Progress], None]
+
+
+class Solver(Protocol):
+    """A generator of iterates, and what it can do."""
+
+    @property
+    def name(self) -> str:
+        """Name, as in the table of `choose`."""
+        ...
+
+    @property
+    def order(self) -> int:
+        """Derivatives that it needs."""
+        ...
+
+    @property
+    def handles_l1(self) -> bool:
+        """Whether the penalty may have a kink."""
+        ...
+
+    @property
+    def standardised(self) -> bool:
+        """Whether it walks in standardised columns, or on the user's scale as a textbook does."""
+        ...
+
+    @property
+    def max_iter(self) -> int:
+        """Steps at the most, unless told otherwise."""
+        ...
+
+    def iterates(self, objective: Objective, start: Array, /) -> Iterator[Iterate]:
+        """Walk from start, until there is no step left."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where a run ended, and how it came there.
+
+    Attributes
+    ----------
+    coef : array of shape (q,)
+    iterations, seen : int
+        Steps taken, and steps traced: the last one may be taken on the strength of a proof.
+    max_iter : int
+    stopped : Stop
+    lower : float
+        The best lower bound on min f that was proved on the way (nats).
+    trace : dict of str to list
+        iteration, objective, loss, gradient_norm, and what `measure` adds, per iteration.
+    """
+
+    coef: Array
+    iterations: int
+    seen: int
+    max_iter: int
+    stopped: Stop
+    lower: float
+    trace: dict[str, list[float]]
+
+
+@dataclass(slots=True)
+class _Journey:
+    """What the loop remembers from iterate to iterate."""
+
+    lower: float = 0.0
+    asked_at: float = math.inf
+    trace: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+
+    def record(self, **row: float) -> None:
+        for name, number in row.items():
+            self.trace.setdefault(name, []).append(number)
+
+
+def run(
+    solver: Solver,
+    objective: Objective,
+    start: Array,
+    *,
+    tol: float,
+    max_iter: int,
+    prove: Callable[[Array], Certificate],
+    watch: Watch | None = None,
+    measure: Callable[[Array], dict[str, float]] | None = None,
+) -> Run:
+    """Follow a solver until a certificate says that it has arrived, or it cannot go on.
+
+    Parameters
+    ----------
+    solver : Solver
+    objective : Objective
+        In the solver's coordinates.
+    start : array of shape (q,)
+    tol : float
+        Gap at which to stop (nats per unit of weight).
+    max_iter : int
+        Steps at the most.
+    prove : callable
+        Certificate at a coef, for solvers that bring none; asked when the solver's estimate
+        reaches tol, and again only after the estimate has fallen tenfold.
+    watch : callable, optional
+        Told of every iterate.
+    measure : callable, optional
+        More columns for the trace, from coef.
+
+    Returns
+    -------
+    Run
+    """
+    W = objective.weight
+    journey = _Journey()
+    last: Iterate | None = None
+    stopped: Stop = "stalled"
+    iteration = 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        for iteration, here in enumerate(solver.iterates(objective, start)):
+            if not _finite(here):
+                stopped = "diverged"
+                iteration -= 1
+                break
+            last = here = _with_proof(here, journey, prove, tol * W)
+            _trace(here, iteration, objective, journey, measure)
+            _tell(watch, here, iteration, max_iter, W, journey.lower)
+            if here.certificate is not None and here.certificate.gap <= tol * W:
+                stopped = "converged"
+                break
+            if iteration >= max_iter:
+                stopped = "max_iter"
+                break
+    if last is None:  # not even the start has a finite value
+        return Run(start, 0, 0, max_iter, "diverged", 0.0, journey.trace)
+    coef, seen = last.coef, iteration
+    following = _last_step(solver, last) if stopped == "converged" else None
+    if following is not None and iteration < max_iter:
+        coef, iteration = following, iteration + 1
+    return Run(coef, iteration, seen, max_iter, stopped, journey.lower, journey.trace)
+
+
+def _finite(here: Iterate) -> bool:
+    return math.isfinite(here.value) and bool(np.isfinite(here.gradient).all())
+
+
+def _with_proof(
+    here: Iterate, journey: _Journey, prove: Callable[[Array], Certificate], tol: float
+) -> Iterate:
+    wanted = here.estimate <= tol and here.estimate <= 0.1 * journey.asked_at
+    if here.certificate is None and wanted:
+        journey.asked_at = here.estimate
+        here = replace(here, certificate=prove(here.coef))
+    if here.certificate is not None:
+        journey.lower = max(journey.lower, here.certificate.lower)
+    return here
+
+
+def _last_step(solver: Solver, last: Iterate) -> Array | None:
+    """Take the step that the proof has paid for: it about squares the distance for nothing.
+
+    Not for a solver that walks on the user's scale: a textbook's descent stays the textbook's.
+    """
+    if last.successor is not None:
+        return last.successor
+    proof = last.certificate
+    if proof is None or not solver.standardised or proof.line.reach > SAFE_REACH:
+        return None
+    return last.coef - proof.step
+
+
+def _trace(
+    here: Iterate,
+    iteration: int,
+    objective: Objective,
+    journey: _Journey,
+    measure: Callable[[Array], dict[str, float]] | None,
+) -> None:
+    W = objective.weight
+    journey.record(
+        iteration=iteration,
+        objective=here.value / W,
+        loss=(here.value - objective.penalty.value(here.coef)) / W,
+        gradient_norm=float(np.linalg.norm(here.gradient)) / W,
+        **(measure(here.coef) if measure else {}),
+    )
+
+
+def _tell(
+    watch: Watch | None, here: Iterate, iteration: int, max_iter: int, W: float, lower: float
+) -> None:
+    if watch is None:
+        return
+    gap = max((here.value - lower) / W, FLOOR) if lower > 0 else None
+    norm = float(np.linalg.norm(here.gradient)) / W
+    watch(Progress(iteration, max_iter, here.value / W, gap, norm))

@@ -1,0 +1,1 @@
+"""What a user looks at: functions of a model and of a history, which know no estimator."""

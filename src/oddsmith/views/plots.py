@@ -1,0 +1,226 @@
+"""Pictures of a fit, by matplotlib's object interface: no global state, no window.
+
+Colours are those of Okabe and Ito (2008, "Color universal design"), which people with any kind
+of colour vision tell apart.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from oddsmith.core.labels import printable
+from oddsmith.core.stable import Array
+from oddsmith.errors import MissingPackageError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_confusion", "plot_history", "save_png"]
+
+_BLUE, _VERMILION, _GREY = "#0072B2", "#D55E00", "#595959"
+# Up to so many iterations each one is a dot, and up to so many classes each cell has its number.
+_MOST_DOTS = 60
+_MOST_CELLS = 20
+
+
+def plot_history(history: Mapping[str, Array], ax: "Axes | None" = None) -> "Figure":
+    """Draw the loss per iteration, and beside it how far from the minimum it can be.
+
+    Parameters
+    ----------
+    history : mapping of str to array of shape (m,)
+        ``iteration``, ``loss`` (nats), ``gap`` (nats), and ``validation_loss`` if there is one.
+    ax : matplotlib Axes, optional
+        Where to draw the loss alone; without it a figure with both is made.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Examples
+    --------
+    >>> m = np.arange(3)
+    >>> figure = plot_history({"iteration": m, "loss": 0.7**m, "gap": 1e-4**m})
+    >>> [ax.get_title(loc="left") for ax in figure.axes]
+    ['Loss while training', 'Distance from the minimum, proved']
+    """
+    if ax is not None:
+        _draw_loss(ax, history)
+        return _figure_of(ax)
+    figure = _new_figure(9.0, 3.8)
+    left, right = figure.subplots(1, 2)
+    _draw_loss(left, history)
+    _draw_gap(right, history)
+    return figure
+
+
+def plot_confusion(
+    matrix: Array | Sequence[Sequence[int]], classes: Sequence[str], ax: "Axes | None" = None
+) -> "Figure":
+    """Draw a confusion matrix: counts, coloured by their share of the true class.
+
+    Parameters
+    ----------
+    matrix : array of shape (K, K)
+        Rows of data (counts), true class by predicted class.
+    classes : sequence of K str
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Examples
+    --------
+    >>> plot_confusion([[3, 1], [0, 4]], ["no", "yes"]).axes[0].get_xlabel()
+    'predicted class'
+    """
+    counts = np.asarray(matrix, dtype=float)
+    size = len(classes)
+    if ax is None:
+        side = min(4.2 + 0.45 * max(size - 2, 0), 14.0)
+        ax = _new_figure(side + 0.6, side).subplots()
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
+    ax.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    if size <= _MOST_CELLS:
+        _write_cells(ax, counts, shares)
+    names = [_short(name) for name in classes]
+    slant = {} if size <= 4 else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    ax.set_xticks(range(size), names, **slant)
+    ax.set_yticks(range(size), names)
+    for label in (*ax.get_xticklabels(), *ax.get_yticklabels()):
+        label.set_parse_math(False)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_xlabel("predicted class")
+    ax.set_ylabel("true class (its rows are 100%)")
+    _title(ax, f"Confusion matrix of {counts.sum():,.0f} rows")
+    return _figure_of(ax)
+
+
+def save_png(figure: "Figure", path: str | Path) -> None:
+    """Write a figure as a PNG image: the same bytes for the same figure.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "matrix.png")
+    ...     save_png(plot_confusion([[3, 1], [0, 4]], ["no", "yes"]), path)
+    ...     path.read_bytes()[1:4]
+    b'PNG'
+    """
+    with warnings.catch_warnings():
+        # A label in a script that the font lacks is drawn as boxes.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(path, format="png", dpi=150, metadata={"Software": None})
+
+
+def _new_figure(width: float, height: float) -> "Figure":
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingPackageError(
+            'pictures need matplotlib; install it with: pip install "oddsmith[plot]"'
+        ) from None
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _figure_of(ax: "Axes") -> Any:
+    return ax.get_figure(root=True)
+
+
+def _title(ax: "Axes", text: str) -> None:
+    ax.set_title(text, loc="left", fontsize="medium", fontweight="bold")
+
+
+def _draw_loss(ax: "Axes", history: Mapping[str, Array]) -> None:
+    marker = "o" if len(history["iteration"]) <= _MOST_DOTS else ""
+    lines = [("loss", "training rows", _BLUE, "-")]
+    if "validation_loss" in history:
+        lines.append(("validation_loss", "validation rows", _VERMILION, "--"))
+    for key, label, colour, style in lines:
+        values = np.asarray(history[key], dtype=float)
+        ax.plot(history["iteration"], values, style, marker=marker, ms=4, color=colour, label=label)
+    drawn = np.concatenate([np.asarray(history[key], dtype=float) for key, *_ in lines])
+    finite = drawn[np.isfinite(drawn)]
+    if finite.size and 0 < finite.min() < finite.max() / 100:
+        ax.set_yscale("log")
+    else:
+        ax.set_ylim(bottom=0)
+    if len(lines) > 1:
+        ax.legend(frameon=False)
+    _title(ax, "Loss while training")
+    _finish(ax, "mean log loss (nats per row)", history["iteration"])
+    _mark_last(ax, history["iteration"], np.asarray(history["loss"], dtype=float), _BLUE)
+
+
+def _draw_gap(ax: "Axes", history: Mapping[str, Array]) -> None:
+    gap = np.asarray(history["gap"], dtype=float)
+    known = np.isfinite(gap) & (gap > 0)
+    iteration = np.asarray(history["iteration"])
+    _title(ax, "Distance from the minimum, proved")
+    _finish(ax, "at most (nats per unit of weight)", iteration)
+    if not known.any():
+        ax.set_yticks([])
+        ax.text(0.5, 0.5, "nothing is proved", transform=ax.transAxes, ha="center", color=_GREY)
+        return
+    marker = "o" if known.sum() <= _MOST_DOTS else ""
+    ax.plot(iteration[known], gap[known], marker=marker, ms=4, color=_BLUE)
+    ax.set_yscale("log")
+    _mark_last(ax, iteration[known], gap[known], _BLUE)
+
+
+def _mark_last(ax: "Axes", x: Array, y: Array, colour: str) -> None:
+    """Write the last value to the right of the end of its line."""
+    if len(y) and np.isfinite(y[-1]):
+        ax.annotate(
+            f"{y[-1]:#.3g}",
+            (float(x[-1]), float(y[-1])),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontsize="small",
+        )
+
+
+def _finish(ax: "Axes", y_label: str, iteration: Array) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    last = float(iteration[-1]) if len(iteration) else 0.0
+    ax.set_xlim(-max(0.04 * last, 0.2), last + max(0.2 * last, 0.5))
+    ax.set_xlabel("iteration")
+    ax.set_ylabel(y_label)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color="#DDDDDD", linewidth=0.7)
+    ax.set_axisbelow(True)
+
+
+def _write_cells(ax: "Axes", counts: Array, shares: Array) -> None:
+    size = 12.0 if len(counts) <= 4 else max(5.0, 11.0 - 0.35 * len(counts))
+    for i, j in np.ndindex(*counts.shape):
+        ax.text(
+            j,
+            i,
+            f"{counts[i, j]:,.0f}\n{shares[i, j]:.1%}",
+            ha="center",
+            va="center",
+            fontsize=size,
+            # "Blues" is dark enough for white from about the middle on.
+            color="white" if shares[i, j] > 0.55 else "black",
+        )
+
+
+def _short(name: str) -> str:
+    shown = printable(name)
+    return shown if len(shown) <= 18 else shown[:15] + "..."

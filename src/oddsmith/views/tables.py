@@ -1,0 +1,286 @@
+"""A model in tables, as data: what a summary shows, before it becomes text or HTML."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from oddsmith.core.labels import Label, label_text, quoted
+from oddsmith.core.stable import Array
+from oddsmith.export.schema import Model, Training
+
+__all__ = [
+    "CoefficientRow",
+    "Evaluation",
+    "Summary",
+    "TextTable",
+    "evaluate",
+    "heading",
+    "number_text",
+    "summarise",
+    "text_tables",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CoefficientRow:
+    """One coefficient.
+
+    Attributes
+    ----------
+    label : str or None
+        Class to whose margin it belongs; None with two classes, where there is one margin.
+    name : str
+        Feature, or ``(intercept)``.
+    coefficient : float
+        Change of the margin (nats) per unit of the feature.
+    odds_ratio : float or None
+        Factor on the odds per unit of the feature, of this class against the reference (the first
+        class); ``inf`` or 0 where it does not fit a floating point number; None for intercepts.
+    """
+
+    label: str | None
+    name: str
+    coefficient: float
+    odds_ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How well predictions fit n rows with K classes.
+
+    Attributes
+    ----------
+    rows : int
+    classes : tuple of str
+        K labels as text.
+    accuracy : float
+    log_loss : float
+        Mean over the rows (nats), probabilities clipped at 2.2e-16 as scikit-learn does.
+    precision, recall, f1 : tuple of float
+        K values; NaN where there is nothing to divide by.
+    confusion : tuple of tuple of int
+        K x K counts, true class by predicted class.
+    """
+
+    rows: int
+    classes: tuple[str, ...]
+    accuracy: float
+    log_loss: float
+    precision: tuple[float, ...]
+    recall: tuple[float, ...]
+    f1: tuple[float, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that a summary shows, as data.
+
+    Attributes
+    ----------
+    classes : tuple of str
+        K labels as text.
+    target : str
+    coefficients : tuple of CoefficientRow
+        Class by class, the features in their order and then the intercept.
+    notes : tuple of str
+        What is proved of the fit, in words.
+    warnings : tuple of str
+        What the fit warned of.
+    evaluation : Evaluation or None
+    """
+
+    classes: tuple[str, ...]
+    target: str
+    coefficients: tuple[CoefficientRow, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    evaluation: Evaluation | None
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """A table whose cells are text, the first column left and the others right justified."""
+
+    title: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def number_text(value: float | None, digits: int = 6) -> str:
+    """Readable number of any size, with `digits` significant digits.
+
+    Examples
+    --------
+    >>> [number_text(x) for x in (0.1, -123456.789, 1e-150, math.inf, math.nan, None)]
+    ['0.1', '-123457', '1e-150', 'inf', 'undefined', '']
+    """
+    if value is None:
+        return ""
+    return "undefined" if math.isnan(value) else f"{value:.{digits}g}"
+
+
+def _ratio_text(ratio: float | None) -> str:
+    if ratio is not None and math.isinf(ratio):
+        return "> 1.8e308"
+    return "< 4.9e-324" if ratio == 0.0 else number_text(ratio)
+
+
+def evaluate(
+    true: np.ndarray[Any, Any],
+    predicted: np.ndarray[Any, Any],
+    probabilities: Array,
+    classes: tuple[Label, ...],
+) -> Evaluation:
+    """Compare predictions with the truth, by scikit-learn's metrics.
+
+    Parameters
+    ----------
+    true, predicted : arrays of shape (n,)
+        Class indices.
+    probabilities : array of shape (n, K)
+    classes : tuple of K labels
+
+    Examples
+    --------
+    >>> p = np.array([[0.9, 0.1], [0.4, 0.6]])
+    >>> evaluate(np.array([0, 0]), np.array([0, 1]), p, ("no", "yes")).accuracy
+    0.5
+    """
+    from sklearn import metrics
+
+    labels = range(len(classes))
+    # scikit-learn's types are too narrow here.
+    measure: Any = metrics.precision_recall_fscore_support
+    precision, recall, f1, _ = measure(true, predicted, labels=labels, zero_division=np.nan)
+    return Evaluation(
+        rows=len(true),
+        classes=tuple(label_text(label) for label in classes),
+        accuracy=float(np.mean(true == predicted)),
+        log_loss=float(metrics.log_loss(true, probabilities, labels=labels)),
+        precision=tuple(precision.tolist()),
+        recall=tuple(recall.tolist()),
+        f1=tuple(f1.tolist()),
+        confusion=tuple(
+            map(tuple, metrics.confusion_matrix(true, predicted, labels=labels).tolist())
+        ),
+    )
+
+
+def summarise(model: Model, evaluation: Evaluation | None = None) -> Summary:
+    """Tables and notes of a model, as data.
+
+    Examples
+    --------
+    >>> fit = Training(2, 2.0, 1.0, "newton", 1e-12, 3, 4, 0.5, 2e-17, True, ())
+    >>> summary = summarise(Model(("dose",), ("no", "yes"), "alive", [[0.0]], [-1.0], fit))
+    >>> summary.coefficients[0]
+    CoefficientRow(label=None, name='dose', coefficient=0.0, odds_ratio=1.0)
+    >>> summary.notes[1]
+    'Proved to be within 2e-17 nats per unit of weight of the minimum.'
+    """
+    return Summary(
+        classes=tuple(label_text(label) for label in model.classes),
+        target=model.target,
+        coefficients=tuple(_coefficients(model)),
+        notes=_notes(model.training),
+        warnings=model.training.warnings,
+        evaluation=evaluation,
+    )
+
+
+def _coefficients(model: Model) -> list[CoefficientRow]:
+    binary = len(model.classes) == 2
+    # exp(w_k - w_0) is the odds ratio of class k against class 0, whatever is added to all w.
+    reference = np.zeros_like(model.coef[0]) if binary else model.coef[0]
+    with np.errstate(over="ignore", under="ignore"):
+        ratios = np.exp(model.coef - reference)
+    rows: list[CoefficientRow] = []
+    for k, intercept in enumerate(model.intercept.tolist()):
+        label = None if binary else label_text(model.classes[k])
+        columns = zip(model.feature_names, model.coef[k].tolist(), ratios[k].tolist(), strict=True)
+        rows += [CoefficientRow(label, name, value, ratio) for name, value, ratio in columns]
+        rows.append(CoefficientRow(label, "(intercept)", intercept, None))
+    return rows
+
+
+def _notes(training: Training) -> tuple[str, ...]:
+    penalty = "no penalty" if math.isinf(training.C) else f"C = {number_text(training.C)}"
+    weight = training.weight
+    weighted = "" if weight == training.rows else f" of total weight {number_text(weight)}"
+    gap, tol = training.optimality_gap, number_text(training.tol, 2)
+    if math.isinf(gap):
+        proof = "Nothing is proved of its distance from the minimum."
+    else:
+        proof = f"Proved to be within {number_text(gap, 2)} nats per unit of weight of the minimum."
+    steps = f"{training.solver}, {training.iterations} iterations, {training.passes} passes"
+    verdict = "Converged" if training.converged else "NOT CONVERGED"
+    return (
+        f"Objective {number_text(training.objective)} nats per unit of weight, "
+        f"fitted to {training.rows} rows{weighted} with {penalty}.",
+        proof,
+        f"{verdict}: {steps} over the rows, asked for a gap of {tol}.",
+    )
+
+
+def heading(summary: Summary) -> str:
+    """Title of a summary: what the coefficients are the log-odds of."""
+    if len(summary.classes) == 2:
+        negative, positive = (quoted(label) for label in summary.classes)
+        return f"Log-odds that {quoted(summary.target)} is {positive}, not {negative}"
+    reference = quoted(summary.classes[0])
+    return f"Margins of {quoted(summary.target)}; odds ratios are against {reference}"
+
+
+def text_tables(summary: Summary) -> tuple[TextTable, ...]:
+    """Tables of a summary: coefficients, and where it was evaluated, measures and confusion.
+
+    Examples
+    --------
+    >>> fit = Training(2, 2.0, 1.0, "newton", 1e-12, 3, 4, 0.5, 2e-17, True, ())
+    >>> model = Model(("dose",), ("no", "yes"), "alive", [[800.0]], [-1.0], fit)
+    >>> text_tables(summarise(model))[0].rows
+    (('dose', '800', '> 1.8e308'), ('(intercept)', '-1', ''))
+    """
+    tables = [_coefficient_table(summary)]
+    if summary.evaluation is not None:
+        tables += [_measure_table(summary.evaluation), _confusion_table(summary.evaluation)]
+    return tuple(tables)
+
+
+def _coefficient_table(summary: Summary) -> TextTable:
+    several = len(summary.classes) > 2
+    rows: list[tuple[str, ...]] = []
+    for row in summary.coefficients:
+        cells = row.name, number_text(row.coefficient), _ratio_text(row.odds_ratio)
+        rows.append((row.label or "", *cells) if several else cells)
+    headers = ("class",) if several else ()
+    return TextTable(
+        heading(summary), (*headers, "column", "coefficient", "odds ratio"), tuple(rows)
+    )
+
+
+def _measure_table(evaluation: Evaluation) -> TextTable:
+    rows = [
+        ("accuracy", number_text(evaluation.accuracy, 4)),
+        ("log loss (nats per row)", number_text(evaluation.log_loss, 4)),
+    ]
+    for k, label in enumerate(evaluation.classes):
+        # With two classes the measures of the positive one say all.
+        if k == 1 or len(evaluation.classes) > 2:
+            of = f"of {quoted(label, 30)}"
+            rows.append((f"precision {of}", number_text(evaluation.precision[k], 4)))
+            rows.append((f"recall {of}", number_text(evaluation.recall[k], 4)))
+            rows.append((f"F1 {of}", number_text(evaluation.f1[k], 4)))
+    return TextTable(f"Evaluated on {evaluation.rows} rows", ("measure", "value"), tuple(rows))
+
+
+def _confusion_table(evaluation: Evaluation) -> TextTable:
+    headers = (f"predicted {quoted(label, 30)}" for label in evaluation.classes)
+    rows = (
+        (f"true {quoted(label, 30)}", *map(str, counts))
+        for label, counts in zip(evaluation.classes, evaluation.confusion, strict=True)
+    )
+    return TextTable("Confusion matrix (rows)", ("", *headers), tuple(rows))
