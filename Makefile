@@ -10,7 +10,7 @@ demo: $(VENV)/.installed
 	$(BIN)/oddsmith demo
 
 test: $(VENV)/.dev-installed
-	COVERAGE_CORE=sysmon $(BIN)/pytest
+	$(BIN)/pytest
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -42,18 +42,21 @@ class Certificate:
         f and its derivatives at coef.
     step : array of shape (q,)
         The Newton step d that proved it: coef - d is nearer still, where its reach is small.
+    rounding : float
+        How far the sum that `moments.value` is can be from f(coef) (nats). The gap itself is a
+        sum of small terms, and knows no such error.
     """
 
     gap: float
     line: LineMoments
     moments: Moments
     step: Array
+    rounding: float
 
     @property
     def lower(self) -> float:
         """Lower bound on min f (nats), with room for the rounding of the sum that f is."""
-        value = self.moments.value
-        return max(0.0, value - self.gap - 8.0 * FLOOR * value)
+        return max(0.0, self.moments.value - self.gap - self.rounding)
 
 
 def certificate(
@@ -83,7 +86,11 @@ def certificate(
     """
     line = objective.along(coef, step, (1.0,))
     gap = line.divergence + _penalty_part(objective, step, residual)
-    return Certificate(float(np.fmin(gap, moments.value)), line, moments, step)
+    # Margins are rounded: coef is as if moved by that much, in the metric of a curvature <= 1/4.
+    moved = objective.margin_rounding(coef)
+    gap = (np.sqrt(gap) + moved * np.sqrt(objective.weight / 8.0)) ** 2
+    rounding = 8.0 * FLOOR * moments.value + moved * objective.weight
+    return Certificate(float(np.fmin(gap, moments.value)), line, moments, step, rounding)
 
 
 def residual_rounding(objective: Objective, step: Array) -> float:

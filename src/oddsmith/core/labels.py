@@ -1,6 +1,8 @@
 """Names and labels, and how hostile ones are shown: on one line, nothing that a terminal obeys."""
 
-__all__ = ["Label", "label_text", "printable", "quoted"]
+from typing import Any
+
+__all__ = ["Label", "column_name", "label_text", "printable", "quoted"]
 
 Label = str | int | float | bool
 
@@ -44,3 +46,14 @@ def quoted(text: str, limit: int = 60) -> str:
     if len(shown) > limit:
         shown = shown[: limit - 3] + "..."
     return f'"{shown}"'
+
+
+def column_name(names: Any, index: int) -> str:
+    """Name a column as messages do: its quoted name if it has one, else its number from 0.
+
+    Examples
+    --------
+    >>> print(column_name(["age", "dose"], 1), column_name(None, 1))
+    "dose" 1
+    """
+    return quoted(str(names[index])) if names is not None else str(index)

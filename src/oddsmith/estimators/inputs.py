@@ -1,20 +1,21 @@
 """The door: a user's arrays become rows that the house can trust, or an error that names them."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
-from oddsmith.core.labels import quoted
+from oddsmith.core.labels import column_name, quoted
 from oddsmith.core.loss import Labels
 from oddsmith.core.stable import Array
 from oddsmith.errors import DataError, ParameterError
 
 __all__ = [
     "Encoded",
-    "column_name",
     "encode_labels",
+    "in_range",
     "name_bad_entry",
     "name_text_column",
     "row_offset",
@@ -165,9 +166,21 @@ def row_offset(offset: Any, n: int, width: int) -> Array | None:
     return given
 
 
-def column_name(names: Any, index: int) -> str:
-    """Name a column as messages do: its quoted name if it has one, else its index."""
-    return quoted(str(names[index])) if names is not None else str(index)
+def in_range(weight: Array | None, l2: float) -> tuple[Array | None, float]:
+    """Bring weights near 1 by an exact power of two that the penalty shares: the same minimum.
+
+    Examples
+    --------
+    >>> in_range(np.array([2.0**900]), 1.0)[1] == 2.0**-901
+    True
+    """
+    if weight is None:
+        return None, l2
+    heaviest = float(weight.max())
+    if 1e-100 < heaviest < 1e100:
+        return weight, l2
+    exponent = max(math.frexp(heaviest)[1], -900)
+    return np.ldexp(weight, -exponent), math.ldexp(l2, -exponent)
 
 
 def name_bad_entry(X: Any, names: Any) -> DataError | None:

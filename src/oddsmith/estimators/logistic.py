@@ -1,8 +1,6 @@
 """LogisticRegression: scikit-learn's contract, with a proof of optimality on every fit."""
 
-import math
 import warnings
-from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -13,32 +11,27 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from oddsmith.core.block import CountedSource
-from oddsmith.core.certificate import FLOOR
 from oddsmith.core.columns import Columns, Standardisation, column_statistics
 from oddsmith.core.fit import Fit
+from oddsmith.core.labels import column_name
 from oddsmith.core.matrix import design_matrix
 from oddsmith.core.stable import Array, log1pexp, logsumexp, sigmoid, softmax
 from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.threads import Threads
-from oddsmith.errors import (
-    CollinearityWarning,
-    ConvergenceWarning,
-    DataError,
-    ParameterError,
-    SeparationWarning,
-    SolverWarning,
-)
+from oddsmith.errors import DataError, SolverWarning
 from oddsmith.estimators.inputs import (
-    column_name,
     encode_labels,
+    in_range,
     name_bad_entry,
     name_text_column,
     row_offset,
     row_weights,
 )
+from oddsmith.estimators.parameters import check_stopping, ridge
 from oddsmith.solvers.choose import FOREIGN
 from oddsmith.solvers.minimise import Task, minimise
 from oddsmith.solvers.run import Solver
+from oddsmith.views.complaints import complaints
 from oddsmith.views.progress import training_progress
 
 __all__ = ["LogisticRegression"]
@@ -189,15 +182,15 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         -----
         ConvergenceWarning, SeparationWarning, CollinearityWarning, SolverWarning
         """
-        l2 = self._ridge()
-        self._check_parameters()
+        l2 = ridge(self.C, self.l1_ratio, self.penalty)
+        check_stopping(self.tol, self.max_iter)
         X, y = self._checked(X, y, reset=True)
         check_classification_targets(y)
         encoded = encode_labels(y)
         classes = encoded.classes
         width = 1 if classes.size == 2 else classes.size
         weight = row_weights(sample_weight, self.class_weight, y, encoded)
-        weight, l2 = _in_range(weight, l2)
+        weight, l2 = in_range(weight, l2)
         blocks = memory_blocks(
             X, encoded.index, weight, row_offset(offset, X.shape[0], width), width
         )
@@ -268,38 +261,6 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
         """Accuracy: the share of the rows' weight that `predict` gets right."""
         return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
-
-    def _ridge(self) -> float:
-        """Turn the user's penalty into l2, the only form in which the house knows it."""
-        C, l1_ratio = self.C, self.l1_ratio
-        if self.penalty not in ("deprecated", None, "l2", "l1", "elasticnet"):
-            raise ParameterError(
-                f"penalty={self.penalty!r} is not known; use None, 'l2', 'l1' or 'elasticnet'."
-            )
-        if not isinstance(C, Real) or isinstance(C, bool) or not float(C) > 0:
-            raise ParameterError(f"C={C!r} is not a positive number; numpy.inf is no penalty.")
-        if not isinstance(l1_ratio, Real) or not 0 <= float(l1_ratio) <= 1:
-            raise ParameterError(f"l1_ratio={l1_ratio!r} is not a number between 0 and 1.")
-        if self.penalty is None:
-            return 0.0
-        if self.penalty == "l1" or l1_ratio > 0:
-            raise ParameterError(
-                f"an L1 penalty was asked for (penalty={self.penalty!r}, l1_ratio={l1_ratio!r}), "
-                "and only the L2 penalty is fitted so far; use l1_ratio=0."
-            )
-        l2 = 1.0 / float(C) if float(C) >= 1e-300 else math.inf
-        if math.isinf(l2):
-            raise ParameterError(f"C={C!r} is too small: the penalty 1 / C is not a finite number.")
-        return l2
-
-    def _check_parameters(self) -> None:
-        if not isinstance(self.tol, Real) or not self.tol >= FLOOR:
-            raise ParameterError(
-                f"tol={self.tol!r} cannot be proved with 64-bit floats; give at least {FLOOR:.1e}."
-            )
-        whole = isinstance(self.max_iter, Integral) and self.max_iter >= 1
-        if self.max_iter is not None and not whole:
-            raise ParameterError(f"max_iter={self.max_iter!r} is not a positive whole number.")
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         """X and y as arrays with scikit-learn's checks; finiteness is checked with the columns."""
@@ -390,14 +351,14 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     def _warn(self, fit: Fit) -> None:
         names = getattr(self, "feature_names_in_", None)
-        complaints = _complaints(fit, names)
+        found = complaints(fit, names)
         if isinstance(self.solver, str) and self.solver in FOREIGN:
             message = (
                 f"solver={self.solver!r} is another library's; solver='auto' ran instead "
                 f"({fit.solver}), and reaches the same optimum."
             )
-            complaints.insert(0, (SolverWarning, message))
-        for kind, message in complaints:
+            found.insert(0, (SolverWarning, message))
+        for kind, message in found:
             warnings.warn(message, kind, stacklevel=3)
 
     def _margins(self, X: Any) -> Array:
@@ -423,73 +384,3 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 f"the margin of row {row} (from 0) is the difference of two numbers beyond the "
                 "largest float; the row is far outside the data of the fit."
             )
-
-
-def _in_range(weight: Array | None, l2: float) -> tuple[Array | None, float]:
-    """Weights near 1, by an exact power of two that the penalty shares: the same minimum."""
-    if weight is None:
-        return None, l2
-    heaviest = float(weight.max())
-    if 1e-100 < heaviest < 1e100:
-        return weight, l2
-    exponent = max(math.frexp(heaviest)[1], -900)
-    return np.ldexp(weight, -exponent), math.ldexp(l2, -exponent)
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:10])
-    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"
-
-
-def _complaints(fit: Fit, names: Any) -> list[tuple[type[UserWarning], str]]:
-    """Every warning that a fit deserves, in words."""
-    found: list[tuple[type[UserWarning], str]] = []
-    if fit.aliased:
-        aliased = _listed([column_name(names, j) for j in fit.aliased])
-        found.append(
-            (
-                CollinearityWarning,
-                f"of {fit.coef.shape[0]} columns, {aliased} can be written as a linear "
-                "combination of those before (and the intercept), so the coefficients are not "
-                "unique: those of least norm are returned; drop the columns named, or give a "
-                "finite C.",
-            )
-        )
-    if fit.separated is not None:
-        whole = "all rows" if fit.separated == "complete" else "some rows"
-        found.append(
-            (
-                SeparationWarning,
-                f"the columns separate the classes ({fit.separated} separation: {whole} can be "
-                "predicted without error), so the unpenalised coefficients have no finite "
-                f"optimum; they grow with every iteration, stopped here after {fit.n_iter}: "
-                "give a finite C.",
-            )
-        )
-    if not fit.converged:
-        cause, advice = _cause(fit)
-        found.append(
-            (
-                ConvergenceWarning,
-                f"the fit stopped after {fit.n_iter} iterations of {fit.solver} at an objective "
-                f"proved to be within {fit.gap:.2g} nats per unit of weight of the minimum, and "
-                f"tol={fit.tol:.2g} was asked for: {cause}; {advice}.",
-            )
-        )
-    return found
-
-
-def _cause(fit: Fit) -> tuple[str, str]:
-    objective = fit.history["objective"]
-    rose = objective.size > 1 and float(objective[1:].max()) > float(objective[0])
-    if fit.stopped == "diverged" or (rose and fit.solver == "gradient-descent"):
-        return (
-            "the objective rose, as the learning rate is too large for these columns",
-            "lower learning_rate, standardise the columns, or use solver='auto'",
-        )
-    if fit.stopped == "max_iter":
-        return "max_iter was reached", "raise max_iter, or use solver='auto'"
-    return (
-        "rounding leaves nothing to gain",
-        "subtract a constant from columns far from zero, or raise tol",
-    )

@@ -268,7 +268,7 @@ def _frozen(
     W, value = objective.weight, proof.moments.value
     gap = proof.gap
     # The difference of two sums, with room for their rounding.
-    gap = min(gap, value - lower + 8.0 * FLOOR * value)
+    gap = min(gap, value - lower + proof.rounding)
     gap = max(gap / W, FLOOR)
     w, b = objective.to_user(coef)
     return Fit(
