@@ -90,7 +90,8 @@ def test_demo_shows_progress_and_results(demo):
     assert "455 rows to train, 114 held out" in done.stderr
     for word in ("worst concavity", "odds ratio", "accuracy", "log loss", "precision", "recall"):
         assert word in done.stdout
-    for word in ("F1 of", "Confusion matrix", "Proved to be within", "Converged"):
+    assert "the odds of malignant are 1.5 times" in done.stdout
+    for word in ("F1 of", "Confusion matrix", "Proved: no coefficients", "Converged"):
         assert word in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
 
@@ -322,6 +323,13 @@ def test_without_matplotlib_all_but_the_pictures_is_written(here, capsys, monkey
     assert 'pip install "oddsmith[plot]"' in capsys.readouterr().err
 
 
+def test_letters_that_no_font_has_are_told_on_one_line(here, capsys):
+    (here / "data.csv").write_text(GOOD.replace("yes", "\U00012000"), encoding="utf-8")
+    assert fit() == 0
+    [line] = [x for x in capsys.readouterr().err.splitlines() if "confusion_matrix.png" in x]
+    assert 'no font that is installed has "\U00012000", drawn as boxes' in line
+
+
 def test_without_pyarrow_the_error_says_what_to_install(here, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.csv", None)
     assert fit() == 2
@@ -469,8 +477,9 @@ def test_bad_files_in_a_real_run(here, name):
         (["fit", "data.csv"], ["--target"]),
         (["fit", "none.csv", "--target", "y"], ["none.csv", "no such file"]),
         (["fit", ".", "--target", "y", "--out", "x"], ["is a folder"]),
-        (["fit", "data.csv", "--target", "y", "--C", "0"], ["C=0.0"]),
-        (["fit", "data.csv", "--target", "y", "--C", "nan"], ["C=nan"]),
+        (["fit", "data.csv", "--target", "y", "--C", "0"], ["--C 0", "inf"]),
+        (["fit", "none.csv", "--target", "y", "--C", "-1"], ["--C -1", "inf"]),
+        (["fit", "data.csv", "--target", "y", "--C", "nan"], ["--C nan", "inf"]),
         (["fit", "data.csv", "--target", "y", "--C", "one"], ["--C", "one"]),
         (["fit", "data.csv", "--target", "y", "--test-size", "1"], ["--test-size"]),
         (["fit", "data.csv", "--target", "y", "--test-size", "nan"], ["--test-size"]),
@@ -589,6 +598,118 @@ def test_a_run_replaces_its_own_files_only(here):
     assert fit("--C", "5", "--test-size", "0") == 0
     assert (here / "data-model/model.json").read_bytes() != old
     assert names(here / "data-model") == ["loss.png", "model.json", "notes.txt"]
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize("command", ["fit", "demo"])
+def test_files_that_oddsmith_did_not_write_are_left_alone(here, capsys, command, name):
+    (here / "mine").mkdir()
+    (here / "mine" / name).write_text('{"format": "another"}')
+    run = ["demo"] if command == "demo" else ["fit", "none.csv", "--target", "y"]
+    assert main([*run, "--out", "mine"]) == 2
+    one_line_error(
+        capsys, f"mine: already holds {name}, not written by oddsmith; choose another --out"
+    )
+    assert names(here / "mine") == [name]
+    assert (here / "mine" / name).read_text() == '{"format": "another"}'
+
+
+def test_the_current_folder_with_predictions_of_the_users_own(here, capsys):
+    (here / "predictions.csv").write_text("mine")
+    assert fit("--out", ".") == 2
+    one_line_error(capsys, ".: already holds predictions.csv")
+    assert (here / "predictions.csv").read_text() == "mine"
+
+
+def test_files_that_appear_during_the_fit_are_left_alone(here, monkeypatch):
+    plain = fitting.read_csv
+
+    def read(*args):
+        (here / "data-model").mkdir()
+        (here / "data-model/loss.png").write_text("mine")
+        return plain(*args)
+
+    monkeypatch.setattr(fitting, "read_csv", read)
+    assert fit() == 2
+    assert (here / "data-model/loss.png").read_text() == "mine"
+
+
+def test_demo_leaves_other_data_of_that_name_alone(stored, capsys):
+    (stored / "breast_cancer.csv").write_text("mine")
+    before = {path: path.read_bytes() for path in stored.iterdir()}
+    assert main(["demo", "--out", "."]) == 2
+    one_line_error(capsys, "breast_cancer.csv: holds other data")
+    assert {path: path.read_bytes() for path in stored.iterdir()} == before
+
+
+def test_what_killed_runs_left_is_swept_and_nothing_else(here):
+    old, name = time.time() - 90_000, ".oddsmith-" + "0123456789abcdef"
+    (here / name).mkdir()
+    (here / name / "model.json").write_text("half")
+    (here / f"{name}f").mkdir()
+    (here / ".oddsmith-mine").write_text("mine")
+    young = here / (".oddsmith-" + "f" * 16)
+    young.mkdir()
+    for path in (here / name, here / f"{name}f", here / ".oddsmith-mine"):
+        os.utime(path, (old, old))
+    assert fit() == 0
+    left = [".oddsmith-0123456789abcdeff", young.name, ".oddsmith-mine", "data-model", "data.csv"]
+    assert names(here) == left
+
+
+@pytest.mark.parametrize(("number", "status"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_signals_while_files_are_written_leave_nothing(here, number, status):
+    """The program sends itself the signal when its staging folder is there."""
+    code = (
+        "import os, signal, sys\n"
+        "from oddsmith.cli import fitting, main\n"
+        f"fitting.save_png = lambda *args: os.kill(os.getpid(), signal.{number})\n"
+        "sys.exit(main(['fit', 'data.csv', '--target', 'y']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, text=True)
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    assert names(here) == ["data.csv"]
+
+
+def test_nothing_is_staged_while_a_fit_runs(here, monkeypatch):
+    plain, seen = fitting._estimate, []
+
+    def estimate(*args):
+        seen.extend(names(here))
+        return plain(*args)
+
+    monkeypatch.setattr(fitting, "_estimate", estimate)
+    assert fit() == 0
+    assert seen == ["data.csv"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["predict", "model.json", "data.csv"],
+        ["summary", "model.json"],
+        ["fit", "data.csv", "--target", "y"],
+        ["--help"],
+    ],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written_is_an_error_of_one_line(stored, args, unbuffered):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "oddsmith", *args],
+            cwd=stored,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("oddsmith: error: standard output: No space left on device")
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
 
 
 def test_a_failed_run_leaves_the_old_files(here, capsys):

@@ -104,6 +104,9 @@ def test_derivatives_are_those_of_the_value(problem):
         assert np.abs(curvature - moments.hessian[j]).max() <= tolerance
         product = objective.hessian_product(coef, step)
         np.testing.assert_allclose(product, moments.hessian[j] * h, rtol=1e-9, atol=1e-12 * W)
+    np.testing.assert_allclose(
+        objective.hessian_diagonal(coef), np.diag(moments.hessian), rtol=1e-9, atol=1e-13 * W
+    )
     assert objective.evaluate(coef, 0).value == pytest.approx(moments.value, rel=1e-13)
     assert (np.diag(moments.hessian) <= objective.curvature_bound * (1 + 1e-9) + 1e-9).all()
     largest = np.linalg.eigvalsh(moments.hessian)[-1]
@@ -129,7 +132,7 @@ def test_any_partition_of_the_rows_has_the_same_sums(problem, size):
     a, b = whole.along(coef, coef[::-1], lengths), parts.along(coef, coef[::-1], lengths)
     np.testing.assert_allclose(b.values, a.values, rtol=1e-12)
     np.testing.assert_allclose(b.divergence, a.divergence, rtol=1e-10)
-    for name in ("reach", "lead", "best_lead", "retreat"):
+    for name in ("reach", "lead", "widest"):
         np.testing.assert_allclose(getattr(b, name), getattr(a, name), rtol=1e-9, atol=1e-10)
 
 
@@ -237,12 +240,9 @@ def test_two_classes_are_a_softmax_of_two_margins(seed):
     np.testing.assert_allclose(
         one.curvature_product(margin, t), many.curvature_product(pair, pair_t)[:, 1], rtol=1e-12
     )
-    np.testing.assert_allclose(
-        one.curvature_entry(margin), many.curvature_entry(pair, 1, 1), rtol=1e-12
-    )
-    np.testing.assert_allclose(
-        many.curvature_entry(pair, 0, 1), -many.curvature_entry(pair, 1, 1), rtol=1e-12
-    )
+    for k, j, curvature in many.curvatures(pair):
+        sign = 1.0 if k == j else -1.0
+        np.testing.assert_allclose(curvature, sign * one.own_curvature(margin), rtol=1e-12)
     np.testing.assert_allclose(one.lead(margin, y), many.lead(pair, y))
     np.testing.assert_allclose(one.reach(t), many.reach(pair_t))
 

@@ -53,6 +53,32 @@ def test_bad_files_are_refused_by_line_and_column(tmp_path, name):
     assert message.isprintable(), "one line, no terminal escapes"
 
 
+@pytest.mark.parametrize("first", ["1,1,0", "1,1,0.5", "5.1,3,5.1", "0,0,yes"])
+def test_a_file_without_header_is_told_so_even_where_numbers_are_there_twice(tmp_path, first):
+    message = refusal(tmp_path, f"{first}\n1,2,3\n")
+    assert "line 1" in message
+    assert "put a header above the data" in message
+
+
+def test_whole_numbers_may_be_names(tmp_path):
+    assert table_of(tmp_path, "0,1,2\n3,4,5\n").names == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("1,000", '"1,000" holds a comma; write 1000 or 1.000 as you mean it'),
+        ("-12,345", '"-12,345" holds a comma; write -12345 or -12.345 as you mean it'),
+        ("1,000,000", '"1,000,000" holds a comma; write 1000000'),
+        ("0,125", '"0,125" has a decimal comma; write it with a point'),
+        ("1,5", '"1,5" has a decimal comma; write it with a point'),
+    ],
+)
+def test_commas_in_numbers(tmp_path, cell, words):
+    message = refusal(tmp_path, f'a\n"{cell}"\n', lambda t: t.numbers(("a",)))
+    assert message.endswith(f'line 2, column "a": {words}')
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])

@@ -5,11 +5,13 @@ models), or from the same rows in an easier form.
 """
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import threadpoolctl
 from reference import Problem, fit_recording, messages, minimum
 
 from oddsmith import (
@@ -1030,6 +1032,11 @@ def test_offsets_of_a_thousand_in_fit(size, n_classes):
         ("l1_ratio", 0.5),
         ("tol", -1e-3),
         ("tol", np.nan),
+        ("tol", np.inf),
+        ("tol", True),
+        ("C", 10**400),
+        ("max_iter", True),
+        ("penalty", np.array([1, 2])),
         ("max_iter", 0),
         ("max_iter", -5),
         ("max_iter", 2.5),
@@ -1127,3 +1134,58 @@ def test_ordinary_data_give_no_warning():
             model = LogisticRegression(C=C).fit(X, y)
         assert caught == []
         assert model.converged_
+
+
+def test_rows_of_weight_zero_may_hold_anything():
+    """A weight of 0 leaves a row out: it makes no column vary, and its size does not matter."""
+    X, y = rows()
+    weight = np.ones(len(y))
+    weight[0] = 0
+    X[:, 1] = 3.0
+    for odd in (5.0, 1e300):
+        X[0, 1] = odd
+        model = unpenalised()
+        [message] = messages(fit_recording(model, X, y, sample_weight=weight), CollinearityWarning)
+        assert "1" in message
+        alone = unpenalised()
+        fit_recording(alone, X[1:], y[1:])
+        np.testing.assert_allclose(model.coef_, alone.coef_, rtol=TIGHT, atol=1e-15)
+
+
+def test_validation_takes_the_offset_of_its_rows():
+    X, y = rows()
+    offset = np.linspace(-2, 2, len(y))
+    model = LogisticRegression().fit(X, y, offset=offset, validation=(X, y, offset))
+    np.testing.assert_allclose(
+        model.history_["validation_loss"], model.history_["loss"], rtol=1e-12
+    )
+    for wrong in ((X, y), (X,), X, (X, y, offset, 1)):
+        with pytest.raises(DataError, match="validation"):
+            LogisticRegression().fit(X, y, offset=offset, validation=wrong)
+    with pytest.raises(DataError, match="validation"):
+        LogisticRegression().fit(X, y, validation=(X, y, offset))
+    with pytest.raises(DataError, match=r"validation.*label 7"):
+        LogisticRegression().fit(X, y, validation=(X, np.full(len(y), 7)))
+    with pytest.raises(DataError, match="validation"):
+        LogisticRegression().fit(X, y, validation=(X, y[:-1]))
+
+
+def test_arguments_of_rows_that_are_not_numbers_are_named():
+    X, y = rows()
+    for name in ("sample_weight", "offset"):
+        for values in (np.array(["a"] * len(y)), np.ones(len(y)) * 1j):
+            with pytest.raises(DataError, match=name):
+                LogisticRegression().fit(X, y, **{name: values})
+    with pytest.raises(ValueError, match="label"):
+        LogisticRegression().fit(X, np.array([None, "a"] * (len(y) // 2), dtype=object))
+
+
+def test_fits_side_by_side_leave_the_threads_of_blas_as_they_were():
+    X, y = np.random.default_rng(0).normal(size=(60_000, 10)), np.arange(60_000) % 2
+    before = [library["num_threads"] for library in threadpoolctl.threadpool_info()]
+    with ThreadPoolExecutor(4) as pool:
+        fits = list(
+            pool.map(lambda k: LogisticRegression(n_jobs=2).fit(X[k:], y[k:]), [0, 9, 5, 0, 7, 0])
+        )
+    assert [library["num_threads"] for library in threadpoolctl.threadpool_info()] == before
+    assert fits[0].coef_.tobytes() == fits[3].coef_.tobytes() == fits[5].coef_.tobytes()

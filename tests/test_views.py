@@ -12,10 +12,12 @@ from rich.console import Console
 from sklearn.datasets import load_iris
 
 from oddsmith import LogisticRegression
-from oddsmith.errors import MissingPackageError
+from oddsmith.core.fit import Fit
+from oddsmith.errors import ConvergenceWarning, MissingPackageError, SeparationWarning
 from oddsmith.export.schema import Model, Training
 from oddsmith.solvers.run import Progress
 from oddsmith.views import plots
+from oddsmith.views.complaints import complaints
 from oddsmith.views.plots import plot_confusion, plot_history, save_png
 from oddsmith.views.progress import progress_text, training_progress
 from oddsmith.views.summary import as_html, as_renderable, as_text
@@ -108,7 +110,8 @@ def test_measures_of_several_classes_are_shown_class_by_class():
 def test_foot_says_what_is_proved():
     shown = as_text(summarise(model_of(1.0)))
     assert "Objective 0.25 nats per unit of weight, fitted to 20 rows with C = 1." in shown
-    assert "Proved to be within 3.1e-17 nats per unit of weight of the minimum." in shown
+    proof = "Proved: no coefficients give an objective lower by more than 3.1e-17 nats per unit"
+    assert proof in shown
     assert "Converged: newton, 5 iterations, 11 passes" in shown
 
 
@@ -199,6 +202,59 @@ def test_html_escapes_names_and_labels_and_loads_nothing():
     assert "{{ 7 * 7 }}" in page
     assert "default-src 'none'" in page
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+def frozen(**changes):
+    """A fit of 40 columns, as the solvers hand it over."""
+    plain = {
+        "coef": np.zeros((40, 1)),
+        "intercept": np.zeros(1),
+        "solver": "newton-cholesky",
+        "n_iter": 7,
+        "n_passes": 9,
+        "objective": 0.5,
+        "gap": 1e-3,
+        "tol": 1e-12,
+        "history": {"objective": np.array([0.7, 0.5])},
+        "separated": None,
+        "aliased": (),
+        "stopped": "max_iter",
+    }
+    return Fit(**(plain | changes))
+
+
+@pytest.mark.parametrize(
+    ("solver", "advice"),
+    [
+        ("gradient-descent", "raise epochs (or max_iter), or use solver='auto'."),
+        ("lbfgs", "raise max_iter, or use solver='auto'."),
+        ("newton-cholesky", "max_iter was reached; raise max_iter."),
+    ],
+)
+def test_what_to_do_about_too_few_iterations(solver, advice):
+    [(kind, text)] = complaints(frozen(solver=solver))
+    assert kind is ConvergenceWarning
+    assert text.endswith(advice)
+    assert "of the minimum" in text
+
+
+def test_columns_are_listed_by_number_or_name():
+    [(_, text)] = complaints(frozen(aliased=(0, 32, 39), gap=0.0))
+    assert text.startswith("columns 0, 32 and 39 (from 0) of 40 can each be written")
+    names = [f"c{j}" for j in range(40)]
+    [(_, text)] = complaints(frozen(aliased=(3,), gap=0.0), names)
+    assert text.startswith('column "c3" of 40 can be written')
+    [(_, text)] = complaints(frozen(aliased=tuple(range(12)), gap=0.0), names)
+    assert '"c9" and 2 more of 40' in text
+
+
+def test_separated_classes_have_an_infimum_and_no_minimum():
+    [(kind, text)] = complaints(frozen(separated="quasi", gap=0.0))
+    assert kind is SeparationWarning
+    assert "distance from the infimum, which no finite coefficients reach" in text
+    (_, separation), (_, convergence) = complaints(frozen(separated="complete"))
+    assert "what is proved" not in separation
+    assert "of the infimum" in convergence
 
 
 class Terminal(io.StringIO):
@@ -321,9 +377,61 @@ def test_hostile_labels_are_drawn_as_text(tmp_path):
     labels = ["$x^{", "\x1b[31m\n", "😀" * 100]
     figure = plot_confusion(np.eye(3), labels)
     shown = [t.get_text() for t in figure.axes[0].get_xticklabels()]
-    assert shown == ["$x^{", "\\x1b[31m\\n", "😀" * 15 + "..."]
+    assert shown == ["$x^{", "\\x1b[31m\\n", "😀" * 8 + "..." + "😀" * 7]
     save_png(figure, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_characters_that_no_font_has_are_returned(tmp_path):
+    assert save_png(plot_confusion(np.eye(2), ["no", "yes"]), tmp_path / "a.png") == ""
+    figure = plot_confusion(np.eye(2), ["no", "\U00012000\U00012001\U00012000"])
+    assert save_png(figure, tmp_path / "a.png") == "\U00012000\U00012001"
+
+
+def test_only_fonts_that_are_installed_are_looked_in(monkeypatch):
+    from matplotlib.font_manager import fontManager
+
+    monkeypatch.setattr(fontManager, "get_font_names", lambda: ["Noto Sans CJK SC", "Other"])
+    label = plot_confusion(np.eye(2), ["no", "yes"]).axes[0].get_xticklabels()[0]
+    assert label.get_fontfamily() == ["sans-serif", "Noto Sans CJK SC"]
+
+
+LONG = tuple(f"a rather long class label, of which there are many, {k:02}" for k in range(12))
+
+
+def long_labels(labels):
+    p = np.eye(len(labels)) * 0.5 + 0.5 / len(labels)
+    index = np.arange(len(labels))
+    found = evaluate(index, index, p, labels)
+    coef = np.zeros((len(labels), 1))
+    return summarise(Model(("x",), labels, "y", coef, coef[:, 0], TRAINING), found)
+
+
+@pytest.mark.parametrize("labels", [LONG, tuple(f"{text}, as others" for text in LONG)])
+def test_long_labels_are_told_apart(labels):
+    _, measures, confusion = text_tables(long_labels(labels))
+    for table in (measures, confusion):
+        first = [row[0] for row in table.rows]
+        assert len(set(first)) == len(first)
+        assert len(set(table.headers)) == len(table.headers)
+    drawn = plot_confusion(np.eye(12), labels).axes[0].get_yticklabels()
+    assert len({label.get_text() for label in drawn}) == 12
+    assert max(len(label.get_text()) for label in drawn) <= 18
+
+
+def test_a_confusion_matrix_of_many_classes_is_not_too_wide():
+    lines = as_text(long_labels(LONG)).split("Confusion matrix")[1].splitlines()
+    assert max(map(len, lines)) <= 120
+    assert lines[1].split() == [str(k) for k in range(1, 13)]
+    assert lines[3].split()[:2] == ["true", "1:"]
+
+
+def test_html_justifies_words_to_the_left_and_has_its_title_once():
+    page = as_html(long_labels(("p", "q", "r")))
+    assert '<td class="words">p</td><td class="words">x</td><td>0</td><td>1</td>' in page
+    heading = "Margins of &#34;y&#34;; odds ratios are against &#34;p&#34;"
+    assert page.count(heading) == 2, "title and h1"
+    assert page.count('<div class="table"><table>') == page.count("<table>") == 3
 
 
 def test_the_same_history_gives_the_same_bytes(tmp_path):

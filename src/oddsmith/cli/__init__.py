@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from oddsmith.cli.messages import fail, say
+from oddsmith.cli.signals import Ended, ending_cleanly
 from oddsmith.errors import OddsmithError, ParameterError
 
 if TYPE_CHECKING:
@@ -33,16 +34,20 @@ _PATH = click.Path(path_type=Path)
 def main(args: list[str] | None = None) -> int:
     """Run a command, and return the exit status.
 
-    0, or 2 after an error, 130 after Ctrl-C, 1 where whoever read the output has gone.
+    0, or 2 after an error, 1 where whoever read the output has gone; 130 after Ctrl-C, 143 after
+    SIGTERM and 129 after SIGHUP, as shells count them.
     """
     for stream in (sys.stdout, sys.stderr):
         # A terminal that lacks a letter gets its escape, never a traceback.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        status = cli.main(args, prog_name="oddsmith", standalone_mode=False)
-        sys.stdout.flush()
+        with ending_cleanly():
+            status = cli.main(args, prog_name="oddsmith", standalone_mode=False)
+            sys.stdout.flush()
         return status if isinstance(status, int) else 0
+    except Ended as ended:
+        return ended.status
     except BrokenPipeError:
         return _reader_left()
     except (KeyboardInterrupt, click.Abort):
@@ -54,6 +59,11 @@ def main(args: list[str] | None = None) -> int:
         return fail(str(error))
     except MemoryError:
         return fail("there is not enough memory; use fewer rows or columns")
+    except OSError as error:
+        # Reading and writing files name theirs; what is left is what is printed.
+        _forget_output()
+        why = error.strerror or str(error)
+        return fail(f"standard output: {why}; send it to a place that can be written")
 
 
 def _usage(error: click.ClickException) -> str:
@@ -64,9 +74,13 @@ def _usage(error: click.ClickException) -> str:
 
 def _reader_left() -> int:
     """End quietly, as click does where the reader leaves earlier: ``oddsmith ... | head -1``."""
-    # The interpreter flushes standard output once more when it ends.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _forget_output()
     return 1
+
+
+def _forget_output() -> None:
+    """Send what is left elsewhere: the interpreter flushes standard output when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(
@@ -122,16 +136,22 @@ def demo(out: Path, seed: int) -> None:
     Example:  oddsmith demo --out tumours
     """
     from oddsmith.cli.demo import write_breast_cancer
-    from oddsmith.cli.fitting import FitRequest, fit_csv
+    from oddsmith.cli.fitting import FitRequest, fit_csv, write_fit
     from oddsmith.export.staging import staged_folder
 
     with staged_folder(out, (_DEMO_DATA, *_OUTPUTS)) as folder:
         data = folder / _DEMO_DATA
         target, positive = write_breast_cancer(data)
+        _refuse_other_data(out / _DEMO_DATA, data)
         source = str(out / _DEMO_DATA)
         request = FitRequest(data, source, target, positive, 1.0, 0.2, None, seed)
-        summary, written = fit_csv(request, folder)
-    _show_fit(summary, out, (_DEMO_DATA, *written))
+        fitted = fit_csv(request)
+        written = write_fit(fitted, folder)
+    _show_fit(fitted.summary, out, (_DEMO_DATA, *written))
+    click.echo(
+        "\nAn odds ratio of 1.5 says: one unit more of that column, all others equal, and the "
+        f"odds of {positive} are 1.5 times what they were (below 1: they fall)."
+    )
     program, model, csv = _program(), _quote(out / "model.json"), _quote(out / _DEMO_DATA)
     click.echo("\nTry next:")
     click.echo(f"  {program} summary {model}")
@@ -180,19 +200,23 @@ def fit(
 
     Example:  oddsmith fit tumours.csv --target diagnosis --positive malignant
     """
+    _check_penalty(inverse_penalty)
     _check_split(test_size, test)
     out = Path(f"{data.stem}-model") if out is None else out
 
-    from oddsmith.export.staging import refuse_overwriting, staged_folder
+    from oddsmith.export.staging import check_folder, refuse_overwriting, staged_folder
 
     refuse_overwriting((data, test), tuple(out / name for name in _OUTPUTS))
-    with staged_folder(out, _OUTPUTS) as folder:
-        from oddsmith.cli.fitting import FitRequest, fit_csv
+    # Before the fit, which may take long; and again when its files are written.
+    check_folder(out, _OUTPUTS)
+    from oddsmith.cli.fitting import FitRequest, fit_csv, write_fit
 
-        share = 0.2 if test_size is None else test_size
-        request = FitRequest(data, str(data), target, positive, inverse_penalty, share, test, seed)
-        summary, written = fit_csv(request, folder)
-    _show_fit(summary, out, written)
+    share = 0.2 if test_size is None else test_size
+    request = FitRequest(data, str(data), target, positive, inverse_penalty, share, test, seed)
+    fitted = fit_csv(request)
+    with staged_folder(out, _OUTPUTS) as folder:
+        written = write_fit(fitted, folder)
+    _show_fit(fitted.summary, out, written)
 
 
 @cli.command()
@@ -266,6 +290,18 @@ def _write_bytes(content: bytes) -> None:
     while left:
         left = left[sys.stdout.buffer.write(left) :]
     sys.stdout.buffer.flush()
+
+
+def _refuse_other_data(there: Path, new: Path) -> None:
+    """Keep a file of the user's that bears the name of the demo's data."""
+    if there.exists() and there.read_bytes() != new.read_bytes():
+        raise ParameterError(f"{there}: holds other data than the demo's; choose another --out")
+
+
+def _check_penalty(C: float) -> None:
+    # Below 1e-300 the penalty 1 / C would come near the largest float; NaN is not above it either.
+    if not C >= 1e-300:
+        raise ParameterError(f"--C {C:g} is not a positive number; inf is no penalty")
 
 
 def _check_split(test_size: float | None, test: Path | None) -> None:

@@ -22,7 +22,7 @@ from oddsmith.export.schema import Model, Training
 from oddsmith.views.plots import plot_confusion, plot_history, save_png
 from oddsmith.views.tables import Summary, evaluate, summarise
 
-__all__ = ["FitRequest", "fit_csv"]
+__all__ = ["FitRequest", "Fitted", "fit_csv", "write_fit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +61,27 @@ class _Rows:
     lines: Any
 
 
-def fit_csv(request: FitRequest, folder: Path) -> tuple[Summary, tuple[str, ...]]:
-    """Fit a model, evaluate it on the held-out rows, and write all into `folder`.
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What came of a fit, before anything is written.
 
-    Returns
-    -------
+    Attributes
+    ----------
+    model : Model
+    history : dict of str to array
     summary : Summary
-    written : tuple of str
-        Names of the files in `folder`.
+    predictions : dict of str to list, or None
+        Columns of predictions.csv, None without held-out rows.
     """
+
+    model: Model
+    history: dict[str, Array]
+    summary: Summary
+    predictions: dict[str, list[Any]] | None
+
+
+def fit_csv(request: FitRequest) -> Fitted:
+    """Fit a model, and evaluate it on the held-out rows; nothing is written."""
     table = read_csv(request.data, request.source)
     classes, y = choose_classes(table, request.target, request.positive)
     names = tuple(name for name in table.names if name != request.target)
@@ -80,18 +92,24 @@ def fit_csv(request: FitRequest, folder: Path) -> tuple[Summary, tuple[str, ...]
     train, held = _split(request, rows, names, classes)
     estimator, messages = _estimate(request, train, held, names)
     model = _describe(estimator, names, classes, request, len(train.y), messages)
+    if held is None:
+        return Fitted(model, estimator.history_, summarise(model), None)
+    probabilities = model.predict_proba(held.X)
+    predicted = model.choose(probabilities)
+    summary = summarise(model, evaluate(held.y, predicted, probabilities, classes))
+    columns = _prediction_columns(held, predicted, probabilities, classes)
+    return Fitted(model, estimator.history_, summary, columns)
+
+
+def write_fit(fitted: Fitted, folder: Path) -> tuple[str, ...]:
+    """Write model, predictions and pictures into `folder`; the names of the files are returned."""
     written = ["model.json"]
-    (folder / "model.json").write_text(dump(model), encoding="utf-8")
-    evaluation = None
-    if held is not None:
-        probabilities = model.predict_proba(held.X)
-        predicted = model.choose(probabilities)
-        evaluation = evaluate(held.y, predicted, probabilities, classes)
-        columns = _prediction_columns(held, predicted, probabilities, classes)
-        (folder / "predictions.csv").write_text(predictions_csv(columns), encoding="utf-8")
+    (folder / "model.json").write_text(dump(fitted.model), encoding="utf-8")
+    if fitted.predictions is not None:
+        text = predictions_csv(fitted.predictions)
+        (folder / "predictions.csv").write_text(text, encoding="utf-8")
         written.append("predictions.csv")
-    summary = summarise(model, evaluation)
-    return summary, (*written, *_write_pictures(folder, estimator.history_, summary))
+    return (*written, *_write_pictures(folder, fitted.history, fitted.summary))
 
 
 def _say_what_was_read(
@@ -224,5 +242,10 @@ def _write_pictures(folder: Path, history: dict[str, Array], summary: Summary) -
     if summary.evaluation is None:
         return ("loss.png",)
     figure = plot_confusion(summary.evaluation.confusion, summary.classes)
-    save_png(figure, folder / "confusion_matrix.png")
+    boxes = save_png(figure, folder / "confusion_matrix.png")
+    if boxes:
+        warn(
+            f"confusion_matrix.png: no font that is installed has {quoted(boxes, 30)}, drawn as "
+            "boxes; install one that has, such as Noto Sans CJK"
+        )
     return "loss.png", "confusion_matrix.png"

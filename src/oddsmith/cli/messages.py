@@ -1,5 +1,7 @@
 """What goes to standard error: one line each, with nothing that a terminal obeys."""
 
+from contextlib import suppress
+
 import click
 
 from oddsmith.core.labels import printable
@@ -19,5 +21,7 @@ def warn(text: str) -> None:
 
 def fail(text: str) -> int:
     """Tell why nothing came of it; the exit status is returned."""
-    say(f"oddsmith: error: {text}")
+    # Where even this cannot be written, the exit status has to say it.
+    with suppress(OSError):
+        say(f"oddsmith: error: {text}")
     return 2

@@ -17,9 +17,13 @@ from oddsmith.core.stable import Array
 
 __all__ = ["Columns", "Standardisation", "column_statistics", "standardise"]
 
-# A sparse column whose mean is this many spreads from zero is nearly full (a fraction of at most
-# 1 / 900 of its entries is missing), so centring its entries in a block costs no sparsity.
-_FAR_FROM_ZERO = 30.0
+# Columns are centred only where their mean lies this many spreads from zero. Fewer than half of
+# the rows cannot draw it so far: else one far entry would move all others, and the subtraction
+# round off their digits.
+_FAR_FROM_ZERO = 1.0
+# A sparse column so far out is nearly full (at most 1 / 900 of its entries are missing), so
+# centring its entries in a block costs no sparsity.
+_FAR_FROM_ZERO_SPARSE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,10 @@ def column_statistics(block: Block) -> Columns:
     array([1.])
     """
     total = float(block.weight.sum())
-    share = block.weight / total if total > 0 else np.zeros_like(block.weight)
+    if total == 0.0:
+        nothing = np.zeros(block.X.shape[1])
+        return Columns(0.0, nothing, nothing, nothing + np.inf, nothing - np.inf)
+    share = block.weight / total
     with np.errstate(over="ignore", invalid="ignore"):
         if sp.issparse(block.X):
             return Columns(total, *_sparse_statistics(block.X, share))
@@ -170,7 +177,7 @@ def standardise(
         Penalty per unit of weight on a squared coefficient: a column much smaller than the
         penalty allows is scaled by the penalty instead.
     sparse : bool
-        Sparse columns are centred only where they lie far from zero, see `_FAR_FROM_ZERO`.
+        Sparse columns are centred only where they lie very far from zero.
 
     Examples
     --------
@@ -181,8 +188,9 @@ def standardise(
     center = np.where(columns.constant, columns.low, columns.mean)
     if not intercept:
         center = np.zeros_like(center)
-    elif sparse:
-        center = np.where(np.abs(center) > _FAR_FROM_ZERO * columns.spread, center, 0.0)
+    else:
+        far = _FAR_FROM_ZERO_SPARSE if sparse else _FAR_FROM_ZERO
+        center = np.where(np.abs(center) > far * columns.spread, center, 0.0)
     with np.errstate(over="ignore"):
         size = np.hypot(np.where(columns.constant, 0.0, columns.spread), columns.mean - center)
         size = np.hypot(size, 2.0 * np.sqrt(ridge))

@@ -33,8 +33,9 @@ class Fit:
         validation set validation_loss and validation_accuracy.
     separated : str or None
         "complete" or "quasi" where the rows show that the classes can be separated.
-    aliased : tuple of int
-        Columns that are linear combinations of columns before them (and the intercept).
+    aliased : tuple of int or None
+        Columns that are linear combinations of columns before them (and the intercept); None
+        where there are too many columns to look.
     stopped : str
         Why the solver stopped: "converged", "max_iter", "stalled" or "diverged".
     """
@@ -49,7 +50,7 @@ class Fit:
     tol: float
     history: dict[str, Array]
     separated: str | None
-    aliased: tuple[int, ...]
+    aliased: tuple[int, ...] | None
     stopped: str
 
     @property

@@ -15,7 +15,17 @@ from oddsmith.core.matrix import DesignMatrix, design_matrix
 from oddsmith.core.moments import LineMoments, Moments, VectorMoments
 from oddsmith.core.stable import Array
 
-__all__ = ["Design", "Evaluate", "Gram", "HessianProduct", "Line", "Score", "ScoreMoments"]
+__all__ = [
+    "Design",
+    "Evaluate",
+    "Gram",
+    "GramIn",
+    "HessianDiagonal",
+    "HessianProduct",
+    "Line",
+    "Score",
+    "ScoreMoments",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +77,10 @@ class Evaluate:
         return Moments(weight, value, gradient, self._hessian(Z, margin, block.weight))
 
     def _hessian(self, Z: DesignMatrix, margin: Array, weight: Array) -> Array:
-        if margin.ndim == 1:
-            return Z.gram(weight * self.loss.curvature_entry(margin, 0, 0))
-        q, K = self.coef.shape
+        q, K = self.coef.reshape(self.coef.shape[0], -1).shape
         hessian = np.empty((q, K, q, K))
-        for k in range(K):
-            for j in range(k + 1):
-                gram = Z.gram(weight * self.loss.curvature_entry(margin, k, j))
-                hessian[:, k, :, j] = hessian[:, j, :, k] = gram
+        for k, j, curvature in self.loss.curvatures(margin):
+            hessian[:, k, :, j] = hessian[:, j, :, k] = Z.gram(weight * curvature)
         return hessian.reshape(q * K, q * K)
 
 
@@ -96,6 +102,21 @@ class HessianProduct:
 
 
 @dataclass(frozen=True, slots=True)
+class HessianDiagonal:
+    """Diagonal of the Hessian at coef: sum_i s_i curvature_ik z_ij^2, flat in coef."""
+
+    loss: Loss
+    design: Design
+    coef: Array
+
+    def __call__(self, block: Block) -> VectorMoments:
+        """Diagonal of a block."""
+        Z = self.design(block)
+        curvature = self.loss.own_curvature(Z.times(self.coef) + block.offset)
+        return VectorMoments(Z.squares_times(_weighted(curvature, block.weight)).ravel())
+
+
+@dataclass(frozen=True, slots=True)
 class Gram:
     """Z'S Z of shape (q, q), whose null space holds the aliased columns."""
 
@@ -104,6 +125,25 @@ class Gram:
     def __call__(self, block: Block) -> VectorMoments:
         """Gram matrix of a block."""
         return VectorMoments(self.design(block).gram(block.weight))
+
+
+@dataclass(frozen=True, slots=True)
+class GramIn:
+    """V'Z'S Z V of shape (m, m): the Gram matrix in the directions that are V's columns.
+
+    Formed from the products Z v, it is exact to the last digits even where Z v almost cancels,
+    which Z'S Z is not. `directions` are the design's, (q, K, m), for K margins.
+    """
+
+    design: Design
+    directions: Array
+
+    def __call__(self, block: Block) -> VectorMoments:
+        """Gram matrix of a block."""
+        q, K, m = self.directions.shape
+        moved = self.design(block).times(self.directions.reshape(q, K * m)).reshape(-1, K, m)
+        weighted = moved * block.weight[:, None, None]
+        return VectorMoments(np.einsum("ika,ikb->ab", moved, weighted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +163,6 @@ class Line:
         counted = block.weight > 0
         y, weight = block.y[counted], block.weight[counted]
         margin, t = margin[counted], t[counted]
-        lead = self.loss.lead(margin, y)
         values = [
             _total(self.loss.value(margin - length * t, y), weight) for length in self.lengths
         ]
@@ -131,9 +170,8 @@ class Line:
             np.array(values),
             _total(self.loss.divergence(margin, t), weight),
             float(self.loss.reach(t).max(initial=0.0)),
-            float(lead.min(initial=np.inf)),
-            float(lead.max(initial=-np.inf)),
-            float(self.loss.lead(-t, y).min(initial=np.inf)),
+            float(self.loss.lead(margin, y).min(initial=np.inf)),
+            float(self.loss.reach(margin).max(initial=0.0)),
         )
 
 

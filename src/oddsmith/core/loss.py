@@ -4,6 +4,7 @@ Both losses are the negative log-likelihood of the row's own class, in nats. Pen
 coefficients and blocks are known elsewhere.
 """
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,8 +35,12 @@ class Loss(Protocol):
         """First derivative in the margin, shaped like it."""
         ...
 
-    def curvature_entry(self, margin: Array, k: int, j: int) -> Array:
-        """Second derivative in margins k and j, of shape (n,)."""
+    def curvatures(self, margin: Array) -> Iterator[tuple[int, int, Array]]:
+        """Second derivative in margins k >= j: k, j and an array of shape (n,), for each pair."""
+        ...
+
+    def own_curvature(self, margin: Array) -> Array:
+        """Second derivative in each margin twice, shaped like the margin."""
         ...
 
     def curvature_product(self, margin: Array, t: Array) -> Array:
@@ -77,14 +82,18 @@ class Binomial:
         sign = 1.0 - 2.0 * y
         return sign * sigmoid(sign * margin)
 
-    def curvature_entry(self, margin: Array, k: int = 0, j: int = 0) -> Array:
+    def own_curvature(self, margin: Array) -> Array:
         """Second derivative in the margin: a (1 - a) with a = sigmoid(m)."""
         small = np.exp(-np.abs(margin))
         return small / (1.0 + small) ** 2
 
+    def curvatures(self, margin: Array) -> Iterator[tuple[int, int, Array]]:
+        """Second derivative in the one margin there is."""
+        yield 0, 0, self.own_curvature(margin)
+
     def curvature_product(self, margin: Array, t: Array) -> Array:
         """Second derivative times t."""
-        return self.curvature_entry(margin) * t
+        return self.own_curvature(margin) * t
 
     def divergence(self, margin: Array, t: Array) -> Array:
         """Relative entropy of the dual point a - a (1 - a) t to a = sigmoid(margin), in nats.
@@ -128,13 +137,26 @@ class Multinomial:
         np.put_along_axis(slope, _column(y), -slope.sum(axis=1, keepdims=True), axis=1)
         return slope
 
-    def curvature_entry(self, margin: Array, k: int, j: int) -> Array:
-        """Entry (k, j) of the second derivative in the margins: a_k ([k = j] - a_j)."""
+    def own_curvature(self, margin: Array) -> Array:
+        """Second derivative in margin k twice: a_k (1 - a_k), shape (n, K).
+
+        Where a_k is the largest, 1 - a_k is the sum of the others, which keeps its digits.
+        """
         a = softmax(margin)
-        if k != j:
-            return -a[:, k] * a[:, j]
-        # 1 - a_k as the sum of the others keeps its digits where a_k is near 1.
-        return a[:, k] * np.delete(a, k, axis=1).sum(axis=1)
+        top = np.argmax(a, axis=1, keepdims=True)
+        rest = 1.0 - a
+        others = a.copy()
+        np.put_along_axis(others, top, 0.0, axis=1)
+        np.put_along_axis(rest, top, others.sum(axis=1, keepdims=True), axis=1)
+        return a * rest
+
+    def curvatures(self, margin: Array) -> Iterator[tuple[int, int, Array]]:
+        """Second derivative in margins k >= j: a_k ([k = j] - a_j)."""
+        a, own = softmax(margin), self.own_curvature(margin)
+        for k in range(a.shape[1]):
+            for j in range(k):
+                yield k, j, -a[:, k] * a[:, j]
+            yield k, k, own[:, k]
 
     def curvature_product(self, margin: Array, t: Array) -> Array:
         """Second derivative times t, shape (n, K): a_k (t_k - sum_l a_l t_l)."""

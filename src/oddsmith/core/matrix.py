@@ -1,4 +1,4 @@
-"""A block as a design matrix: three operations for every kind of matrix, and no others.
+"""A block as a design matrix: a few operations for every kind of matrix, and no others.
 
 Kernels are written once against `DesignMatrix`; how the rows are stored, centred and scaled is
 settled here, for one block at a time, so that no more than a block is ever copied.
@@ -29,6 +29,11 @@ class DesignMatrix:
     Z: Any
     intercept: bool
 
+    def dense(self) -> Array:
+        """All of the rows, ones included, as an array of shape (n, q)."""
+        rows = self.Z.toarray() if _is_sparse(self.Z) else self.Z
+        return np.column_stack([rows, np.ones(rows.shape[0])]) if self.intercept else rows
+
     def times(self, coef: Array) -> Array:
         """Z @ coef: margins of shape (n,), or (n, K) for coef of shape (q, K)."""
         if not self.intercept:
@@ -41,6 +46,14 @@ class DesignMatrix:
         if not self.intercept:
             return product
         return np.concatenate([product, slope.sum(axis=0, keepdims=True)])
+
+    def squares_times(self, curvature: Array) -> Array:
+        """(Z * Z)' @ curvature, of shape (q,) or (q, K)."""
+        squares = self.Z.multiply(self.Z) if _is_sparse(self.Z) else self.Z * self.Z
+        product = squares.T @ curvature
+        if not self.intercept:
+            return product
+        return np.concatenate([product, curvature.sum(axis=0, keepdims=True)])
 
     def gram(self, curvature: Array) -> Array:
         """Z' @ diag(curvature) @ Z, of shape (q, q); entries of curvature of one sign."""

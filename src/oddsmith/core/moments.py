@@ -67,20 +67,17 @@ class LineMoments:
         inf where a - h t is not a probability.
     reach : float
         Largest change of any difference of margins within a row (nats).
-    lead, best_lead : float
-        Smallest and largest signed margin: the smallest is positive if every row is on its own
-        side (nats).
-    retreat : float
-        Smallest change of a signed margin, for the step coef - d (nats): not negative if the
-        step brings no row nearer to another class.
+    lead : float
+        Smallest signed margin: positive if every row is on its own side (nats).
+    widest : float
+        Largest difference of margins within a row at coef (nats).
     """
 
     values: Array
     divergence: float
     reach: float
     lead: float
-    best_lead: float
-    retreat: float
+    widest: float
 
     def __add__(self, other: Self) -> "LineMoments":
         return LineMoments(
@@ -88,6 +85,5 @@ class LineMoments:
             self.divergence + other.divergence,
             float(np.maximum(self.reach, other.reach)),
             float(np.minimum(self.lead, other.lead)),
-            float(np.maximum(self.best_lead, other.best_lead)),
-            float(np.minimum(self.retreat, other.retreat)),
+            float(np.maximum(self.widest, other.widest)),
         )

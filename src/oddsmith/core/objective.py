@@ -17,6 +17,8 @@ from oddsmith.core.kernels import (
     Design,
     Evaluate,
     Gram,
+    GramIn,
+    HessianDiagonal,
     HessianProduct,
     Line,
     Score,
@@ -28,6 +30,9 @@ from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array, exact_dot
 
 __all__ = ["Objective"]
+
+# Root mean square of Z v, relative to the size of its terms, below which it is rounding.
+_ALIASED = 2.0**-42
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,11 @@ class Objective:
         kernel = HessianProduct(self.loss, self.design, self.shaped(coef), self.shaped(direction))
         return self.source.fold(kernel).vector + self.penalty.gradient(direction)
 
+    def hessian_diagonal(self, coef: Array) -> Array:
+        """Diagonal of the Hessian at coef, of shape (size,): one pass."""
+        kernel = HessianDiagonal(self.loss, self.design, self.shaped(coef))
+        return self.source.fold(kernel).vector + self.penalty.diagonal
+
     def along(self, coef: Array, direction: Array, lengths: tuple[float, ...]) -> LineMoments:
         """Values at coef - length * direction, and the certificate's sums: one pass."""
         kernel = Line(self.loss, self.design, self.shaped(coef), self.shaped(direction), lengths)
@@ -155,6 +165,35 @@ class Objective:
         table = coef.reshape(-1, self.width)
         return (table - table.mean(axis=1, keepdims=True)).ravel()
 
+    def split_null(self, directions: Array) -> tuple[Array, Array, Array]:
+        """Tell directions along which no margin moves from those that only nearly do: one pass.
+
+        The eigenvalues of a Gram matrix cannot: to them, columns that are equal to seven digits
+        are the same. The products Z v can, down to the rounding of the columns' entries.
+
+        Parameters
+        ----------
+        directions : array of shape (size, m), or (q, m) for one margin alone
+
+        Returns
+        -------
+        null, real : arrays of m0 and m - m0 columns
+        gram : array of shape (m - m0,)
+            Diagonal of the Gram matrix in the directions `real`, which it is diagonal in.
+        """
+        m = directions.shape[1]
+        q = self.size // self.width
+        table = directions.reshape(q, -1, m)
+        how = self.design.standardisation
+        far = np.append(np.abs(how.center) / how.scale, np.zeros(int(self.design.intercept)))
+        sizes = np.einsum("j,jkm->m", self._column_size + far, np.abs(table))
+        # A column of zeros has no size: rounding in the others must not be measured by nothing.
+        unit = directions / np.maximum(sizes, 2.0**-10 * np.abs(directions).max(axis=0))
+        gram = self.source.fold(GramIn(self.design, unit.reshape(q, -1, m))).vector
+        roots, vectors = np.linalg.eigh(gram)
+        null = roots <= _ALIASED**2 * self.weight
+        return unit @ vectors[:, null], unit @ vectors[:, ~null], roots[~null]
+
     def score(self, coef: Array, source: RowSource) -> ScoreMoments:
         """Log loss and accuracy on other rows with the same columns."""
         return source.fold(Score(self.loss, self.design, self.shaped(coef)))
@@ -182,7 +221,9 @@ class Objective:
         (Higham, 2002, 3.1). It matters for columns far from zero that no intercept can centre.
         """
         sizes = np.abs(coef).reshape(-1, self.width).sum(axis=1)
-        return 2.0**-52 * float(self._column_size @ sizes)
+        how = self.design.standardisation
+        far = np.append(np.abs(how.center) / how.scale, np.zeros(int(self.design.intercept)))
+        return 2.0**-52 * float((self._column_size + 0.5 * far) @ sizes)
 
     @property
     def lipschitz_bound(self) -> float:

@@ -53,6 +53,8 @@ def number_problem(cell: str) -> tuple[str, str]:
     --------
     >>> number_problem("1,5")
     ('"1,5" has a decimal comma', 'write it with a point')
+    >>> number_problem("1,000")
+    ('"1,000" holds a comma', 'write 1000 or 1.000 as you mean it')
     >>> number_problem("1.5")
     ('', '')
     """
@@ -62,6 +64,12 @@ def number_problem(cell: str) -> tuple[str, str]:
     if cell.lower().lstrip("+-") in _INFINITE:
         return f"{quoted(cell)} is not finite", "write a finite number, or delete the row"
     if not NUMBER.fullmatch(cell):
+        # "1,000" is a thousand in one country and one in another.
+        if re.fullmatch(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+", cell):
+            plain = cell.replace(",", "")
+            meant = f"{plain} or {cell.replace(',', '.')}" if cell.count(",") == 1 else plain
+            todo = f"write {meant}" + (" as you mean it" if meant != plain else "")
+            return f"{quoted(cell)} holds a comma", todo
         if re.fullmatch(r"[+-]?[0-9]*,[0-9]+", cell):
             return f"{quoted(cell)} has a decimal comma", "write it with a point"
         todo = "delete the column, or write its categories as columns of 0 and 1"

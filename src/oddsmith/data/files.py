@@ -254,17 +254,20 @@ def _read_header(text: str, source: str) -> tuple[tuple[str, ...], str]:
 
 
 def _check_names(names: tuple[str, ...], source: str) -> None:
-    seen: dict[str, int] = {}
     if not names:
         raise DataError(f"{source}: line 1 is blank; put a header on it")
     for position, name in enumerate(names, start=1):
         if not name:
             raise DataError(f"{source}: line 1: column {position} has no name; name it")
-        if "." in name and NUMBER.fullmatch(name):
+    # Whole numbers may be names; with a point, or twice, they are the first row of data.
+    for name in names:
+        if NUMBER.fullmatch(name) and ("." in name or names.count(name) > 1):
             raise DataError(
                 f"{source}: line 1: {quoted(name)} is a number where the name of a column "
                 "is needed; put a header above the data"
             )
+    seen: dict[str, int] = {}
+    for position, name in enumerate(names, start=1):
         if name in seen:
             raise DataError(
                 f"{source}: line 1: columns {seen[name]} and {position} are both named "

@@ -11,8 +11,10 @@ from oddsmith.core.stable import Array
 
 __all__ = ["MemoryBlocks", "memory_blocks"]
 
-# Entries of a block: half a megabyte as float64, so that a block and its temporaries stay in cache.
-_ENTRIES = 2**16
+# Entries of a block: two megabytes as float64, so that it stays in cache, and NumPy's calls are
+# long enough for threads to run beside each other. Sparse kernels make more temporaries.
+_ENTRIES = 2**18
+_SPARSE_ENTRIES = 2**16
 _FEWEST_ROWS = 64
 # A CSC matrix is searched as a whole for each block of rows, so there are not too many.
 _MOST_CSC_BLOCKS = 64
@@ -52,7 +54,12 @@ class MemoryBlocks:
         return max(1, -(-self.n_rows // self.rows))
 
     def __getitem__(self, index: int) -> Block:
-        rows = slice(index * self.rows, (index + 1) * self.rows)
+        rows: Any = slice(index * self.rows, (index + 1) * self.rows)
+        weight = self.weight[rows]
+        if not weight.all():
+            # Rows of weight 0 are left out, whatever they hold; one stays, as none is no block.
+            first = index * self.rows
+            rows = first + (np.flatnonzero(weight) if weight.any() else np.zeros(1, dtype=int))
         X = self.X[rows]
         return Block(
             X.tocsr() if hasattr(X, "tocsr") else X,
@@ -103,5 +110,5 @@ def _rows_of_a_block(X: Any, width: int) -> int:
         return max(_FEWEST_ROWS, _ENTRIES // max(1, p + width))
     entries_a_row = X.nnz // max(1, n) + width + 1
     # Each block makes a gradient of length p: with many columns, blocks must be worth it.
-    rows = max(_FEWEST_ROWS, _ENTRIES // entries_a_row, p // 16)
+    rows = max(_FEWEST_ROWS, _SPARSE_ENTRIES // entries_a_row, p // 16)
     return rows if X.format == "csr" else max(rows, -(-n // _MOST_CSC_BLOCKS))

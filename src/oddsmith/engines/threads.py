@@ -1,12 +1,13 @@
 """The fold over blocks on threads of this machine: same bits for any number of them."""
 
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from oddsmith.core.block import Block, Blocks, Mergeable
@@ -44,10 +45,39 @@ def thread_count(n_jobs: int | None) -> int:
     return int(n_jobs) if n_jobs > 0 else max(1, cores + 1 + int(n_jobs))
 
 
-@cache
-def _blas() -> ThreadpoolController:
-    # Finding the BLAS libraries of a process takes milliseconds, and they do not change.
-    return ThreadpoolController()
+class _OneBlasThread:
+    """BLAS on one thread while any fold of the process runs: the last to leave restores.
+
+    The limit is the process's own, so that fits in several threads must share it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._controller: ThreadpoolController | None = None
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                # Finding the BLAS libraries takes milliseconds, and they do not change.
+                self._controller = self._controller or ThreadpoolController()
+                self._limit = self._controller.limit(limits=1, user_api="blas")
+                self._limit.__enter__()
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                # threadpoolctl obeys the thread that limited; the last to leave may be another.
+                for library in self._controller.lib_controllers if self._controller else []:
+                    if hasattr(library, "clear_controlling_thread"):
+                        library.clear_controlling_thread(force=True)
+                self._limit.__exit__(None, None, None)
+
+
+_one_blas_thread = _OneBlasThread()
 
 
 class Threads:
@@ -77,7 +107,7 @@ class Threads:
         self.blocks = blocks
         self.n_threads = min(thread_count(n_jobs), len(blocks))
         self._pool: ThreadPoolExecutor | None = None
-        self._limit: Any = None
+        self._limited = False
 
     @property
     def n_rows(self) -> int:
@@ -91,8 +121,8 @@ class Threads:
 
     def __enter__(self) -> Self:
         if len(self.blocks) > 1:
-            self._limit = _blas().limit(limits=1, user_api="blas")
-            self._limit.__enter__()
+            _one_blas_thread.__enter__()
+            self._limited = True
         if self.n_threads > 1:
             self._pool = ThreadPoolExecutor(self.n_threads, "oddsmith")
         return self
@@ -107,18 +137,21 @@ class Threads:
             # After Ctrl-C the runs that have not begun are dropped.
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
-        if self._limit is not None:
-            self._limit.__exit__(kind, error, trace)
-            self._limit = None
+        if self._limited:
+            _one_blas_thread.__exit__()
+            self._limited = False
 
     def fold(self, kernel: Callable[[Block], S], /) -> S:
         """Sum of kernel(block) over all blocks."""
+        floats = np.geterr()
 
         def run(blocks: range) -> S:
-            total = kernel(self.blocks[blocks[0]])
-            for index in blocks[1:]:
-                total = total + kernel(self.blocks[index])
-            return total
+            # What the caller's thread ignores, ours ignore as well.
+            with np.errstate(**floats):
+                total = kernel(self.blocks[blocks[0]])
+                for index in blocks[1:]:
+                    total = total + kernel(self.blocks[index])
+                return total
 
         count = len(self.blocks)
         size = -(-count // _RUNS)

@@ -20,6 +20,7 @@ __all__ = [
     "name_text_column",
     "row_offset",
     "row_weights",
+    "validation_index",
 ]
 
 
@@ -51,7 +52,14 @@ def encode_labels(y: np.ndarray[Any, Any]) -> Encoded:
     >>> encode_labels(np.array(["b", "a", "b"])).index
     array([1, 0, 1], dtype=int8)
     """
-    classes, index = np.unique(y, return_inverse=True)
+    try:
+        classes, index = np.unique(y, return_inverse=True)
+    except TypeError as error:
+        kinds = sorted({type(label).__name__ for label in y.tolist()})
+        raise DataError(
+            f"y mixes labels that cannot be sorted: {', '.join(kinds)}; make them all of one kind, "
+            "and drop rows without a label."
+        ) from error
     if classes.size < 2:
         raise DataError(
             f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs rows of at "
@@ -59,6 +67,40 @@ def encode_labels(y: np.ndarray[Any, Any]) -> Encoded:
         )
     small = np.int8 if classes.size <= 127 else np.int32
     return Encoded(classes, index.astype(small))
+
+
+def validation_index(y: Any, classes: np.ndarray[Any, Any], n: int) -> Labels:
+    """Class indices of the labels of a validation set.
+
+    Raises
+    ------
+    DataError
+        If there are not n labels, or one that the fit does not know.
+    """
+    labels = np.asarray(y)
+    if labels.shape != (n,):
+        raise DataError(f"the y of validation has shape {labels.shape}, and its X has {n} rows.")
+    known = np.isin(labels, classes)
+    if not known.all():
+        row = int(np.argmin(known))
+        raise DataError(
+            f"the y of validation holds the label {labels[row].item()!r} in row {row} (from 0), "
+            "which the y of the fit lacks."
+        )
+    return np.searchsorted(classes, labels).astype(np.int32)
+
+
+def _numbers(given: Any, name: str) -> Array:
+    """Argument as floats, or an error that names it."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiub":
+        try:
+            if array.dtype.kind == "c":
+                raise TypeError("complex numbers")
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{name} is not made of real numbers: {error}.") from error
+    return array.astype(np.float64)
 
 
 def row_weights(
@@ -83,7 +125,7 @@ def row_weights(
         return None
     weight = np.ones(n)
     if sample_weight is not None:
-        given = np.asarray(sample_weight, dtype=np.float64)
+        given = _numbers(sample_weight, "sample_weight")
         if given.ndim > 1 or (given.ndim == 1 and given.size != n):
             raise DataError(
                 f"sample_weight has shape {given.shape}; give one number per row, shape ({n},)."
@@ -151,7 +193,7 @@ def row_offset(offset: Any, n: int, width: int) -> Array | None:
     """
     if offset is None:
         return None
-    given = np.asarray(offset, dtype=np.float64)
+    given = _numbers(offset, "offset")
     shape = (n,) if width == 1 else (n, width)
     if given.shape != shape:
         raise DataError(

@@ -26,6 +26,7 @@ from oddsmith.estimators.inputs import (
     name_text_column,
     row_offset,
     row_weights,
+    validation_index,
 )
 from oddsmith.estimators.parameters import check_stopping, ridge
 from oddsmith.solvers.choose import FOREIGN
@@ -149,7 +150,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         y: Any,
         sample_weight: Any = None,
         offset: Any = None,
-        validation: tuple[Any, Any] | None = None,
+        validation: tuple[Any, ...] | None = None,
     ) -> Self:
         """Fit the coefficients.
 
@@ -163,7 +164,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             2 counts a row twice, 0 leaves it out.
         offset : array of shape (n,), or (n, K) for K > 2 classes, optional
             Added to the margin with a fixed coefficient of 1.
-        validation : pair (X, y), optional
+        validation : tuple (X, y), or (X, y, offset) where the fit has an offset, optional
             Held-out rows whose loss and accuracy are traced; they never change the fit.
 
         Returns
@@ -191,9 +192,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         width = 1 if classes.size == 2 else classes.size
         weight = row_weights(sample_weight, self.class_weight, y, encoded)
         weight, l2 = in_range(weight, l2)
-        blocks = memory_blocks(
-            X, encoded.index, weight, row_offset(offset, X.shape[0], width), width
-        )
+        given = row_offset(offset, X.shape[0], width)
+        blocks = memory_blocks(X, encoded.index, weight, given, width)
         with (
             Threads(blocks, self.n_jobs) as threads,
             training_progress(bool(self.verbose)) as watch,
@@ -208,7 +208,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 tol=float(self.tol),
                 max_iter=self.max_iter,
                 start=self._start(classes, X.shape[1], width),
-                validation=self._validation(validation, classes, width),
+                offset=None if given is None else np.atleast_1d(np.median(given, axis=0)),
+                validation=self._validation(validation, classes, width, offset is not None),
                 watch=watch if self.verbose else None,
             )
             fit = minimise(source, columns, self.solver, task)
@@ -313,26 +314,27 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         return (self.coef_.T.copy(), self.intercept_.copy()) if same else None
 
     def _validation(
-        self, validation: tuple[Any, Any] | None, classes: np.ndarray[Any, Any], width: int
+        self, validation: Any, classes: np.ndarray[Any, Any], width: int, with_offset: bool
     ) -> Threads | None:
         if validation is None:
             return None
+        parts = 3 if with_offset else 2
+        if not isinstance(validation, (tuple, list)) or len(validation) != parts:
+            raise DataError(
+                "validation must be a tuple (X, y), or (X, y, offset) where the fit has an "
+                f"offset; got {type(validation).__name__}"
+                + (f" of {len(validation)}." if isinstance(validation, (tuple, list)) else ".")
+            )
         try:
             X, _ = self._checked(validation[0], None, reset=False)
         except ValueError as error:
             raise DataError(f"the X of validation does not fit: {error}") from error
-        y = np.asarray(validation[1])
         error = name_bad_entry(X, getattr(self, "feature_names_in_", None))
         if error is not None:
             raise error
-        unknown = set(y.tolist()) - set(classes.tolist())
-        if y.shape != (X.shape[0],) or unknown:
-            raise DataError(
-                f"validation does not fit: its y has shape {y.shape} for {X.shape[0]} rows and "
-                f"labels {sorted(map(str, unknown))} that y lacks."
-            )
-        index = np.searchsorted(classes, y).astype(np.int32)
-        return Threads(memory_blocks(X, index, width=width), n_jobs=1)
+        index = validation_index(validation[1], classes, X.shape[0])
+        offset = row_offset(validation[2], X.shape[0], width) if with_offset else None
+        return Threads(memory_blocks(X, index, offset=offset, width=width), n_jobs=1)
 
     def _keep(self, fit: Fit, classes: np.ndarray[Any, Any], columns: Columns) -> None:
         bad = np.flatnonzero(~np.isfinite(fit.coef).all(axis=1))

@@ -24,7 +24,7 @@ from oddsmith.core.labels import Label, quoted
 from oddsmith.errors import ModelFileError
 from oddsmith.export.schema import Model, Training
 
-__all__ = ["dump", "load", "read_model"]
+__all__ = ["dump", "is_model", "load", "read_model"]
 
 _FORMAT = "oddsmith-model"
 _VERSION = 1
@@ -98,6 +98,22 @@ def load(document: str | bytes) -> Model:
         intercept=_vector(model["intercepts"], '"intercepts"'),
         training=_training(training),
     )
+
+
+def is_model(path: str | Path) -> bool:
+    """Whether a file is a model of any version, so that oddsmith wrote it.
+
+    Examples
+    --------
+    >>> is_model("no-such-file.json")
+    False
+    """
+    try:
+        with Path(path).open("rb") as file:
+            tree = _parse(file.read(_MAX_BYTES + 1))
+    except (OSError, ValueError):
+        return False
+    return isinstance(tree, dict) and tree.get("format") == _FORMAT
 
 
 def read_model(path: str | Path) -> Model:

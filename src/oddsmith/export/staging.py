@@ -5,16 +5,66 @@ there at the end: whoever looks sees the old files or the new ones, and after an
 interrupt the old ones.
 """
 
+import errno
 import os
+import re
 import secrets
 import shutil
+import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from oddsmith.errors import ParameterError
+from oddsmith.export.json import is_model
 
-__all__ = ["refuse_overwriting", "staged_folder", "write_whole"]
+__all__ = ["check_folder", "refuse_overwriting", "staged_folder", "write_whole"]
+
+_STAGING = re.compile(r"\.oddsmith-[0-9a-f]{16}")
+# No run of ours writes for so long: what is older was left by one that was killed.
+_STALE_SECONDS = 24 * 3600
+
+
+def check_folder(target: Path, owned: tuple[str, ...]) -> None:
+    """Refuse a folder whose files would not be ours to replace, or that cannot be written.
+
+    Parameters
+    ----------
+    target : Path
+        A new folder, or one that oddsmith wrote: its model.json is a model.
+    owned : tuple of str
+        Names of the files that may be written or deleted.
+
+    Raises
+    ------
+    ParameterError
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as here:
+    ...     _ = Path(here, "a.txt").write_text("mine")
+    ...     check_folder(Path(here), ("a.txt",))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    oddsmith.errors.ParameterError: ...: already holds a.txt, not written by oddsmith; ...
+    """
+    if not target.is_dir() and os.path.lexists(target):
+        raise ParameterError(f"{target}: is a file; choose another folder with --out")
+    for name in owned:
+        if (target / name).is_dir():
+            raise ParameterError(f"{target / name}: is a folder; choose another one with --out")
+    with _writing(target):
+        place = target if target.is_dir() else target.parent
+        place.stat()
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    held = [name for name in owned if os.path.lexists(target / name)]
+    if held and not is_model(target / "model.json"):
+        raise ParameterError(
+            f"{target}: already holds {held[0]}, not written by oddsmith; choose another --out"
+        )
 
 
 @contextmanager
@@ -32,7 +82,7 @@ def staged_folder(target: Path, owned: tuple[str, ...]) -> Iterator[Path]:
     Raises
     ------
     ParameterError
-        If `target` cannot be written.
+        If `target` cannot be written, or holds such files that are not ours (`check_folder`).
 
     Examples
     --------
@@ -44,12 +94,8 @@ def staged_folder(target: Path, owned: tuple[str, ...]) -> Iterator[Path]:
     ...     Path(here, "new", "a.txt").read_text()
     'whole'
     """
+    check_folder(target, owned)
     exists = target.is_dir()
-    if not exists and os.path.lexists(target):
-        raise ParameterError(f"{target}: is a file; choose another folder with --out")
-    for name in owned:
-        if (target / name).is_dir():
-            raise ParameterError(f"{target / name}: is a folder; choose another one with --out")
     staging = _hidden(target if exists else target.parent)
     with _writing(target):
         staging.mkdir()
@@ -104,7 +150,27 @@ def refuse_overwriting(inputs: tuple[Path | None, ...], outputs: tuple[Path, ...
 
 
 def _hidden(folder: Path) -> Path:
+    _sweep(folder)
     return folder / f".oddsmith-{secrets.token_hex(8)}"
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what runs that were killed left behind: by our pattern of names, and a day old."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if _STAGING.fullmatch(path.name):
+                _delete_stale(path)
+
+
+def _delete_stale(path: Path) -> None:
+    with suppress(OSError):
+        found = path.lstat()
+        if time.time() - found.st_mtime < _STALE_SECONDS:
+            return
+        if stat.S_ISDIR(found.st_mode):
+            shutil.rmtree(path, ignore_errors=True)
+        elif stat.S_ISREG(found.st_mode):
+            path.unlink()
 
 
 def _move(staging: Path, target: Path, owned: tuple[str, ...]) -> None:

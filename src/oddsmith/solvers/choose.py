@@ -22,11 +22,14 @@ class Problem:
     n_rows : int
     size : int
         Length of coef: (columns + intercept) times margins.
+    width : int
+        Margins a row.
     sparse : bool
     """
 
     n_rows: int
     size: int
+    width: int
     sparse: bool
 
 
@@ -39,12 +42,16 @@ class Row:
     suits: Callable[[Problem], bool]
 
 
+# The Hessian of K margins has K (K + 1) / 2 blocks, each a product over all rows.
+_FEW_CLASSES = 12
+
+
 def _small(problem: Problem) -> bool:
     """Whether forming and factorising the Hessian is cheap: its entries and its flops.
 
     A sparse block's Hessian is dense all the same, so it must be smaller to be worth it.
     """
-    return problem.size <= (300 if problem.sparse else 1000)
+    return problem.size <= (300 if problem.sparse else 1000) and problem.width <= _FEW_CLASSES
 
 
 # `auto` takes the first row that suits; a name takes the row of that name.
@@ -75,9 +82,13 @@ def choose(solver: str | Solver, problem: Problem) -> Solver:
 
     Examples
     --------
-    >>> choose("auto", Problem(n_rows=569, size=31, sparse=False)).name
+    >>> choose("auto", Problem(n_rows=569, size=31, width=1, sparse=False)).name
     'newton-cholesky'
     """
+    if isinstance(solver, type):
+        raise ParameterError(
+            f"solver={solver.__name__} is a class; give an object: {solver.__name__}()."
+        )
     if not isinstance(solver, str) and hasattr(solver, "iterates"):
         return solver
     for row in TABLE:

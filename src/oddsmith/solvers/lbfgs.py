@@ -107,9 +107,15 @@ class LBFGS(Parameters):
             length, there = found
             step = -length * direction
             change = there.gradient - gradient
-            if float(step @ change) > 0:
+            if _informative(step, change, diagonal):
                 pairs.append((step, change))
             coef, here = coef + step, there
+
+
+def _informative(step: Array, change: Array, diagonal: Array) -> bool:
+    """Whether a pair tells of curvature, and not of rounding, underflow or nothing."""
+    size = float(step @ (diagonal * step)) * float(change @ (change / diagonal))
+    return float(step @ change) > 2.0**-40 * np.sqrt(size) > 0
 
 
 def _search(

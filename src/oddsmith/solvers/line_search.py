@@ -11,8 +11,8 @@ ARMIJO = 1e-4
 # the way, and the step is sure to lower the objective (Bach, 2010, "Self-concordant analysis
 # for logistic regression", proposition 1): no comparison of rounded values is needed.
 SAFE_REACH = 0.5
-# Lengths that are tried in one pass where a whole Newton step goes too far.
-_SHORTER = tuple(0.5**k for k in range(1, 21))
+# How many lengths are tried in one pass where a whole Newton step goes too far.
+_TRIALS = 20
 
 
 def sufficient(value: float, new: float, length: float, slope: float) -> bool:
@@ -51,6 +51,9 @@ def newton_length(
     """
     if line.reach <= SAFE_REACH or sufficient(value, float(line.values[0]), 1.0, slope):
         return 1.0
-    values = objective.values_along(coef, step, _SHORTER).tolist()
-    lowest, length = min(zip(values, _SHORTER, strict=True))
-    return length if sufficient(value, lowest, length, slope) else SAFE_REACH / line.reach
+    safe = SAFE_REACH / line.reach
+    # Evenly in the logarithm: where curvature has all but vanished, a step is too long by decades.
+    lengths = tuple(float(safe ** (k / _TRIALS)) for k in range(1, _TRIALS + 1))
+    values = objective.values_along(coef, step, lengths).tolist()
+    lowest, length = min(zip(values, lengths, strict=True))
+    return length if sufficient(value, lowest, length, slope) else safe

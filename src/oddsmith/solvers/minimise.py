@@ -49,6 +49,8 @@ class Task:
         The solver's own if None.
     start : pair of arrays (p, K) and (K,), or None
         Coefficients and intercepts on the user's scale; zeros if None.
+    offset : array of shape (K,), or None
+        Median of the offsets, which an intercept first has to make up for.
     validation : RowSource or None
     watch : callable or None
     """
@@ -60,6 +62,7 @@ class Task:
     tol: float
     max_iter: int | None = None
     start: tuple[Array, Array] | None = None
+    offset: Array | None = None
     validation: RowSource | None = None
     watch: Watch | None = None
 
@@ -92,7 +95,7 @@ def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task
     )
     design = Design(how, task.intercept)
     objective = Objective(source, columns, task.n_classes, design, task.l2)
-    problem = Problem(source.n_rows, objective.size, task.sparse)
+    problem = Problem(source.n_rows, objective.size, objective.width, task.sparse)
     walker = choose(solver, problem)
     outcome, coef = _walk(walker, objective, task)
     if not outcome.trace:
@@ -148,7 +151,11 @@ def _walk(walker: Solver, objective: Objective, task: Task) -> tuple[Run, Array]
     road = objective
     if not walker.standardised:
         road = objective.in_coordinates(Standardisation.none(p))
-    start = np.zeros(road.size) if task.start is None else road.from_user(*task.start)
+    start = np.zeros(road.size)
+    if task.start is not None:
+        start = road.from_user(*task.start)
+    elif task.offset is not None and task.intercept and walker.standardised:
+        start = road.from_user(np.zeros((p, road.width)), -task.offset)
 
     def prove(coef: Array) -> Certificate:
         home = objective.from_user(*road.to_user(coef)) if road is not objective else coef
@@ -193,7 +200,7 @@ def _prove(objective: Objective, coef: Array, tol: float) -> Certificate:
         return prove_by_products(objective, coef, tol * objective.weight)
 
 
-def _least_norm(objective: Objective, coef: Array) -> tuple[Array, tuple[int, ...]]:
+def _least_norm(objective: Objective, coef: Array) -> tuple[Array, tuple[int, ...] | None]:
     """Of all coef with the same margins, the one whose user's coefficients have least norm.
 
     It is the limit of ever smaller ridge penalties, and differs from coef only where columns
@@ -202,10 +209,13 @@ def _least_norm(objective: Objective, coef: Array) -> tuple[Array, tuple[int, ..
     K, p = objective.width, objective.source.n_features
     penalty = objective.penalty.diagonal[: p * K]
     penalised = penalty.size == 0 or float(penalty.min()) > 1e-10 * objective.weight
-    if penalised or objective.size > K * _HESSIAN_WITHOUT_PENALTY:
+    if penalised:
         return coef, ()
+    if objective.size > K * _HESSIAN_WITHOUT_PENALTY:
+        return coef, None
     gram = objective.gram()
-    null = null_space(gram)
+    suspects = null_space(gram)
+    null = objective.split_null(suspects)[0] if suspects.shape[1] else suspects
     if null.shape[1] == 0:
         return coef, ()
     table = coef.reshape(-1, K)
@@ -260,7 +270,7 @@ def _frozen(
     task: Task,
     outcome: Run,
     coef: Array,
-    aliased: tuple[int, ...],
+    aliased: tuple[int, ...] | None,
     proof: Certificate,
     lower: float,
     separated: str | None,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg as la
 
-from oddsmith.core.certificate import Certificate, certificate
+from oddsmith.core.certificate import Certificate, certificate, left_over
+from oddsmith.core.moments import Moments
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
 from oddsmith.solvers.line_search import newton_length
@@ -14,6 +15,8 @@ from oddsmith.solvers.parameters import Parameters, require_whole
 from oddsmith.solvers.run import Iterate
 
 __all__ = ["Newton", "NewtonStep", "newton_step", "null_space", "prove_by_hessian"]
+
+_FAR = 2.0**-20
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +26,18 @@ class NewtonStep:
     Attributes
     ----------
     step : array of shape (q,)
-    residual : array of shape (q,)
-        r = H d - g.
-    singular : bool
-        Whether H is singular within rounding; d then has no part in its null space.
+    left_over : float
+        What the residual H d - g can add to a gap (nats).
+    cut : array of shape (q, m)
+        Directions in which H is zero within rounding; d has no part there.
     """
 
     step: Array
-    residual: Array
-    singular: bool
+    left_over: float
+    cut: Array
 
 
-def newton_step(hessian: Array, gradient: Array) -> NewtonStep:
+def newton_step(hessian: Array, gradient: Array, bound: Array) -> NewtonStep:
     """Solve H d = g for a symmetric, positive semidefinite H of shape (q, q).
 
     Cholesky factorisation after scaling H to a unit diagonal, refined once (Golub and Van Loan,
@@ -43,22 +46,33 @@ def newton_step(hessian: Array, gradient: Array) -> NewtonStep:
 
     Examples
     --------
-    >>> newton_step(np.diag([2.0, 4.0]), np.array([2.0, 2.0])).step
+    >>> newton_step(np.diag([2.0, 4.0]), np.array([2.0, 2.0]), np.ones(2)).step
     array([1. , 0.5])
     """
     diagonal = np.diag(hessian)
+    # Where margins are so large that a curvature is 0, the bounds serve as curvature instead, at
+    # a small part of their size: the line search then looks far, as far as there is to go.
+    lost = bool(((diagonal == 0) & (gradient != 0)).any())
+    if lost:
+        hessian, diagonal = np.diag(_FAR * bound), _FAR * bound
     # A column of zeros gets a step of exactly 0.
     unit = np.where(diagonal > 0, 1.0, 0.0) / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     scaled = hessian * unit * unit[:, None]
     right = gradient * unit
-    solve = _cholesky(scaled)
-    singular = solve is None
-    if solve is None:
-        solve = _pseudo_inverse(scaled)
+    solve, cut = _solver(scaled)
     step = solve(right)
     step = step - solve(scaled @ step - right)
-    step = step * unit
-    return NewtonStep(step, hessian @ step - gradient, singular)
+    residual = scaled @ step - right
+    size = float(residual @ solve(residual))
+    # What was solved with a curvature that is not there proves nothing.
+    left = np.inf if lost else left_over(max(size, 0.0), float(step @ scaled @ step))
+    return NewtonStep(step * unit, left, cut * unit[:, None])
+
+
+def _solver(scaled: Array) -> tuple[Callable[[Array], Array], Array]:
+    """Solve with a unit-diagonal matrix, and the directions that are left out."""
+    solve = _cholesky(scaled)
+    return _pseudo_inverse(scaled) if solve is None else (solve, np.empty((scaled.shape[0], 0)))
 
 
 def _cholesky(scaled: Array) -> Callable[[Array], Array] | None:
@@ -73,16 +87,18 @@ def _cholesky(scaled: Array) -> Callable[[Array], Array] | None:
     return lambda right: la.cho_solve((factor, True), right, check_finite=False)
 
 
-def _pseudo_inverse(scaled: Array) -> Callable[[Array], Array]:
+def _pseudo_inverse(scaled: Array) -> tuple[Callable[[Array], Array], Array]:
     roots, vectors = la.eigh(scaled, check_finite=False)
-    kept = roots > _rounding(scaled)
+    # A column of zeros is nobody's direction.
+    kept, there = roots > _rounding(scaled), (vectors**2).T @ np.diag(scaled) > 1e-8
+    cut = vectors[:, ~kept & there]
     basis, roots = vectors[:, kept], roots[kept]
-    return lambda right: basis @ ((basis.T @ right) / roots)
+    return (lambda right: basis @ ((basis.T @ right) / roots)), cut
 
 
 def _rounding(scaled: Array) -> float:
-    """Eigenvalues of a unit-diagonal matrix below this are rounding of zero."""
-    return 4.0 * np.finfo(float).eps * max(scaled.shape[0], 8)
+    """Eigenvalues of a unit-diagonal matrix below this may be rounding of zero."""
+    return 32.0 * np.finfo(float).eps * max(scaled.shape[0], 8)
 
 
 def null_space(gram: Array) -> Array:
@@ -102,9 +118,22 @@ def null_space(gram: Array) -> Array:
 
 def prove_by_hessian(objective: Objective, coef: Array) -> Certificate:
     """Certificate at any coef, from a Newton step that is not taken: two passes."""
-    moments = objective.evaluate(coef, 2)
-    solved = newton_step(objective.grounded(moments.hessian), moments.gradient)
-    return certificate(objective, coef, moments, solved.step, solved.residual)
+    return _certified(objective, coef, objective.evaluate(coef, 2))
+
+
+def _certified(objective: Objective, coef: Array, moments: Moments) -> Certificate:
+    """Newton step and certificate at coef: one pass, two where H is singular within rounding."""
+    bound = objective.curvature_bound
+    solved = newton_step(objective.grounded(moments.hessian), moments.gradient, bound)
+    step, left = solved.step, solved.left_over
+    if solved.cut.shape[1] > 0:
+        _, real, gram = objective.split_null(solved.cut)
+        # Margins do move in these directions, if little: nothing is proved, but curvature is
+        # at most 1/4 (1/2 for K margins), so this part of the step is sure to help.
+        step = step + real @ ((real.T @ moments.gradient) / (0.5 * gram))
+        left = left if real.shape[1] == 0 else np.inf
+    part = 0.5 * float(objective.penalty.diagonal @ (step * step))
+    return certificate(objective, coef, moments, step, part + left)
 
 
 @dataclass
@@ -142,10 +171,9 @@ class Newton(Parameters):
         coef = start
         while True:
             moments = objective.evaluate(coef, 2)
-            solved = newton_step(objective.grounded(moments.hessian), moments.gradient)
-            slope = float(moments.gradient @ solved.step)
-            proof = certificate(objective, coef, moments, solved.step, solved.residual)
-            length = newton_length(objective, coef, moments.value, slope, solved.step, proof.line)
-            following = coef - length * solved.step
+            proof = _certified(objective, coef, moments)
+            slope = float(moments.gradient @ proof.step)
+            length = newton_length(objective, coef, moments.value, slope, proof.step, proof.line)
+            following = coef - length * proof.step
             yield Iterate(coef, moments.value, moments.gradient, slope / 2.0, proof, following)
             coef = following

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.linalg as la
 
-from oddsmith.core.certificate import Certificate, certificate, residual_rounding
+from oddsmith.core.certificate import Certificate, certificate, left_over
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
 from oddsmith.solvers.line_search import newton_length
@@ -23,6 +23,9 @@ _MOST_FREE = 64
 _RESTARTS = 4
 # Curvature relative to its bound that cannot be told from 0.
 _NO_CURVATURE = 2.0**-46
+_LEAST_DIAGONAL = 1e-12
+# Products of one inexact step.
+_MOST_INEXACT = 250
 
 
 def conjugate_gradient(
@@ -30,8 +33,8 @@ def conjugate_gradient(
 ) -> Iterator[tuple[Array, Array]]:
     """Approximate solutions d of H d = g and their residuals r = H d - g, better and better.
 
-    Conjugate gradients preconditioned by the bound on the diagonal of the Hessian (Nocedal and
-    Wright, 2006, algorithm 5.3); one pass over the rows each.
+    Conjugate gradients preconditioned by the diagonal of the Hessian (Nocedal and Wright, 2006,
+    algorithm 5.3); one pass over the rows each, and one for the diagonal.
 
     Parameters
     ----------
@@ -43,7 +46,9 @@ def conjugate_gradient(
     step, residual : array of shape (q,)
     """
     bound = objective.curvature_bound
-    inverse = 1.0 / np.where(bound > 0, bound, 1.0)
+    # A coordinate that lost its curvature to well-fitted rows must not rule all the others.
+    diagonal = np.maximum(objective.hessian_diagonal(coef), _LEAST_DIAGONAL * bound)
+    inverse = 1.0 / np.where(diagonal > 0, diagonal, 1.0)
     step = np.zeros_like(gradient)
     residual = -gradient
     direction = -inverse * residual
@@ -51,7 +56,7 @@ def conjugate_gradient(
     while size > 0:
         product = objective.hessian_product(coef, direction)
         curvature = float(direction @ product)
-        if curvature <= _NO_CURVATURE * float(direction @ (bound * direction)):
+        if curvature <= _NO_CURVATURE * float(direction @ (diagonal * direction)):
             return  # what is left lies in the null space of H, within rounding
         alpha = size / curvature
         step = step + alpha * direction
@@ -74,12 +79,11 @@ def prove_by_products(objective: Objective, coef: Array, tol: float) -> Certific
     gradient = moments.gradient
     free = np.flatnonzero(objective.penalty.diagonal == 0)
     if free.size > _MOST_FREE:
-        step, residual = _solve_to_rounding(objective, coef, gradient)
+        step, part = _solve_to_rounding(objective, coef, gradient)
     else:
         step = _solve_nearly(objective, coef, gradient, tol)
-        step = _solve_free(objective, coef, gradient, step, free)
-        residual = objective.hessian_product(coef, step) - gradient
-    return certificate(objective, coef, moments, step, residual)
+        step, part = _solve_free(objective, coef, gradient, step, free)
+    return certificate(objective, coef, moments, step, part)
 
 
 def _solve_nearly(objective: Objective, coef: Array, gradient: Array, tol: float) -> Array:
@@ -97,35 +101,46 @@ def _solve_nearly(objective: Objective, coef: Array, gradient: Array, tol: float
 
 def _solve_free(
     objective: Objective, coef: Array, gradient: Array, step: Array, free: npt.NDArray[np.intp]
-) -> Array:
-    """Change d where nothing is penalised so that r = H d - g is 0 there."""
-    if free.size == 0:
-        return step
+) -> tuple[Array, float]:
+    """Change d where nothing is penalised so that r = H d - g is 0 there; and what r adds."""
     block = np.empty((free.size, free.size))
     for row, index in enumerate(free):
         unit = np.zeros_like(gradient)
         unit[index] = 1.0
         block[row] = objective.hessian_product(coef, unit)[free]
-    residual = (objective.hessian_product(coef, step) - gradient)[free]
-    moved = step.copy()
-    moved[free] -= la.pinvh(block) @ residual
-    return moved
+    inverse = la.pinvh(block) if free.size else block
+    step = step.copy()
+    step[free] -= inverse @ (objective.hessian_product(coef, step) - gradient)[free]
+    product = objective.hessian_product(coef, step)
+    residual = product - gradient
+    P = objective.penalty.diagonal
+    held = P > 0
+    with np.errstate(over="ignore"):
+        part = 0.5 * float(((P * step - residual)[held] ** 2 / P[held]).sum())
+    size = float(residual[free] @ inverse @ residual[free])
+    return step, part + left_over(max(size, 0.0), float(step @ product))
 
 
-def _solve_to_rounding(objective: Objective, coef: Array, gradient: Array) -> tuple[Array, Array]:
+def _solve_to_rounding(objective: Objective, coef: Array, gradient: Array) -> tuple[Array, float]:
+    """Solution d of H d = g that restarts no longer improve, and what is left over adds.
+
+    Each restart solves for the residual of the last, which also measures it in the metric of
+    H^-1; what conjugate gradients cannot reach is the null space, where g is rounding as well.
+    """
     step, residual = np.zeros_like(gradient), -gradient
+    size, left = 0.0, np.inf
     for _ in range(_RESTARTS):
-        correction = np.zeros_like(gradient)
-        small = 0.25 * residual_rounding(objective, step)
-        for count, (closer, left) in enumerate(conjugate_gradient(objective, coef, -residual), 1):
+        correction, smallest = np.zeros_like(gradient), np.inf
+        for count, (closer, rest) in enumerate(conjugate_gradient(objective, coef, -residual), 1):
             correction = closer
-            if float(np.abs(left).max()) <= small or count >= _MOST_PRODUCTS:
+            smallest = min(smallest, float(np.linalg.norm(rest)))
+            if smallest <= 1e-3 * float(np.linalg.norm(residual)) or count >= _MOST_PRODUCTS:
                 break
+        left = left_over(max(-float(residual @ correction), 0.0), size)
         step = step + correction
-        residual = objective.hessian_product(coef, step) - gradient
-        if float(np.abs(residual).max()) <= residual_rounding(objective, step):
-            break
-    return step, residual
+        product = objective.hessian_product(coef, step)
+        residual, size = product - gradient, float(step @ product)
+    return step, 0.5 * float(objective.penalty.diagonal @ (step * step)) + left
 
 
 @dataclass
@@ -179,6 +194,6 @@ def _inexact_step(objective: Objective, coef: Array, gradient: Array, first: flo
     step = np.zeros_like(gradient)
     for count, (closer, residual) in enumerate(conjugate_gradient(objective, coef, gradient), 1):
         step = closer
-        if float(np.linalg.norm(residual)) <= enough or count >= _MOST_PRODUCTS:
+        if float(np.linalg.norm(residual)) <= enough or count >= _MOST_INEXACT:
             break
     return step

@@ -10,8 +10,10 @@ __all__ = ["complaints"]
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:10])
-    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"
+    if len(names) > 10:
+        return f"{', '.join(names[:10])} and {len(names) - 10} more"
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def complaints(fit: Fit, names: Any = None) -> list[tuple[type[UserWarning], str]]:
@@ -29,38 +31,49 @@ def complaints(fit: Fit, names: Any = None) -> list[tuple[type[UserWarning], str
     """
     found: list[tuple[type[UserWarning], str]] = []
     if fit.aliased:
-        aliased = _listed([column_name(names, j) for j in fit.aliased])
-        found.append(
-            (
-                CollinearityWarning,
-                f"of {fit.coef.shape[0]} columns, {aliased} can be written as a linear "
-                "combination of those before (and the intercept), so the coefficients are not "
-                "unique: those of least norm are returned; drop the columns named, or give a "
-                "finite C.",
-            )
-        )
+        found.append((CollinearityWarning, _collinearity(fit.aliased, fit.coef.shape[0], names)))
     if fit.separated is not None:
-        whole = "all rows" if fit.separated == "complete" else "some rows"
-        found.append(
-            (
-                SeparationWarning,
-                f"the columns separate the classes ({fit.separated} separation: {whole} can be "
-                "predicted without error), so the unpenalised coefficients have no finite "
-                f"optimum; they grow with every iteration, stopped here after {fit.n_iter}: "
-                "give a finite C.",
-            )
-        )
+        found.append((SeparationWarning, _separation(fit)))
     if not fit.converged:
-        cause, advice = _cause(fit)
-        found.append(
-            (
-                ConvergenceWarning,
-                f"the fit stopped after {fit.n_iter} iterations of {fit.solver} at an objective "
-                f"proved to be within {fit.gap:.2g} nats per unit of weight of the minimum, and "
-                f"tol={fit.tol:.2g} was asked for: {cause}; {advice}.",
-            )
-        )
+        found.append((ConvergenceWarning, _no_convergence(fit)))
     return found
+
+
+def _collinearity(columns: tuple[int, ...], width: int, names: Any) -> str:
+    aliased = _listed([column_name(names, j) for j in columns])
+    # A bare number would be taken for a count.
+    where = "" if names is not None else " (from 0)"
+    what, each = ("columns", "each ") if len(columns) > 1 else ("column", "")
+    return (
+        f"{what} {aliased}{where} of {width} can {each}be written as a linear "
+        "combination of those before (and the intercept), so the coefficients are not "
+        "unique: those of least norm are returned; drop the columns named, or give a finite C."
+    )
+
+
+def _separation(fit: Fit) -> str:
+    whole = "all rows" if fit.separated == "complete" else "some rows"
+    proved = (
+        "; what is proved is the distance from the infimum, which no finite coefficients reach"
+        if fit.converged
+        else ""
+    )
+    return (
+        f"the columns separate the classes ({fit.separated} separation: {whole} can be "
+        "predicted without error), so the unpenalised coefficients have no finite "
+        f"optimum; they grow with every iteration, stopped here after {fit.n_iter}{proved}: "
+        "give a finite C."
+    )
+
+
+def _no_convergence(fit: Fit) -> str:
+    cause, advice = _cause(fit)
+    least = "minimum" if fit.separated is None else "infimum"
+    return (
+        f"the fit stopped after {fit.n_iter} iterations of {fit.solver} at an objective "
+        f"proved to be within {fit.gap:.2g} nats per unit of weight of the {least}, and "
+        f"tol={fit.tol:.2g} was asked for: {cause}; {advice}."
+    )
 
 
 def _cause(fit: Fit) -> tuple[str, str]:
@@ -72,8 +85,16 @@ def _cause(fit: Fit) -> tuple[str, str]:
             "lower learning_rate, standardise the columns, or use solver='auto'",
         )
     if fit.stopped == "max_iter":
-        return "max_iter was reached", "raise max_iter, or use solver='auto'"
+        return "max_iter was reached", _more_iterations(fit)
     return (
         "rounding leaves nothing to gain",
         "subtract a constant from columns far from zero, or raise tol",
     )
+
+
+def _more_iterations(fit: Fit) -> str:
+    if fit.solver == "gradient-descent":
+        return "raise epochs (or max_iter), or use solver='auto'"
+    # The best that 'auto' has to offer is what ran.
+    more = "" if fit.solver == "newton-cholesky" else ", or use solver='auto'"
+    return f"raise max_iter{more}"

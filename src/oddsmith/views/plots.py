@@ -4,6 +4,7 @@ Colours are those of Okabe and Ito (2008, "Color universal design"), which peopl
 of colour vision tell apart.
 """
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from oddsmith.core.labels import printable
 from oddsmith.core.stable import Array
 from oddsmith.errors import MissingPackageError
+from oddsmith.views.labels import short_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,17 @@ _BLUE, _VERMILION, _GREY = "#0072B2", "#D55E00", "#595959"
 # Up to so many iterations each one is a dot, and up to so many classes each cell has its number.
 _MOST_DOTS = 60
 _MOST_CELLS = 20
+# matplotlib's own font has no Chinese, Japanese or Korean letters.
+_FALLBACKS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "WenQuanYi Zen Hei",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Arial Unicode MS",
+)
+_NO_GLYPH = re.compile(r"Glyph ([0-9]+) .* missing from")
 
 
 def plot_history(history: Mapping[str, Array], ax: "Axes | None" = None) -> "Figure":
@@ -89,12 +101,13 @@ def plot_confusion(
     ax.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
     if size <= _MOST_CELLS:
         _write_cells(ax, counts, shares)
-    names = [_short(name) for name in classes]
+    names = short_labels(classes, 18)
     slant = {} if size <= 4 else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(range(size), names, **slant)
     ax.set_yticks(range(size), names)
     for label in (*ax.get_xticklabels(), *ax.get_yticklabels()):
         label.set_parse_math(False)
+        label.set_fontfamily(_families())
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_xlabel("predicted class")
@@ -103,22 +116,35 @@ def plot_confusion(
     return _figure_of(ax)
 
 
-def save_png(figure: "Figure", path: str | Path) -> None:
+def save_png(figure: "Figure", path: str | Path) -> str:
     """Write a figure as a PNG image: the same bytes for the same figure.
+
+    Returns
+    -------
+    str
+        The characters that no font has, which are drawn as boxes.
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "matrix.png")
-    ...     save_png(plot_confusion([[3, 1], [0, 4]], ["no", "yes"]), path)
-    ...     path.read_bytes()[1:4]
-    b'PNG'
+    ...     boxes = save_png(plot_confusion([[3, 1], [0, 4]], ["no", "yes"]), path)
+    ...     boxes, path.read_bytes()[1:4]
+    ('', b'PNG')
     """
-    with warnings.catch_warnings():
-        # A label in a script that the font lacks is drawn as boxes.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+    boxes: dict[str, None] = {}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         figure.savefig(path, format="png", dpi=150, metadata={"Software": None})
+    for warning in caught:
+        if found := _NO_GLYPH.match(str(warning.message)):
+            boxes[chr(int(found[1]))] = None
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    return "".join(boxes)
 
 
 def _new_figure(width: float, height: float) -> "Figure":
@@ -221,6 +247,9 @@ def _write_cells(ax: "Axes", counts: Array, shares: Array) -> None:
         )
 
 
-def _short(name: str) -> str:
-    shown = printable(name)
-    return shown if len(shown) <= 18 else shown[:15] + "..."
+def _families() -> list[str]:
+    """Fonts to look for a letter in, one after the other: only those that are installed."""
+    from matplotlib.font_manager import fontManager
+
+    installed = set(fontManager.get_font_names())
+    return ["sans-serif", *(name for name in _FALLBACKS if name in installed)]

