@@ -1,5 +1,6 @@
 """Solvers one by one, on the objective itself: what each promises, and how each ends."""
 
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -549,3 +550,26 @@ def test_a_whole_step_may_be_the_longest_that_helps():
     found = _search(Rough(), coef, valley.evaluate(coef, 1), np.array([0.001]))
     assert found is not None
     assert found[0] == 1.0
+
+
+def test_a_direction_that_only_looks_null_is_not_proved_away():
+    """Two columns equal to twelve digits: their difference still separates a better fit."""
+    X, _, y = rows(0, 40, 2, 2)
+    near = np.column_stack([X[:, 0], X[:, 0] + 1e-12 * X[:, 1]])
+    one, both = fitted(X[:, :1], y, l2=0.0), fitted(X, y, l2=0.0)
+    assert one.objective > both.objective + 1e-4
+    objective = objective_of(near, y, 2, l2=0.0)
+    coef = objective.from_user(np.vstack([one.coef, [[0.0]]]), one.intercept)
+    proof = prove_by_hessian(objective, coef)
+    assert proof.gap >= 40 * (one.objective - both.objective)
+
+
+def test_an_intercept_of_columns_far_from_zero_is_rounded_once():
+    X, _, y = rows(0, 40, 3, 2)
+    objective = objective_of(X + np.array([1e8, -3e9, 7e12]), y, 2)
+    coef = np.random.default_rng(0).normal(size=4)
+    w, b = objective.to_user(coef)
+    center = objective.design.standardisation.center
+    terms = [Fraction(c) * Fraction(v) for c, v in zip(center, w[:, 0], strict=True)]
+    assert b[0] == float(Fraction(coef[3]) - sum(terms))
+    np.testing.assert_allclose(objective.from_user(w, b), coef, atol=1e-3)
