@@ -1189,3 +1189,13 @@ def test_fits_side_by_side_leave_the_threads_of_blas_as_they_were():
         )
     assert [library["num_threads"] for library in threadpoolctl.threadpool_info()] == before
     assert fits[0].coef_.tobytes() == fits[3].coef_.tobytes() == fits[5].coef_.tobytes()
+
+
+def test_too_many_columns_to_look_for_aliases_are_said_to_be():
+    """A dummy for each of 2100 levels and an intercept: one too many, and too many to find it."""
+    rng = np.random.default_rng(0)
+    level = np.r_[np.repeat(np.arange(2100), 4), rng.integers(0, 2100, 600)]
+    y = np.r_[np.tile([0, 1, 0, 1], 2100), rng.integers(0, 2, 600)]
+    X = sp.csr_array((np.ones(9000), (np.arange(9000), level)), shape=(9000, 2100))
+    [message] = messages(fit_recording(unpenalised(), X, y), CollinearityWarning)
+    assert "not looked for" in message

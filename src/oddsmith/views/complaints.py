@@ -32,6 +32,15 @@ def complaints(fit: Fit, names: Any = None) -> list[tuple[type[UserWarning], str
     found: list[tuple[type[UserWarning], str]] = []
     if fit.aliased:
         found.append((CollinearityWarning, _collinearity(fit.aliased, fit.coef.shape[0], names)))
+    if fit.aliased is None:
+        found.append(
+            (
+                CollinearityWarning,
+                f"with {fit.coef.size} coefficients and no penalty, columns that are linear "
+                "combinations of others were not looked for: if there are any, these "
+                "coefficients are one of many choices; give a finite C to make them unique.",
+            )
+        )
     if fit.separated is not None:
         found.append((SeparationWarning, _separation(fit)))
     if not fit.converged:
