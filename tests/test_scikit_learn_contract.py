@@ -27,7 +27,7 @@ from sklearn.model_selection import (
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 from oddsmith import ConvergenceWarning, LogisticRegression, ParameterError, SolverWarning
 from oddsmith.solvers import LBFGS, GradientDescent, Newton, NewtonCG
@@ -72,12 +72,33 @@ def test_estimator_checks(estimator, check, monkeypatch):
         LogisticRegression(C=np.inf),
         LogisticRegression(C=np.inf, solver="lbfgs"),
         LogisticRegression(solver=GradientDescent(learning_rate=0.01, epochs=100)),
+        LogisticRegression(
+            l1_ratio=0.5,
+            solver=GradientDescent(0.01, 100, rule="adam", standardize=True, init="normal"),
+        ),
         LogisticRegression(solver="liblinear"),
     ]
 )
 def test_estimator_checks_that_may_warn(estimator, check, monkeypatch):
     monkeypatch.setenv("SCIPY_ARRAY_API", "1")
     check(estimator)
+
+
+MINIBATCHES = LogisticRegression(solver=GradientDescent(0.01, 100, batch_size=8, rule="adam"))
+# A row of weight 2 is one row of a batch, and a row twice is two, in different batches.
+WEIGHTS = ("check_sample_weight_equivalence", "check_sample_weights_invariance")
+
+
+def _checks_of_minibatches():
+    checks = estimator_checks_generator(MINIBATCHES)
+    return [check for _, check in checks if not check.func.__name__.startswith(WEIGHTS)]
+
+
+@pytest.mark.filterwarnings("ignore::oddsmith.ConvergenceWarning")
+@pytest.mark.parametrize("check", _checks_of_minibatches(), ids=lambda check: check.func.__name__)
+def test_estimator_checks_of_minibatches(check, monkeypatch):
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+    check(clone(MINIBATCHES))
 
 
 def test_it_is_a_binary_and_multiclass_classifier():
@@ -506,7 +527,7 @@ def test_history(solver):
     model = LogisticRegression(C=0.1, solver=solver, tol=1e-6).fit(X, y, validation=held_out)
     history = model.history_
     names = {"iteration", "objective", "loss", "gap", "gradient_norm"}
-    assert set(history) == names | {"validation_loss", "validation_accuracy"}
+    assert set(history) == names | {"accuracy", "validation_loss", "validation_accuracy"}
     assert {len(v) for v in history.values()} == {len(history["iteration"])}
     iteration = np.array(history["iteration"])
     assert (np.diff(iteration) > 0).all()

@@ -25,6 +25,7 @@ from oddsmith.solvers.line_search import newton_length
 from oddsmith.solvers.minimise import Task, aliased_columns, minimise
 from oddsmith.solvers.newton import newton_step, null_space, prove_by_hessian
 from oddsmith.solvers.newton_cg import conjugate_gradient, prove_by_products
+from oddsmith.solvers.parameters import Parameters
 from oddsmith.solvers.run import Iterate, run
 from oddsmith.solvers.separation import separation
 
@@ -275,7 +276,7 @@ def test_the_table_makes_each_solver_by_name(name):
     solver = choose(name, Problem(100, 3, 1, False))
     assert solver.name == name
     assert solver.order in (1, 2)
-    assert solver.handles_l1 is False
+    assert solver.handles_l1 is (name == "gradient-descent")
     assert choose(solver, Problem(100, 3, 1, False)) is solver
 
 
@@ -393,10 +394,10 @@ def test_a_validation_set_is_measured_and_changes_nothing():
         assert all(len(v) == len(fit.history["iteration"]) for v in fit.history.values())
 
 
-class Stubborn:
+class Stubborn(Parameters):
     """A solver that never brings a proof, and stays where it is."""
 
-    name, order, handles_l1, standardised, max_iter = "stubborn", 1, False, True, 5
+    name, order, max_iter = "stubborn", 1, 5
 
     def iterates(self, objective, start):
         for estimate in (1e-20, 1e-21, 5e-22, 1e-30):

@@ -1,15 +1,16 @@
 """Rows: a block of them, where blocks come from, and what folds over them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from oddsmith.core.stable import Array
+from oddsmith.errors import ParameterError
 
-__all__ = ["Block", "Blocks", "CountedSource", "Mergeable", "RowSource"]
+__all__ = ["Block", "BlockSource", "Blocks", "CountedSource", "Mergeable", "RowSource"]
 
 
 class Mergeable(Protocol):
@@ -59,6 +60,10 @@ class Blocks(Protocol):
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Block: ...
 
+    def batches(self, size: int, epoch: int, seed: int | None, /) -> Iterator[tuple[float, Block]]:
+        """All rows once, as `BlockSource` says."""
+        ...
+
 
 class RowSource(Protocol):
     """What an engine implements: a sum of a kernel over all rows, in a fixed order."""
@@ -75,6 +80,19 @@ class RowSource(Protocol):
 
     def fold(self, kernel: Callable[[Block], S], /) -> S:
         """Sum of kernel(block) over all blocks."""
+        ...
+
+
+@runtime_checkable
+class BlockSource(RowSource, Protocol):
+    """A row source that also hands out its rows in small batches: local and replayable."""
+
+    def batches(self, size: int, epoch: int, seed: int | None, /) -> Iterator[tuple[float, Block]]:
+        """Every row of positive weight once, in batches, each with its share of those rows.
+
+        The order is drawn anew from seed and epoch alone, so that any epoch can be replayed;
+        with the seed None it is the order of the rows.
+        """
         ...
 
 
@@ -106,3 +124,18 @@ class CountedSource:
         """Fold the kernel over the source, and count it."""
         self.passes += 1
         return self.source.fold(kernel)
+
+    def batches(self, size: int, epoch: int, seed: int | None, /) -> Iterator[tuple[float, Block]]:
+        """Hand out the source's batches, one pass in all.
+
+        Raises
+        ------
+        ParameterError
+            If the source has no batches to give.
+        """
+        if not isinstance(self.source, BlockSource):
+            raise ParameterError(
+                f"batch_size={size} needs rows in memory; leave it None, or use another solver."
+            )
+        self.passes += 1
+        return self.source.batches(size, epoch, seed)

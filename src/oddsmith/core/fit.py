@@ -1,6 +1,7 @@
 """The frozen outcome of a fit, which every later room reads."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from oddsmith.core.stable import Array
 
@@ -29,15 +30,21 @@ class Fit:
     tol : float
         The gap that was asked for.
     history : dict of str to array
-        Per iteration: iteration, objective, loss, gap, gradient_norm, and where there was a
-        validation set validation_loss and validation_accuracy.
+        Per iteration: iteration, objective, loss, gap, gradient_norm; where there was a
+        validation set accuracy, validation_loss and validation_accuracy; and where it was asked
+        for coef of shape (m, K, p) and intercept of shape (m, K).
     separated : str or None
         "complete" or "quasi" where the rows show that the classes can be separated.
     aliased : tuple of int or None
         Columns that are linear combinations of columns before them (and the intercept); None
         where there are too many columns to look.
     stopped : str
-        Why the solver stopped: "converged", "max_iter", "stalled" or "diverged".
+        Why the solver stopped: "converged", "early" (the validation loss had long been least),
+        "max_iter", "stalled" or "diverged".
+    steady_rate : float or None
+        A learning rate that would work, where the one given made the objective rise.
+    state : object or None
+        What the solver needs to go on from here.
     """
 
     coef: Array
@@ -52,6 +59,8 @@ class Fit:
     separated: str | None
     aliased: tuple[int, ...] | None
     stopped: str
+    steady_rate: float | None = None
+    state: Any = None
 
     @property
     def converged(self) -> bool:

@@ -17,11 +17,13 @@ from oddsmith.core.stable import Array
 
 __all__ = [
     "Design",
+    "Dual",
     "Evaluate",
     "Gram",
     "GramIn",
     "HessianDiagonal",
     "HessianProduct",
+    "LargestRow",
     "Line",
     "Score",
     "ScoreMoments",
@@ -172,6 +174,70 @@ class Line:
             float(self.loss.reach(t).max(initial=0.0)),
             float(self.loss.lead(margin, y).min(initial=np.inf)),
             float(self.loss.reach(margin).max(initial=0.0)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Dual:
+    """Loss part of the dual objective at y + scale (a' - y), for several scales.
+
+    sum_i s_i (entropy(a''_i) + (a''_i - y_i) o_i), with a' the dual point of a direction (see
+    `certificate`) and a'' = y + scale (a' - y): shrinking it towards the labels shrinks every
+    Z'S (a'' - y) alike. Minus infinity where a'' is no probability.
+    """
+
+    loss: Loss
+    design: Design
+    coef: Array
+    direction: Array
+    scales: tuple[float, ...]
+
+    def __call__(self, block: Block) -> VectorMoments:
+        """Dual values of a block, one per scale."""
+        Z = self.design(block)
+        margin, t = Z.times(self.coef) + block.offset, Z.times(self.direction)
+        pull = self.loss.slope(margin, block.y) - self.loss.curvature_product(margin, t)
+        offset = (pull * block.offset).reshape(block.y.size, -1).sum(axis=1)
+        counted = block.weight > 0
+        values = [
+            _total(
+                (self.loss.dual_value(margin, t, block.y, scale) + scale * offset)[counted],
+                block.weight[counted],
+            )
+            for scale in self.scales
+        ]
+        return VectorMoments(np.array(values))
+
+
+@dataclass(frozen=True, slots=True)
+class RowSizes:
+    """How many rows count, and the largest of them: squared norm, and that times its weight."""
+
+    rows: int
+    square: float
+    weighted: float
+
+    def __add__(self, other: "RowSizes") -> "RowSizes":
+        return RowSizes(
+            self.rows + other.rows,
+            max(self.square, other.square),
+            max(self.weighted, other.weighted),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LargestRow:
+    """Largest squared norm of a row of the design, on which a batch's curvature depends."""
+
+    design: Design
+
+    def __call__(self, block: Block) -> RowSizes:
+        """Row sizes of a block."""
+        counted = block.weight > 0
+        squares = self.design(block).row_squares()[counted]
+        weighted = block.weight[counted] * squares
+        return RowSizes(
+            int(counted.sum()), float(squares.max(initial=0.0)), float(weighted.max(initial=0.0))
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import entr
 
 from oddsmith.core.stable import (
     Array,
@@ -49,6 +50,10 @@ class Loss(Protocol):
 
     def divergence(self, margin: Array, t: Array) -> Array:
         """Relative entropy of the dual point to the probabilities, of shape (n,), in nats."""
+        ...
+
+    def dual_value(self, margin: Array, t: Array, y: Labels, scale: float) -> Array:
+        """Entropy of the dual point shrunk towards the labels, of shape (n,), in nats."""
         ...
 
     def reach(self, t: Array) -> Array:
@@ -105,6 +110,16 @@ class Binomial:
         outside = (up < -1.0) | (down < -1.0)
         entropy = one * relative_entropy_term(up) + zero * relative_entropy_term(down)
         return np.where(outside, np.inf, entropy)
+
+    def dual_value(self, margin: Array, t: Array, y: Labels, scale: float) -> Array:
+        """Entropy of y + scale (a' - y) with a' = a - a (1 - a) t and a = sigmoid(margin), nats.
+
+        Minus infinity where that leaves [0, 1].
+        """
+        one, zero = sigmoid(margin), sigmoid(-margin)
+        shares = np.stack([zero + zero * one * t, one - one * zero * t])
+        labels = np.stack([y == 0, y == 1]).astype(np.float64)
+        return _entropy(shares, labels, scale, axis=0)
 
     def reach(self, t: Array) -> Array:
         """How far a change t of the margin moves the log-odds of a row."""
@@ -173,6 +188,16 @@ class Multinomial:
         outside = (change < -1.0).any(axis=1)
         return np.where(outside, np.inf, (a * relative_entropy_term(change)).sum(axis=1))
 
+    def dual_value(self, margin: Array, t: Array, y: Labels, scale: float) -> Array:
+        """Entropy of y + scale (a' - y) with a' = a - (diag(a) - a a') t, in nats.
+
+        Minus infinity where that leaves the simplex.
+        """
+        a = softmax(margin)
+        labels = np.zeros_like(a)
+        np.put_along_axis(labels, _column(y), 1.0, axis=1)
+        return _entropy(a - a * _centred(a, t), labels, scale, axis=1)
+
     def reach(self, t: Array) -> Array:
         """How far a change t of the margins moves the log-odds between two classes of a row."""
         return t.max(axis=1) - t.min(axis=1)
@@ -183,6 +208,12 @@ class Multinomial:
         others = margin.copy()
         np.put_along_axis(others, _column(y), -np.inf, axis=1)
         return own[:, 0] - others.max(axis=1)
+
+
+def _entropy(shares: Array, labels: Array, scale: float, axis: int) -> Array:
+    """Entropy of labels + scale * (shares - labels) along an axis; -inf if one is below 0."""
+    entropy: Array = entr(labels + scale * (shares - labels)).sum(axis=axis)
+    return entropy
 
 
 def _centred(a: Array, t: Array) -> Array:

@@ -55,6 +55,11 @@ class DesignMatrix:
             return product
         return np.concatenate([product, curvature.sum(axis=0, keepdims=True)])
 
+    def row_squares(self) -> Array:
+        """Squared norm of each row, ones included, of shape (n,)."""
+        squares = self.Z.multiply(self.Z) if _is_sparse(self.Z) else self.Z * self.Z
+        return np.asarray(squares.sum(axis=1)).ravel() + float(self.intercept)
+
     def gram(self, curvature: Array) -> Array:
         """Z' @ diag(curvature) @ Z, of shape (q, q); entries of curvature of one sign."""
         p = self.Z.shape[1]

@@ -1,6 +1,6 @@
 """The objective: the fold of a kernel over all rows, plus the penalty.
 
-    f(coef) = sum_i s_i loss(z_i coef + o_i, y_i) + 1/2 sum_j P_j coef_j^2     (nats)
+    f(coef) = sum_i s_i loss(z_i coef + o_i, y_i) + sum_j P_j coef_j^2 / 2 + l1_j |coef_j|   (nats)
 
 in the coordinates of a standardisation. `coef` is flat, intercept last; this is the only file
 that knows how it is shaped for K margins: row-major (q, K), so that the K intercepts are last.
@@ -11,10 +11,11 @@ from typing import Literal
 
 import numpy as np
 
-from oddsmith.core.block import RowSource
+from oddsmith.core.block import Block, RowSource
 from oddsmith.core.columns import Columns, Standardisation
 from oddsmith.core.kernels import (
     Design,
+    Dual,
     Evaluate,
     Gram,
     GramIn,
@@ -48,8 +49,8 @@ class Objective:
         2 for one margin a row, otherwise the number of margins.
     design : Design
         Standardisation and intercept.
-    l2 : float
-        Ridge penalty on the user's coefficients: l2 / 2 * ||w||^2, intercept left out.
+    l2, l1 : float
+        Penalty on the user's coefficients: l2 / 2 * ||w||^2 + l1 * ||w||_1, intercept left out.
     """
 
     source: RowSource
@@ -57,6 +58,7 @@ class Objective:
     n_classes: int
     design: Design
     l2: float
+    l1: float = 0.0
 
     @property
     def weight(self) -> float:
@@ -81,14 +83,15 @@ class Objective:
     @property
     def penalty(self) -> Penalty:
         """Penalty in these coordinates."""
-        diagonal = (np.sqrt(self.l2) / self.design.standardisation.scale) ** 2
-        padded = np.append(diagonal, np.zeros(int(self.design.intercept)))
-        return Penalty(np.repeat(padded, self.width))
+        scale = self.design.standardisation.scale
+        free = np.zeros(int(self.design.intercept))
+        diagonal = np.append((np.sqrt(self.l2) / scale) ** 2, free)
+        l1 = np.append(self.l1 / scale, free)
+        return Penalty(np.repeat(diagonal, self.width), np.repeat(l1, self.width))
 
     def in_coordinates(self, standardisation: Standardisation) -> "Objective":
         """Return the same objective in other coordinates."""
-        design = Design(standardisation, self.design.intercept)
-        return Objective(self.source, self.columns, self.n_classes, design, self.l2)
+        return replace(self, design=Design(standardisation, self.design.intercept))
 
     def shaped(self, coef: Array) -> Array:
         """Flat coef as the kernels take it: (q,) for one margin, (q, K) for K."""
@@ -105,7 +108,7 @@ class Objective:
         Returns
         -------
         Moments
-            Penalty included.
+            Penalty included; the derivatives are those of the smooth part, without l1.
         """
         rows = self.source.fold(Evaluate(self.loss, self.design, self.shaped(coef), order))
         penalty = self.penalty
@@ -115,6 +118,22 @@ class Objective:
         if order == 2:
             hessian = hessian + np.diag(penalty.diagonal)
         return Moments(rows.weight, rows.value + penalty.value(coef), gradient, hessian)
+
+    def batch_gradient(self, coef: Array, block: Block, share: float) -> Array:
+        """Gradient of the smooth part as a batch of rows estimates it, of shape (size,).
+
+        Its mean over all batches of an epoch is the gradient itself, whatever the weights
+        (Bottou, Curtis and Nocedal, 2018, equation 3.7).
+
+        Parameters
+        ----------
+        coef : array of shape (size,)
+        block : Block
+        share : float
+            Rows of the batch divided by all rows.
+        """
+        rows = Evaluate(self.loss, self.design, self.shaped(coef), 1)(block)
+        return rows.gradient / share + self.penalty.gradient(coef)
 
     def hessian_product(self, coef: Array, direction: Array) -> Array:
         """Hessian at coef times a direction, both of shape (size,): one pass."""
@@ -136,6 +155,11 @@ class Objective:
     def values_along(self, coef: Array, direction: Array, lengths: tuple[float, ...]) -> Array:
         """Values at coef - length * direction for many lengths: one pass."""
         return self.along(coef, direction, lengths).values
+
+    def dual_values(self, coef: Array, direction: Array, scales: tuple[float, ...]) -> Array:
+        """Loss part of the dual objective for several scales, see `Dual`: one pass."""
+        kernel = Dual(self.loss, self.design, self.shaped(coef), self.shaped(direction), scales)
+        return self.source.fold(kernel).vector
 
     def gram(self) -> Array:
         """Z'S Z of shape (q, q): one pass."""
@@ -159,11 +183,16 @@ class Objective:
         return lifted.reshape(self.size, self.size)
 
     def centred(self, coef: Array) -> Array:
-        """Return the same model, its coefficients summing to 0 over the classes (K margins)."""
+        """Return the same model, its coefficients summing to 0 over the classes (K margins).
+
+        An L1 penalty says itself what the sums are, except that of the intercepts.
+        """
         if self.width == 1:
             return coef
-        table = coef.reshape(-1, self.width)
-        return (table - table.mean(axis=1, keepdims=True)).ravel()
+        table = coef.reshape(-1, self.width).copy()
+        free = table[self.source.n_features :] if self.l1 > 0 else table
+        free -= free.mean(axis=1, keepdims=True)
+        return table.ravel()
 
     def split_null(self, directions: Array) -> tuple[Array, Array, Array]:
         """Tell directions along which no margin moves from those that only nearly do: one pass.

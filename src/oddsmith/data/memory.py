@@ -1,5 +1,6 @@
 """Rows in memory: NumPy arrays and SciPy sparse matrices, cut into blocks without a copy."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,27 @@ class MemoryBlocks:
             self.weight[rows],
             self.offset[rows],
         )
+
+    def batches(self, size: int, epoch: int, seed: int | None, /) -> Iterator[tuple[float, Block]]:
+        """Every row of positive weight once, in batches, each with its share of those rows.
+
+        The order comes from seed and epoch alone; with the seed None it is that of the rows.
+
+        Examples
+        --------
+        >>> blocks = memory_blocks(np.arange(10.0)[:, None], np.zeros(10, dtype=np.int8))
+        >>> [(share, batch.X.ravel().tolist()) for share, batch in blocks.batches(8, 0, None)][-1]
+        (0.2, [8.0, 9.0])
+        """
+        order = np.flatnonzero(self.weight)
+        if seed is not None:
+            order = np.random.default_rng([seed, epoch]).permutation(order)
+        # Rows of a CSC matrix can be found one at a time only by searching all of it.
+        X = self.X.tocsr() if hasattr(self.X, "tocsr") else self.X
+        for first in range(0, order.size, size):
+            rows = order[first : first + size]
+            block = Block(X[rows], self.y[rows], self.weight[rows], self.offset[rows])
+            yield rows.size / order.size, block
 
 
 def memory_blocks(

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -161,3 +161,7 @@ class Threads:
         for part in iter_sums:
             total = total + part
         return total
+
+    def batches(self, size: int, epoch: int, seed: int | None, /) -> Iterator[tuple[float, Block]]:
+        """Hand out the blocks' rows in batches, on the caller's thread."""
+        return self.blocks.batches(size, epoch, seed)

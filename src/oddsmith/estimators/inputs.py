@@ -16,11 +16,12 @@ __all__ = [
     "Encoded",
     "encode_labels",
     "in_range",
+    "known_classes",
+    "known_index",
     "name_bad_entry",
     "name_text_column",
     "row_offset",
     "row_weights",
-    "validation_index",
 ]
 
 
@@ -69,23 +70,75 @@ def encode_labels(y: np.ndarray[Any, Any]) -> Encoded:
     return Encoded(classes, index.astype(small))
 
 
-def validation_index(y: Any, classes: np.ndarray[Any, Any], n: int) -> Labels:
-    """Class indices of the labels of a validation set.
+def known_classes(classes: Any, before: np.ndarray[Any, Any] | None) -> np.ndarray[Any, Any]:
+    """Classes of rows that come in parts: those of the first call.
+
+    Parameters
+    ----------
+    classes : array-like of shape (K,), or None
+    before : array of shape (K,), or None
+        Those of the calls before.
 
     Raises
     ------
     DataError
-        If there are not n labels, or one that the fit does not know.
+        If there are none, fewer than two, or others than before.
+
+    Examples
+    --------
+    >>> known_classes(["no", "yes"], None).tolist()
+    ['no', 'yes']
+    """
+    if classes is None:
+        if before is None:
+            raise DataError(
+                "the first call of partial_fit needs classes, all labels that will ever come: "
+                "partial_fit(X, y, classes=[...])."
+            )
+        return before
+    given = np.unique(np.asarray(classes))
+    if before is not None and not np.array_equal(given, before):
+        raise DataError(
+            f"classes={given.tolist()} are not those of the first call, {before.tolist()}; leave "
+            "them out, or fit a new estimator."
+        )
+    if given.size < 2:
+        raise DataError(f"classes={given.tolist()} are fewer than two.")
+    return given
+
+
+def known_index(y: Any, classes: np.ndarray[Any, Any], n: int, whose: str, where: str) -> Labels:
+    """Class indices of labels whose classes are known already.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+    classes : array of shape (K,)
+        Sorted.
+    n : int
+        Rows of X.
+    whose, where : str
+        How a message calls y, and the place of the classes.
+
+    Raises
+    ------
+    DataError
+        If there are not n labels, or one that is not among the classes.
+
+    Examples
+    --------
+    >>> known_index(["b", "a"], np.array(["a", "b"]), 2, "y", "classes")
+    array([1, 0], dtype=int32)
     """
     labels = np.asarray(y)
     if labels.shape != (n,):
-        raise DataError(f"the y of validation has shape {labels.shape}, and its X has {n} rows.")
+        raise DataError(f"{whose} has shape {labels.shape}, and its X has {n} rows.")
     known = np.isin(labels, classes)
     if not known.all():
         row = int(np.argmin(known))
         raise DataError(
-            f"the y of validation holds the label {labels[row].item()!r} in row {row} (from 0), "
-            "which the y of the fit lacks."
+            f"{whose} holds the label {labels[row].item()!r} in row {row} (from 0), "
+            f"which {where} lacks."
         )
     return np.searchsorted(classes, labels).astype(np.int32)
 
@@ -104,7 +157,12 @@ def _numbers(given: Any, name: str) -> Array:
 
 
 def row_weights(
-    sample_weight: Any, class_weight: Any, y: np.ndarray[Any, Any], encoded: Encoded
+    sample_weight: Any,
+    class_weight: Any,
+    y: np.ndarray[Any, Any],
+    encoded: Encoded,
+    *,
+    all_classes: bool = True,
 ) -> Array | None:
     """Weight of each row, of shape (n,), or None if every row counts once.
 
@@ -114,11 +172,13 @@ def row_weights(
     class_weight : dict of label to weight, "balanced", or None
     y : array of shape (n,)
     encoded : Encoded
+    all_classes : bool
+        Whether each class must have weight, or only some row.
 
     Raises
     ------
     DataError
-        If a weight is negative or not finite, or a class is left without weight.
+        If a weight is negative or not finite, or a class that must have weight has none.
     """
     n = encoded.index.size
     if sample_weight is None and class_weight is None:
@@ -132,11 +192,11 @@ def row_weights(
             )
         weight = np.broadcast_to(given, (n,))
     _check_weights(weight, "sample_weight")
-    _check_classes_weigh(weight, encoded)
+    _check_classes_weigh(weight, encoded, all_classes)
     if class_weight is not None:
         weight = weight * _class_weights(class_weight, y, weight, encoded)[encoded.index]
         _check_weights(weight, "sample_weight times class_weight")
-    _check_classes_weigh(weight, encoded)
+    _check_classes_weigh(weight, encoded, all_classes)
     return weight
 
 
@@ -167,7 +227,7 @@ def _check_weights(weight: Array, name: str) -> None:
         )
 
 
-def _check_classes_weigh(weight: Array, encoded: Encoded) -> None:
+def _check_classes_weigh(weight: Array, encoded: Encoded, all_classes: bool) -> None:
     if not weight.any():
         raise DataError(
             "all weights in sample_weight are zero, so no row counts; give at least one row of "
@@ -175,7 +235,7 @@ def _check_classes_weigh(weight: Array, encoded: Encoded) -> None:
         )
     heaviest = np.zeros(encoded.classes.size)
     np.maximum.at(heaviest, encoded.index, weight)
-    if (heaviest == 0).any():
+    if all_classes and (heaviest == 0).any():
         label = encoded.classes[np.argmin(heaviest)].item()
         raise DataError(
             f"all rows of class {label!r} have weight 0; leave the class out of y, or give it "
@@ -208,21 +268,21 @@ def row_offset(offset: Any, n: int, width: int) -> Array | None:
     return given
 
 
-def in_range(weight: Array | None, l2: float) -> tuple[Array | None, float]:
+def in_range(weight: Array | None, l1: float, l2: float) -> tuple[Array | None, float, float]:
     """Bring weights near 1 by an exact power of two that the penalty shares: the same minimum.
 
     Examples
     --------
-    >>> in_range(np.array([2.0**900]), 1.0)[1] == 2.0**-901
+    >>> in_range(np.array([2.0**900]), 0.0, 1.0)[2] == 2.0**-901
     True
     """
     if weight is None:
-        return None, l2
+        return None, l1, l2
     heaviest = float(weight.max())
     if 1e-100 < heaviest < 1e100:
-        return weight, l2
-    exponent = max(math.frexp(heaviest)[1], -900)
-    return np.ldexp(weight, -exponent), math.ldexp(l2, -exponent)
+        return weight, l1, l2
+    exponent = -max(math.frexp(heaviest)[1], -900)
+    return np.ldexp(weight, exponent), math.ldexp(l1, exponent), math.ldexp(l2, exponent)
 
 
 def name_bad_entry(X: Any, names: Any) -> DataError | None:

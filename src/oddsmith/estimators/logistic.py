@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -20,18 +21,27 @@ from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.threads import Threads
 from oddsmith.errors import DataError, SolverWarning
 from oddsmith.estimators.inputs import (
+    Encoded,
     encode_labels,
     in_range,
+    known_classes,
+    known_index,
     name_bad_entry,
     name_text_column,
     row_offset,
     row_weights,
-    validation_index,
 )
-from oddsmith.estimators.parameters import check_stopping, ridge
+from oddsmith.estimators.parameters import (
+    check_stopping,
+    elastic_net,
+    refuse_balanced,
+    seed_of,
+)
 from oddsmith.solvers.choose import FOREIGN
+from oddsmith.solvers.gradient_descent import GradientDescent
 from oddsmith.solvers.minimise import Task, minimise
 from oddsmith.solvers.run import Solver
+from oddsmith.solvers.stream import Streamed, stream
 from oddsmith.views.complaints import complaints
 from oddsmith.views.progress import training_progress
 
@@ -41,12 +51,29 @@ __all__ = ["LogisticRegression"]
 _LEAST_SPREAD = 2.0**-1021
 
 
+def _goes_on(model: Any) -> bool:
+    """Whether `partial_fit` can go on with the solver, rows coming in parts; scikit-learn asks."""
+    solver = model.solver
+    if not isinstance(solver, GradientDescent):
+        if solver == GradientDescent.name:
+            return True
+        raise AttributeError("partial_fit needs solver=GradientDescent(...)")
+    if solver.standardize:
+        raise AttributeError(
+            "partial_fit has a part of the rows, and standardize=True needs all of them; scale "
+            "the rows before, for example with scikit-learn's StandardScaler"
+        )
+    if solver.early_stopping:
+        raise AttributeError("partial_fit runs as often as it is called; set early_stopping=False")
+    return True
+
+
 class LogisticRegression(ClassifierMixin, BaseEstimator):
     """Logistic regression for two or more classes, fitted to a proved optimum.
 
     Minimises, over the coefficients w (the intercept is never penalised),
 
-        C * sum_i s_i loss_i + 1/2 ||w||^2,
+        C * sum_i s_i loss_i + (1 - l1_ratio) / 2 ||w||^2 + l1_ratio ||w||_1,
 
     with loss_i the negative log-likelihood of row i (nats) and s_i its weight: binary for two
     classes, softmax for more (Hastie, Tibshirani and Friedman, 2009, 4.4).
@@ -56,7 +83,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     C : float, default 1.0
         Inverse of the penalty; ``numpy.inf`` is no penalty.
     l1_ratio : float, default 0.0
-        Only 0, the ridge penalty, is fitted so far; anything else is refused.
+        Share of the L1 penalty, which sets coefficients to exactly 0. Above 0 it is fitted by
+        `GradientDescent` only so far; other solvers refuse it.
     fit_intercept : bool, default True
     class_weight : dict, "balanced" or None
         Multiplies the weights of the rows of a class, as in scikit-learn.
@@ -71,13 +99,16 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     warm_start : bool, default False
         Start from the coefficients of the last fit, where shapes agree.
     random_state : int, RandomState or None
-        No solver so far draws at random: it has no effect.
+        Seeds the order of minibatches and the normal start of `GradientDescent`, the only
+        solver that draws at random; None is 0, so that a fit can be repeated.
     n_jobs : int or None
         Threads; None and -1 use all cores. The coefficients are the same bits for any number.
     verbose : int, default 0
         1 shows progress on standard error.
     penalty : None, "l2", "l1" or "elasticnet"
-        As scikit-learn's users used to write: None is ``C=inf``, "l2" is ``l1_ratio=0``.
+        As scikit-learn's users used to write: None is ``C=inf``, "l1" is ``l1_ratio=1``.
+    record_coef : bool, default False
+        Whether `history_` keeps the coefficients of every iteration, to replay the fit.
 
     Attributes
     ----------
@@ -89,17 +120,21 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     n_passes_ : int
         How often the rows were read.
     objective_ : float
-        The minimised value divided by C and the weight of all rows: mean loss plus
-        ||w||^2 / (2 C sum_i s_i), in nats per unit of weight.
+        The minimised value divided by C and the weight of all rows: mean loss plus penalty, in
+        nats per unit of weight.
     optimality_gap_ : float
         Proved upper bound on `objective_` minus its minimum (nats per unit of weight).
     converged_ : bool
         Whether ``optimality_gap_ <= tol``.
     solver_ : str
         Name of the solver that ran.
+    descent_ : oddsmith.solvers.gradient_descent.Descent
+        Where gradient descent ended, all that `partial_fit` needs to go on; other solvers leave
+        none.
     history_ : dict of str to array
-        Per iteration: iteration, gap, objective, loss, gradient_norm; with validation data also
-        validation_loss and validation_accuracy.
+        Per iteration, the start first: iteration, gap, objective, loss, gradient_norm; with
+        validation data also accuracy, validation_loss and validation_accuracy; with record_coef
+        also coef of shape (m, 1, p) and intercept of shape (m, 1), or K for 1.
 
     Examples
     --------
@@ -125,6 +160,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         n_jobs: int | None = None,
         verbose: int = 0,
         penalty: str | None = "deprecated",
+        record_coef: bool = False,
     ) -> None:
         self.C = C
         self.l1_ratio = l1_ratio
@@ -138,6 +174,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.penalty = penalty
+        self.record_coef = record_coef
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -165,7 +202,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         offset : array of shape (n,), or (n, K) for K > 2 classes, optional
             Added to the margin with a fixed coefficient of 1.
         validation : tuple (X, y), or (X, y, offset) where the fit has an offset, optional
-            Held-out rows whose loss and accuracy are traced; they never change the fit.
+            Held-out rows whose loss and accuracy are traced, and those of the fitted rows beside
+            them. They change the fit only where the solver stops early by them.
 
         Returns
         -------
@@ -183,7 +221,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         -----
         ConvergenceWarning, SeparationWarning, CollinearityWarning, SolverWarning
         """
-        l2 = ridge(self.C, self.l1_ratio, self.penalty)
+        l1, l2 = elastic_net(self.C, self.l1_ratio, self.penalty)
         check_stopping(self.tol, self.max_iter)
         X, y = self._checked(X, y, reset=True)
         check_classification_targets(y)
@@ -191,7 +229,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         classes = encoded.classes
         width = 1 if classes.size == 2 else classes.size
         weight = row_weights(sample_weight, self.class_weight, y, encoded)
-        weight, l2 = in_range(weight, l2)
+        weight, l1, l2 = in_range(weight, l1, l2)
         given = row_offset(offset, X.shape[0], width)
         blocks = memory_blocks(X, encoded.index, weight, given, width)
         with (
@@ -199,10 +237,11 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             training_progress(bool(self.verbose)) as watch,
         ):
             source = CountedSource(threads)
-            columns = self._columns(source, X, l2)
+            columns = self._columns(source, X, penalised=l1 > 0 or l2 > 0)
             task = Task(
                 n_classes=classes.size,
                 intercept=bool(self.fit_intercept),
+                l1=l1,
                 l2=l2,
                 sparse=sp.issparse(X),
                 tol=float(self.tol),
@@ -211,10 +250,91 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 offset=None if given is None else np.atleast_1d(np.median(given, axis=0)),
                 validation=self._validation(validation, classes, width, offset is not None),
                 watch=watch if self.verbose else None,
+                seed=seed_of(self.random_state),
+                record_coef=bool(self.record_coef),
             )
             fit = minimise(source, columns, self.solver, task)
         self._keep(fit, classes, columns)
         self._warn(fit)
+        return self
+
+    @available_if(_goes_on)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        sample_weight: Any = None,
+        offset: Any = None,
+    ) -> Self:
+        """Go on with gradient descent for one epoch over rows that have just come.
+
+        It goes on as if it had never stopped, after a `fit` or another `partial_fit`: the rule's
+        memory, the schedule and the orders of the batches are in `descent_`. The penalty is
+        relative to the rows of one call, as nobody knows how many will come; nothing is proved,
+        so there is no `optimality_gap_` afterwards. `history_` has a row per call: objective,
+        loss and gradient_norm of its rows before they were learnt from.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (n, p)
+        y : array of shape (n,)
+        classes : array of shape (K,), optional
+            All labels that will ever come; needed in the first call.
+        sample_weight : array of shape (n,), optional
+        offset : array of shape (n,), or (n, K) for K > 2 classes, optional
+
+        Returns
+        -------
+        LogisticRegression
+            The estimator itself.
+
+        Raises
+        ------
+        DataError
+            If the data cannot be fitted, or hold a label that is not in classes.
+        ParameterError
+            If a parameter cannot be used for rows that come in parts, or the learning rate is so
+            large that the objective is no longer finite; the estimator is then as it was.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from oddsmith.solvers import GradientDescent
+        >>> model = LogisticRegression(solver=GradientDescent(0.1, rule="adam"))
+        >>> for part in np.random.default_rng(0).normal(size=(20, 50, 2)):
+        ...     model = model.partial_fit(part, part[:, 0] > 0, classes=[False, True])
+        >>> model.n_iter_, model.score(part, part[:, 0] > 0) > 0.9
+        (array([20]), True)
+        """
+        known = hasattr(self, "classes_")
+        l1, l2 = elastic_net(self.C, self.l1_ratio, self.penalty)
+        classes = known_classes(classes, self.classes_ if known else None)
+        refuse_balanced(self.class_weight)
+        X, y = self._checked(X, y, reset=not known)
+        width = 1 if classes.size == 2 else classes.size
+        encoded = Encoded(classes, known_index(y, classes, X.shape[0], "y", "classes"))
+        weight = row_weights(sample_weight, self.class_weight, y, encoded, all_classes=False)
+        weight, l1, l2 = in_range(weight, l1, l2)
+        blocks = memory_blocks(
+            X, encoded.index, weight, row_offset(offset, X.shape[0], width), width
+        )
+        with Threads(blocks, self.n_jobs) as threads:
+            source = CountedSource(threads)
+            columns = self._columns(source, X, penalised=True)
+            task = Task(
+                n_classes=classes.size,
+                intercept=bool(self.fit_intercept),
+                l1=l1,
+                l2=l2,
+                sparse=sp.issparse(X),
+                tol=float(self.tol),
+                start=(self.coef_.T.copy(), self.intercept_.copy()) if known else None,
+                seed=seed_of(self.random_state),
+            )
+            solver = self.solver if isinstance(self.solver, GradientDescent) else GradientDescent()
+            after = stream(source, columns, solver, task, getattr(self, "descent_", None))
+        self._keep_stream(after, classes)
         return self
 
     def decision_function(self, X: Any, offset: Any = None) -> Array:
@@ -274,10 +394,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         try:
             # Extended precision beyond float64 becomes infinite, which is then named as such.
             with np.errstate(over="ignore"):
-                if not reset:
+                if y is None and not reset:
                     return validate_data(self, X, **how), None
-                X, y = validate_data(self, X, y, **how)
-                return X, y
+                checked: Any = validate_data(self, X, y, **how)  # type: ignore[arg-type]
+                return checked
         except ValueError as error:
             if "could not convert" not in str(error):
                 raise
@@ -286,14 +406,14 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 raise
             raise named from error
 
-    def _columns(self, source: CountedSource, X: Any, l2: float) -> Columns:
+    def _columns(self, source: CountedSource, X: Any, *, penalised: bool) -> Columns:
         columns = source.fold(column_statistics)
         if not columns.finite:
             error = name_bad_entry(X, getattr(self, "feature_names_in_", None))
             if error is not None:
                 raise error
         tiny = np.flatnonzero((columns.spread < _LEAST_SPREAD) & ~columns.constant)
-        if l2 == 0 and tiny.size:
+        if not penalised and tiny.size:
             raise self._beyond_floats(columns, int(tiny[0]))
         return columns
 
@@ -332,7 +452,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         error = name_bad_entry(X, getattr(self, "feature_names_in_", None))
         if error is not None:
             raise error
-        index = validation_index(validation[1], classes, X.shape[0])
+        index = known_index(
+            validation[1], classes, X.shape[0], "the y of validation", "the y of the fit"
+        )
         offset = row_offset(validation[2], X.shape[0], width) if with_offset else None
         return Threads(memory_blocks(X, index, offset=offset, width=width), n_jobs=1)
 
@@ -350,6 +472,29 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self.converged_ = fit.converged
         self.solver_ = fit.solver
         self.history_ = fit.history
+        if fit.state is None:
+            vars(self).pop("descent_", None)
+        else:
+            self.descent_ = fit.state
+
+    def _keep_stream(self, after: Streamed, classes: np.ndarray[Any, Any]) -> None:
+        row = {
+            "iteration": after.descent.epoch,
+            "objective": after.objective,
+            "loss": after.loss,
+            "gradient_norm": after.gradient_norm,
+        }
+        # What a fit before it has left is not true of these coefficients.
+        before = {} if hasattr(self, "optimality_gap_") else getattr(self, "history_", {})
+        for name in ("n_passes_", "objective_", "optimality_gap_", "converged_"):
+            vars(self).pop(name, None)
+        self.classes_ = classes
+        self.coef_ = np.ascontiguousarray(after.coef.T)
+        self.intercept_ = after.intercept
+        self.n_iter_ = np.array([after.descent.epoch])
+        self.solver_ = GradientDescent.name
+        self.history_ = {name: np.append(before.get(name, []), row[name]) for name in row}
+        self.descent_ = after.descent
 
     def _warn(self, fit: Fit) -> None:
         names = getattr(self, "feature_names_in_", None)

@@ -4,39 +4,44 @@ import math
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 from oddsmith.core.certificate import FLOOR
 from oddsmith.errors import ParameterError
 
-__all__ = ["check_stopping", "ridge"]
+__all__ = ["check_stopping", "elastic_net", "refuse_balanced", "seed_of"]
 
 _PENALTIES = ("deprecated", None, "l2", "l1", "elasticnet")
 
 
-def ridge(C: Any, l1_ratio: Any, penalty: Any = "deprecated") -> float:
-    """Turn the user's penalty into l2, the only form in which the house knows it.
+def elastic_net(C: Any, l1_ratio: Any, penalty: Any = "deprecated") -> tuple[float, float]:
+    """Turn the user's penalty into l1 and l2, the only form in which the house knows it.
 
     Parameters
     ----------
     C : float
         Inverse of the penalty; infinity is none.
     l1_ratio : float
+        Share of the L1 part.
     penalty : None, "l2", "l1" or "elasticnet"
         As scikit-learn's users used to write; "deprecated" where they did not.
+
+    Returns
+    -------
+    l1, l2 : float
 
     Raises
     ------
     ParameterError
-        If a value cannot be used, or asks for a penalty that is not fitted yet.
+        If a value cannot be used, or penalty and l1_ratio contradict each other.
 
     Examples
     --------
-    >>> ridge(C=4.0, l1_ratio=0.0), ridge(C=4.0, l1_ratio=0.0, penalty=None)
-    (0.25, 0.0)
-    >>> ridge(C=4.0, l1_ratio=0.0, penalty="l1")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    oddsmith.errors.ParameterError: an L1 penalty was asked for (penalty='l1'), ...
-    >>> ridge(C=10**400, l1_ratio=0.0)  # doctest: +ELLIPSIS
+    >>> elastic_net(C=4.0, l1_ratio=0.0), elastic_net(C=4.0, l1_ratio=0.5)
+    ((0.0, 0.25), (0.125, 0.125))
+    >>> elastic_net(C=4.0, l1_ratio=0.0, penalty="l1"), elastic_net(4.0, 0.0, None)
+    ((0.25, 0.0), (0.0, 0.0))
+    >>> elastic_net(C=10**400, l1_ratio=0.0)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
     oddsmith.errors.ParameterError: C=1000... is not a positive number (64 bits); ...
@@ -53,29 +58,22 @@ def ridge(C: Any, l1_ratio: Any, penalty: Any = "deprecated") -> float:
     if not 0 <= ratio <= 1:
         raise ParameterError(f"l1_ratio={_shown(l1_ratio)} is not a number between 0 and 1.")
     if penalty is None:
-        return 0.0
-    _refuse_l1(penalty, l1_ratio)
-    l2 = 1.0 / inverse if inverse >= 1e-300 else math.inf
-    if math.isinf(l2):
+        return 0.0, 0.0
+    ratio = _agreed(ratio, penalty)
+    strength = 1.0 / inverse if inverse >= 1e-300 else math.inf
+    if math.isinf(strength):
         raise ParameterError(f"C={C!r} is too small: the penalty 1 / C is not a finite number.")
-    return l2
+    return ratio * strength, (1.0 - ratio) * strength
 
 
-def _refuse_l1(penalty: str, l1_ratio: Any) -> None:
-    """Refuse an L1 penalty in the words in which the user asked for it."""
-    asked: list[str] = []
-    cure: list[str] = []
-    if penalty == "l1" or (penalty == "elasticnet" and float(l1_ratio) > 0):
-        asked.append(f"penalty={penalty!r}")
-        cure.append("penalty='l2' (or leave it out)")
-    if float(l1_ratio) > 0:
-        asked.append(f"l1_ratio={l1_ratio!r}")
-        cure.append("l1_ratio=0")
-    if asked:
+def _agreed(ratio: float, penalty: str) -> float:
+    """Share of the L1 part, where penalty and l1_ratio say the same; 0 says nothing."""
+    said = {"l1": 1.0, "l2": 0.0}.get(penalty, ratio)
+    if ratio not in (0.0, said):
         raise ParameterError(
-            f"an L1 penalty was asked for ({', '.join(asked)}), and only the L2 penalty is fitted "
-            f"so far; use {' and '.join(cure)}."
+            f"penalty={penalty!r} and l1_ratio={ratio:g} contradict each other; leave one out."
         )
+    return said
 
 
 def _float(value: Any) -> float:
@@ -120,3 +118,45 @@ def check_stopping(tol: Any, max_iter: Any) -> None:
     whole = isinstance(max_iter, Integral) and not isinstance(max_iter, bool)
     if max_iter is not None and not (whole and int(max_iter) >= 1):
         raise ParameterError(f"max_iter={_shown(max_iter)} is not a positive whole number.")
+
+
+def seed_of(random_state: Any) -> int:
+    """Seed that a random_state stands for: a number is itself, None is 0.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither a number nor a generator.
+
+    Examples
+    --------
+    >>> seed_of(7), seed_of(None)
+    (7, 0)
+    """
+    if random_state is None:
+        return 0
+    whole = isinstance(random_state, Integral) and not isinstance(random_state, bool)
+    if whole and int(random_state) >= 0:
+        return int(random_state)
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31 - 1))
+    raise ParameterError(
+        f"random_state={_shown(random_state)} is not a whole number from 0 on, a "
+        "numpy.random.RandomState or Generator, or None."
+    )
+
+
+def refuse_balanced(class_weight: Any) -> None:
+    """Refuse class weights that depend on rows which are still to come.
+
+    Examples
+    --------
+    >>> refuse_balanced({0: 1.0, 1: 19.0})
+    """
+    if isinstance(class_weight, str):
+        raise ParameterError(
+            f"class_weight={class_weight!r} needs all labels at once, and partial_fit has a part "
+            "of them; give a dict of label to weight."
+        )

@@ -25,12 +25,15 @@ class Problem:
     width : int
         Margins a row.
     sparse : bool
+    l1 : bool
+        Whether the penalty has a kink.
     """
 
     n_rows: int
     size: int
     width: int
     sparse: bool
+    l1: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,23 @@ def choose(solver: str | Solver, problem: Problem) -> Solver:
     Raises
     ------
     ParameterError
-        If there is no solver of that name.
+        If there is no solver of that name, or it cannot do what the penalty asks for.
 
     Examples
     --------
     >>> choose("auto", Problem(n_rows=569, size=31, width=1, sparse=False)).name
     'newton-cholesky'
     """
+    walker = _found(solver, problem)
+    if problem.l1 and not walker.handles_l1:
+        raise ParameterError(
+            f"an L1 penalty was asked for (l1_ratio > 0 or penalty='l1'), which solver={solver!r} "
+            "does not fit; use solver=GradientDescent(...) from oddsmith.solvers, or l1_ratio=0."
+        )
+    return walker
+
+
+def _found(solver: str | Solver, problem: Problem) -> Solver:
     if isinstance(solver, type):
         raise ParameterError(
             f"solver={solver.__name__} is a class; give an object: {solver.__name__}()."

@@ -77,8 +77,6 @@ class LBFGS(Parameters):
     memory: int = 20
     name = "lbfgs"
     order = 1
-    handles_l1 = False
-    standardised = True
 
     def __post_init__(self) -> None:
         require_whole("max_iter", self.max_iter)

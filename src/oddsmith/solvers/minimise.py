@@ -8,13 +8,14 @@ import scipy.linalg as la
 
 from oddsmith.core.block import CountedSource, RowSource
 from oddsmith.core.certificate import FLOOR, Certificate
-from oddsmith.core.columns import Columns, Standardisation, standardise
+from oddsmith.core.columns import Columns, standardise
 from oddsmith.core.fit import Fit
 from oddsmith.core.kernels import Design
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
-from oddsmith.errors import DataError
+from oddsmith.errors import DataError, ParameterError
 from oddsmith.solvers.choose import Problem, choose
+from oddsmith.solvers.l1_proof import prove_with_l1
 from oddsmith.solvers.newton import Newton, null_space, prove_by_hessian
 from oddsmith.solvers.newton_cg import prove_by_products
 from oddsmith.solvers.run import Progress, Run, Solver, Watch, run
@@ -39,8 +40,8 @@ class Task:
     ----------
     n_classes : int
     intercept : bool
-    l2 : float
-        Ridge penalty on the user's coefficients, in the unit of the weights.
+    l2, l1 : float
+        Penalty on the user's coefficients, in the unit of the weights.
     sparse : bool
         Whether blocks are sparse.
     tol : float
@@ -53,6 +54,10 @@ class Task:
         Median of the offsets, which an intercept first has to make up for.
     validation : RowSource or None
     watch : callable or None
+    seed : int
+        What solvers draw from.
+    record_coef : bool
+        Whether the history keeps the coefficients of every iteration.
     """
 
     n_classes: int
@@ -65,6 +70,14 @@ class Task:
     offset: Array | None = None
     validation: RowSource | None = None
     watch: Watch | None = None
+    l1: float = 0.0
+    seed: int = 0
+    record_coef: bool = False
+
+    @property
+    def penalised(self) -> bool:
+        """Whether there is any penalty."""
+        return self.l2 > 0 or self.l1 > 0
 
 
 def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task: Task) -> Fit:
@@ -94,26 +107,25 @@ def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task
         sparse=task.sparse,
     )
     design = Design(how, task.intercept)
-    objective = Objective(source, columns, task.n_classes, design, task.l2)
-    problem = Problem(source.n_rows, objective.size, objective.width, task.sparse)
+    objective = Objective(source, columns, task.n_classes, design, task.l2, task.l1)
+    problem = Problem(source.n_rows, objective.size, objective.width, task.sparse, task.l1 > 0)
     walker = choose(solver, problem)
-    outcome, coef = _walk(walker, objective, task)
-    if not outcome.trace:
-        raise DataError(
-            "the objective is not a finite number at the start; make the offset, the weights "
-            "or the starting coefficients smaller."
+    if walker.waits is not None and task.validation is None:
+        raise ParameterError(
+            "early_stopping=True needs rows to judge by: fit(..., validation=(X, y))."
         )
-    coef, aliased = _least_norm(objective, objective.centred(coef))
+    walk = _walk(walker, objective, task)
+    coef, aliased = _least_norm(objective, objective.centred(walk.coef))
     coef = _as_the_user_gets_it(objective, coef)
     proof = _prove(objective, coef, task.tol)
-    separated = separation(objective, coef, proof) if task.l2 == 0 else None
-    lower = max(outcome.lower, proof.lower)
+    separated = None if task.penalised else separation(objective, coef, proof)
+    lower = max(walk.run.lower, proof.lower)
     if proof.gap > task.tol * objective.weight and separated != "complete":
         lower = max(lower, _lower_from_further_on(objective, coef, task))
-    fit = _frozen(walker, objective, task, outcome, coef, aliased, proof, lower, separated)
-    if task.watch is not None and fit.n_iter > outcome.seen:
+    fit = _frozen(walk, objective, task, coef, aliased, proof, lower, separated)
+    if task.watch is not None and fit.n_iter > walk.run.seen:
         norm = float(fit.history["gradient_norm"][-1])
-        task.watch(Progress(fit.n_iter, outcome.max_iter, fit.objective, fit.gap, norm))
+        task.watch(Progress(fit.n_iter, walk.run.max_iter, fit.objective, fit.gap, norm))
     return fit
 
 
@@ -133,7 +145,7 @@ def _lower_from_further_on(objective: Objective, coef: Array, task: Task) -> flo
     Far from the optimum the Newton step is too long to make a dual point. A bound proved
     anywhere holds everywhere, so the walk goes on for the proof alone; coef stays.
     """
-    if objective.size > _HESSIAN_FOR_PROOF:
+    if objective.size > _HESSIAN_FOR_PROOF or objective.l1 > 0:
         return 0.0
     return run(
         Newton(),
@@ -145,35 +157,48 @@ def _lower_from_further_on(objective: Objective, coef: Array, task: Task) -> flo
     ).lower
 
 
-def _walk(walker: Solver, objective: Objective, task: Task) -> tuple[Run, Array]:
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """A run, the solver's coordinates, and its end in those of the objective."""
+
+    walker: Solver
+    road: Objective
+    run: Run
+    coef: Array
+
+
+def _walk(walker: Solver, objective: Objective, task: Task) -> _Walk:
     """Run the solver in its own coordinates; the end comes back in the standardised ones."""
     p = objective.source.n_features
     road = objective
     if not walker.standardised:
-        road = objective.in_coordinates(Standardisation.none(p))
-    start = np.zeros(road.size)
+        road = objective.in_coordinates(walker.coordinates(objective, task.sparse))
+    given = None
     if task.start is not None:
-        start = road.from_user(*task.start)
+        given = road.from_user(*task.start)
     elif task.offset is not None and task.intercept and walker.standardised:
-        start = road.from_user(np.zeros((p, road.width)), -task.offset)
+        given = road.from_user(np.zeros((p, road.width)), -task.offset)
 
-    def prove(coef: Array) -> Certificate:
-        home = objective.from_user(*road.to_user(coef)) if road is not objective else coef
-        return _prove(objective, objective.centred(home), task.tol)
+    def home(coef: Array) -> Array:
+        return objective.from_user(*road.to_user(coef)) if road is not objective else coef
 
     outcome = run(
         walker,
         road,
-        start,
+        walker.begin(road.size, given, task.seed),
         tol=task.tol,
         max_iter=walker.max_iter if task.max_iter is None else task.max_iter,
-        prove=prove,
+        prove=lambda coef: _prove(objective, objective.centred(home(coef)), task.tol),
         watch=task.watch,
         measure=_validation(road, task.validation),
+        keep_path=task.record_coef,
     )
-    if road is objective:
-        return outcome, outcome.coef
-    return outcome, objective.from_user(*road.to_user(outcome.coef))
+    if not outcome.trace:
+        raise DataError(
+            "the objective is not a finite number at the start; make the offset, the weights "
+            "or the starting coefficients smaller."
+        )
+    return _Walk(walker, road, outcome, home(outcome.coef))
 
 
 def _validation(
@@ -183,8 +208,9 @@ def _validation(
         return None
 
     def measure(coef: Array) -> dict[str, float]:
-        score = objective.score(coef, validation)
+        score, own = objective.score(coef, validation), objective.score(coef, objective.source)
         return {
+            "accuracy": own.correct / own.weight,
             "validation_loss": score.value / score.weight,
             "validation_accuracy": score.correct / score.weight,
         }
@@ -193,6 +219,9 @@ def _validation(
 
 
 def _prove(objective: Objective, coef: Array, tol: float) -> Certificate:
+    if objective.l1 > 0:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return prove_with_l1(objective, coef)
     limit = _HESSIAN_FOR_PROOF if objective.l2 > 0 else _HESSIAN_WITHOUT_PENALTY
     with np.errstate(over="ignore", invalid="ignore"):
         if objective.size <= limit:
@@ -206,6 +235,8 @@ def _least_norm(objective: Objective, coef: Array) -> tuple[Array, tuple[int, ..
     It is the limit of ever smaller ridge penalties, and differs from coef only where columns
     are aliased. Also says which columns those are.
     """
+    if objective.l1 > 0:
+        return coef, ()
     K, p = objective.width, objective.source.n_features
     penalty = objective.penalty.diagonal[: p * K]
     penalised = penalty.size == 0 or float(penalty.min()) > 1e-10 * objective.weight
@@ -265,10 +296,9 @@ def aliased_columns(gram: Array, intercept: bool) -> tuple[int, ...]:
 
 
 def _frozen(
-    walker: Solver,
+    walk: _Walk,
     objective: Objective,
     task: Task,
-    outcome: Run,
     coef: Array,
     aliased: tuple[int, ...] | None,
     proof: Certificate,
@@ -281,26 +311,33 @@ def _frozen(
     gap = min(gap, value - lower + proof.rounding)
     gap = max(gap / W, FLOOR)
     w, b = objective.to_user(coef)
+    values = [W * number for number in walk.run.trace["objective"]]
+    values += [np.inf] if walk.run.stopped == "diverged" else []
+    rate = walk.walker.steady_rate(walk.road, values) if gap > task.tol else None
     return Fit(
         coef=w,
         intercept=b,
-        solver=walker.name,
-        n_iter=max(1, outcome.iterations),
+        solver=walk.walker.name,
+        n_iter=max(1, walk.run.iterations),
         n_passes=objective.source.passes if isinstance(objective.source, CountedSource) else 0,
         objective=value / W,
         gap=gap,
         tol=task.tol,
-        history=_history(objective, task, outcome, coef, proof, gap),
+        history=_history(walk, objective, task, coef, proof, gap),
         separated=separated,
         aliased=aliased,
-        stopped=outcome.stopped,
+        stopped=walk.run.stopped,
+        steady_rate=rate,
+        # In other coordinates than the user's nothing else could go on from it.
+        state=walk.run.state if walk.road.design.standardisation.trivial else None,
     )
 
 
 def _history(
-    objective: Objective, task: Task, outcome: Run, coef: Array, proof: Certificate, gap: float
+    walk: _Walk, objective: Objective, task: Task, coef: Array, proof: Certificate, gap: float
 ) -> dict[str, Array]:
     """Trace as arrays; a lower bound holds for every iterate, so the last serves for all."""
+    outcome = walk.run
     trace = {name: list(numbers) for name, numbers in outcome.trace.items()}
     W, value, gradient = objective.weight, proof.moments.value, proof.moments.gradient
     if outcome.seen < outcome.iterations:  # the last step was taken unseen
@@ -314,8 +351,21 @@ def _history(
         for name, number in (row | (measure(coef) if measure else {})).items():
             trace[name].append(number)
     arrays = {name: np.array(numbers) for name, numbers in trace.items()}
-    arrays["objective"][-1] = value / W  # the solver's coordinates may have rounded otherwise
+    kept = outcome.iterations
+    arrays["objective"][kept] = value / W  # the solver's coordinates may have rounded otherwise
     lower = value / W - gap
-    gaps = np.maximum(arrays["objective"] - lower, gap)
-    gaps[-1] = gap
-    return {"iteration": arrays.pop("iteration"), "gap": gaps, **arrays}
+    gaps = np.maximum(arrays["objective"] - lower, FLOOR)
+    gaps[kept] = gap
+    path = _path(walk, objective, coef) if task.record_coef else {}
+    return {"iteration": arrays.pop("iteration"), "gap": gaps, **arrays, **path}
+
+
+def _path(walk: _Walk, objective: Objective, coef: Array) -> dict[str, Array]:
+    """Coefficients of every iteration on the user's scale, those of the fit as they are."""
+    users = [walk.road.to_user(point) for point in walk.run.path]
+    kept = walk.run.iterations
+    users[kept : kept + 1] = [objective.to_user(coef)]  # appended where it was taken unseen
+    return {
+        "coef": np.stack([w.T for w, _ in users]),
+        "intercept": np.stack([b for _, b in users]),
+    }

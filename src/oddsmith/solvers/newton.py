@@ -160,8 +160,6 @@ class Newton(Parameters):
     max_iter: int = 100
     name = "newton-cholesky"
     order = 2
-    handles_l1 = False
-    standardised = True
 
     def __post_init__(self) -> None:
         require_whole("max_iter", self.max_iter)

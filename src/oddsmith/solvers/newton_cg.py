@@ -165,8 +165,6 @@ class NewtonCG(Parameters):
     max_iter: int = 200
     name = "newton-cg"
     order = 2
-    handles_l1 = False
-    standardised = True
 
     def __post_init__(self) -> None:
         require_whole("max_iter", self.max_iter)

@@ -3,15 +3,42 @@
 from dataclasses import Field, fields
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
+from oddsmith.core.columns import Standardisation
+from oddsmith.core.objective import Objective
+from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
 
-__all__ = ["Parameters", "require_positive", "require_whole"]
+__all__ = ["Parameters", "require_boolean", "require_positive", "require_whole"]
 
 
 class Parameters:
-    """Mixin for a dataclass whose fields are its parameters, checked in `__post_init__`."""
+    """Mixin for a dataclass whose fields are its parameters, checked in `__post_init__`.
+
+    It also says for a solver what holds of most: see the protocol `Solver`.
+    """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    handles_l1 = False
+    standardised = True
+
+    @property
+    def waits(self) -> int | None:
+        """Iterations to wait for a lower validation loss: for ever."""
+        return None
+
+    def begin(self, size: int, given: Array | None, seed: int) -> Any:
+        """Start at the coefficients given, or at 0."""
+        return np.zeros(size) if given is None else given
+
+    def coordinates(self, objective: Objective, sparse: bool) -> Standardisation:
+        """Coordinates to walk in: those of the objective."""
+        return objective.design.standardisation
+
+    def steady_rate(self, objective: Objective, values: list[float]) -> float | None:
+        """No learning rate was too large, as there is none."""
+        return None
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name; `deep` has no effect, as there is nothing below."""
@@ -63,3 +90,14 @@ def require_whole(name: str, value: Any) -> None:
     """
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
         raise ParameterError(f"{name}={value!r} is not a positive whole number.")
+
+
+def require_boolean(name: str, value: Any) -> None:
+    """Refuse what is neither True nor False.
+
+    Examples
+    --------
+    >>> require_boolean("shuffle", True)
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise ParameterError(f"{name}={value!r} is neither True nor False.")

@@ -3,18 +3,19 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from oddsmith.core.certificate import FLOOR, Certificate
+from oddsmith.core.columns import Standardisation
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
 from oddsmith.solvers.line_search import SAFE_REACH
 
 __all__ = ["Iterate", "Progress", "Run", "Solver", "Stop", "Watch", "run"]
 
-Stop = Literal["converged", "max_iter", "stalled", "diverged"]
+Stop = Literal["converged", "early", "max_iter", "stalled", "diverged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,15 @@ class Iterate:
     value : float
         f(coef), nats.
     gradient : array of shape (q,)
+        Least-norm subgradient where the penalty has a kink.
     estimate : float
         The solver's guess of f(coef) - min f (nats); it only says when to ask for a proof.
     certificate : Certificate or None
         A proof, where the solver has one in passing.
     successor : array of shape (q,), or None
         The next coef, where it is already known and provably no worse.
+    state : object or None
+        What the solver needs to go on from here as if it had never stopped.
     """
 
     coef: Array
@@ -41,6 +45,7 @@ class Iterate:
     estimate: float
     certificate: Certificate | None = None
     successor: Array | None = None
+    state: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class Solver(Protocol):
 
     @property
     def standardised(self) -> bool:
-        """Whether it walks in standardised columns, or on the user's scale as a textbook does."""
+        """Whether it is free to walk as it likes; a textbook's method stays the textbook's."""
         ...
 
     @property
@@ -96,8 +101,25 @@ class Solver(Protocol):
         """Steps at the most, unless told otherwise."""
         ...
 
-    def iterates(self, objective: Objective, start: Array, /) -> Iterator[Iterate]:
-        """Walk from start, until there is no step left."""
+    @property
+    def waits(self) -> int | None:
+        """Steps to wait for a lower validation loss, None for ever."""
+        ...
+
+    def coordinates(self, objective: Objective, sparse: bool, /) -> Standardisation:
+        """Coordinates to walk in."""
+        ...
+
+    def begin(self, size: int, given: Array | None, seed: int, /) -> Any:
+        """Where to start: at the coef given, or where the solver likes."""
+        ...
+
+    def iterates(self, objective: Objective, start: Any, /) -> Iterator[Iterate]:
+        """Walk from what `begin` made, or from a coef, until there is no step left."""
+        ...
+
+    def steady_rate(self, objective: Objective, values: list[float], /) -> float | None:
+        """Learning rate that would work, where the one given made the objective rise."""
         ...
 
 
@@ -109,13 +131,18 @@ class Run:
     ----------
     coef : array of shape (q,)
     iterations, seen : int
-        Steps taken, and steps traced: the last one may be taken on the strength of a proof.
+        Steps taken to coef, and steps traced: the last one may be taken on the strength of a
+        proof; early stopping goes back to an earlier one.
     max_iter : int
     stopped : Stop
     lower : float
         The best lower bound on min f that was proved on the way (nats).
     trace : dict of str to list
         iteration, objective, loss, gradient_norm, and what `measure` adds, per iteration.
+    path : list of arrays of shape (q,)
+        coef per iteration traced.
+    state : object or None
+        What the solver needs to go on from coef.
     """
 
     coef: Array
@@ -125,6 +152,8 @@ class Run:
     stopped: Stop
     lower: float
     trace: dict[str, list[float]]
+    path: list[Array]
+    state: Any = None
 
 
 @dataclass(slots=True)
@@ -134,22 +163,34 @@ class _Journey:
     lower: float = 0.0
     asked_at: float = math.inf
     trace: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    path: list[Array] = field(default_factory=list[Array])
+    best: Iterate | None = None
+    best_at: int = 0
+    least: float = math.inf
 
     def record(self, **row: float) -> None:
         for name, number in row.items():
             self.trace.setdefault(name, []).append(number)
 
+    def waited(self, here: Iterate, iteration: int) -> int:
+        """Count the iterations since the validation loss was least."""
+        loss = self.trace["validation_loss"][-1]
+        if loss < self.least or self.best is None:
+            self.best, self.best_at, self.least = here, iteration, loss
+        return iteration - self.best_at
+
 
 def run(
     solver: Solver,
     objective: Objective,
-    start: Array,
+    start: Any,
     *,
     tol: float,
     max_iter: int,
     prove: Callable[[Array], Certificate],
     watch: Watch | None = None,
     measure: Callable[[Array], dict[str, float]] | None = None,
+    keep_path: bool = False,
 ) -> Run:
     """Follow a solver until a certificate says that it has arrived, or it cannot go on.
 
@@ -158,7 +199,7 @@ def run(
     solver : Solver
     objective : Objective
         In the solver's coordinates.
-    start : array of shape (q,)
+    start : array of shape (q,), or what the solver's `begin` made
     tol : float
         Gap at which to stop (nats per unit of weight).
     max_iter : int
@@ -169,13 +210,14 @@ def run(
     watch : callable, optional
         Told of every iterate.
     measure : callable, optional
-        More columns for the trace, from coef.
+        More columns for the trace, from coef; a solver that stops early needs validation_loss.
+    keep_path : bool
+        Whether to keep every coef.
 
     Returns
     -------
     Run
     """
-    W = objective.weight
     journey = _Journey()
     last: Iterate | None = None
     stopped: Stop = "stalled"
@@ -186,22 +228,55 @@ def run(
                 stopped = "diverged"
                 iteration -= 1
                 break
-            last = here = _with_proof(here, journey, prove, tol * W)
+            last = here = _with_proof(here, journey, prove, tol * objective.weight)
             _trace(here, iteration, objective, journey, measure)
-            _tell(watch, here, iteration, max_iter, W, journey.lower)
-            if here.certificate is not None and here.certificate.gap <= tol * W:
-                stopped = "converged"
+            if keep_path:
+                journey.path.append(here.coef)
+            _tell(watch, here, iteration, max_iter, objective.weight, journey.lower)
+            stop = _stop(solver, here, iteration, max_iter, journey, tol * objective.weight)
+            if stop is not None:
+                stopped = stop
                 break
-            if iteration >= max_iter:
-                stopped = "max_iter"
-                break
+    return _ended(solver, last, journey, iteration, max_iter, stopped)
+
+
+def _stop(
+    solver: Solver,
+    here: Iterate,
+    iteration: int,
+    max_iter: int,
+    journey: _Journey,
+    tol: float,
+) -> Stop | None:
+    """Reason to stop at an iterate, if there is one."""
+    if solver.waits is not None and journey.waited(here, iteration) >= solver.waits:
+        return "early"
+    if here.certificate is not None and here.certificate.gap <= tol:
+        return "converged"
+    return "max_iter" if iteration >= max_iter else None
+
+
+def _ended(
+    solver: Solver,
+    last: Iterate | None,
+    journey: _Journey,
+    iteration: int,
+    max_iter: int,
+    stopped: Stop,
+) -> Run:
+    trace, path, lower = journey.trace, journey.path, journey.lower
     if last is None:  # not even the start has a finite value
-        return Run(start, 0, 0, max_iter, "diverged", 0.0, journey.trace)
-    coef, seen = last.coef, iteration
+        return Run(np.empty(0), 0, 0, max_iter, "diverged", 0.0, trace, path)
+    seen, best = iteration, journey.best
+    if best is not None and journey.best_at < seen:
+        stopped = "diverged" if stopped == "diverged" else "early"
+        at = journey.best_at
+        return Run(best.coef, at, seen, max_iter, stopped, lower, trace, path, best.state)
+    coef = last.coef
     following = _last_step(solver, last) if stopped == "converged" else None
-    if following is not None and iteration < max_iter:
+    if following is not None and iteration < max_iter and best is None:
         coef, iteration = following, iteration + 1
-    return Run(coef, iteration, seen, max_iter, stopped, journey.lower, journey.trace)
+    return Run(coef, iteration, seen, max_iter, stopped, lower, trace, path, last.state)
 
 
 def _finite(here: Iterate) -> bool:

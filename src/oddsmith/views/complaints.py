@@ -1,5 +1,6 @@
 """Every warning that a fit deserves, in words."""
 
+import math
 from typing import Any
 
 from oddsmith.core.fit import Fit
@@ -43,7 +44,8 @@ def complaints(fit: Fit, names: Any = None) -> list[tuple[type[UserWarning], str
         )
     if fit.separated is not None:
         found.append((SeparationWarning, _separation(fit)))
-    if not fit.converged:
+    # Whoever asked to stop early did not ask for the minimum.
+    if not fit.converged and (fit.stopped != "early" or fit.steady_rate is not None):
         found.append((ConvergenceWarning, _no_convergence(fit)))
     return found
 
@@ -86,12 +88,10 @@ def _no_convergence(fit: Fit) -> str:
 
 
 def _cause(fit: Fit) -> tuple[str, str]:
-    objective = fit.history["objective"]
-    rose = objective.size > 1 and float(objective[1:].max()) > float(objective[0])
-    if fit.stopped == "diverged" or (rose and fit.solver == "gradient-descent"):
+    if fit.stopped == "diverged" or fit.steady_rate is not None:
         return (
             "the objective rose, as the learning rate is too large for these columns",
-            "lower learning_rate, standardise the columns, or use solver='auto'",
+            _smaller_rate(fit.steady_rate),
         )
     if fit.stopped == "max_iter":
         return "max_iter was reached", _more_iterations(fit)
@@ -99,6 +99,15 @@ def _cause(fit: Fit) -> tuple[str, str]:
         "rounding leaves nothing to gain",
         "subtract a constant from columns far from zero, or raise tol",
     )
+
+
+def _smaller_rate(steady: float | None) -> str:
+    lower = "lower it"
+    if steady is not None:
+        exponent = math.floor(math.log10(steady)) - 1
+        # Rounded down to two digits: a larger one may be too large.
+        lower = f"learning_rate={math.floor(steady * 10.0**-exponent) * 10.0**exponent:.2g} works"
+    return f"{lower}; or use standardize=True, or solver='auto'"
 
 
 def _more_iterations(fit: Fit) -> str:
