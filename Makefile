@@ -4,13 +4,21 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format lock clean
+.PHONY: demo test check format lock clean chromium
 
 demo: $(VENV)/.installed
 	$(BIN)/oddsmith demo
 
-test: $(VENV)/.dev-installed
+test: $(VENV)/.dev-installed chromium
 	$(BIN)/pytest
+
+# Tests drive the lesson's page in it.
+chromium:
+	@command -v chromium >/dev/null && exit 0; \
+	become=; [ "$$(id -u)" = 0 ] || become="sudo -n"; \
+	{ $$become apt-get -qq update && $$become env DEBIAN_FRONTEND=noninteractive \
+	  apt-get -qq install --no-install-recommends chromium >/dev/null; } || \
+	{ echo "the tests need a program named chromium, and apt-get could not install it" >&2; exit 1; }
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
