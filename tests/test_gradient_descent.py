@@ -789,3 +789,16 @@ def test_the_largest_row_is_found_in_any_block():
     sizes = objective.source.fold(LargestRow(objective.design))
     whole = objective_of(X, y, 2).source.fold(LargestRow(objective.design))
     assert (sizes.rows, sizes.square) == (50, pytest.approx(whole.square))
+
+
+@pytest.mark.parametrize("K", [2, 3])
+def test_separation_is_named_the_same_wherever_the_descent_ends(K):
+    """Complete: every row can be right at once, though at these coefficients not all are."""
+    X, _ = data(18, 60, 3, K)
+    y = (X @ np.random.default_rng(0).normal(size=(3, K))).argmax(axis=1)
+    short = fit(X, y, GradientDescent(1e-4, 2), K=K)
+    assert short.separated == fit(X, y, "newton-cholesky", K=K).separated == "complete"
+    y[0] = (y[0] + 1) % K  # one row on the wrong side, and a column that tells nothing of others
+    column = np.zeros((60, 1))
+    column[y == 0] = np.arange(float((y == 0).sum()))[:, None]
+    assert fit(np.hstack([X, column]), y, GradientDescent(1e-4, 2), K=K).separated == "quasi"

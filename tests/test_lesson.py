@@ -458,7 +458,8 @@ def test_nothing_overflows_and_text_is_large_enough(browser, clusters, width):
 def test_charts_follow_the_width_of_the_window(browser, clusters):
     with opened(browser, clusters, 1280) as page:
         page.set_viewport_size({"width": 360, "height": 800})
-        until(page, lambda: page.locator("#chart-roc svg").bounding_box()["width"] < 340)
+        # Drawn anew, not only shrunk, which would make its text too small.
+        until(page, lambda: float(page.locator("#chart-roc svg").get_attribute("width")) < 340)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
@@ -581,7 +582,7 @@ def test_one_column_is_a_lesson_too(browser, tmp_path):
         assert "×" in page.locator("#equation").inner_text()
 
 
-@pytest.mark.parametrize(("scale", "shift"), [(1e-160, 0.0), (1.0, 1e8), (1e15, 0.0)])
+@pytest.mark.parametrize(("scale", "shift"), [(1e-160, 0.0), (1.0, 1e8), (-1e15, 0.0)])
 def test_columns_of_any_size_are_drawn(browser, tmp_path, lesson, scale, shift):
     """Columns of another unit give the same picture, with other numbers on its axes."""
     run = lesson.runs[1]
@@ -597,10 +598,10 @@ def test_columns_of_any_size_are_drawn(browser, tmp_path, lesson, scale, shift):
         ]
         x, y = axis(page, "boundary", "x"), axis(page, "boundary", "y")
         at = np.array([(x(left), y(top)) for left, top in drawn])
-        np.testing.assert_allclose(at, changed.X[lesson.drawn][:60], atol=0.05 * scale, rtol=0)
+        np.testing.assert_allclose(at, changed.X[lesson.drawn][:60], atol=0.05 * abs(scale), rtol=0)
+        check_equation(page, (*moved.coef[10], moved.intercept[10]))
         labels = page.locator("#chart-boundary .role-axis-label text").all_text_contents()
         assert max(map(len, labels)) <= len("100,000,000")
-        assert page.locator("#chart-boundary svg").bounding_box()["width"] <= 600
 
 
 def test_separated_classes_have_no_minimum_and_the_page_says_so(browser, tmp_path):

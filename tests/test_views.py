@@ -226,7 +226,7 @@ def frozen(**changes):
 @pytest.mark.parametrize(
     ("solver", "advice"),
     [
-        ("gradient-descent", "raise epochs (or max_iter), or use solver='auto'."),
+        ("gradient-descent", "settle), or use solver='auto'."),
         ("lbfgs", "raise max_iter, or use solver='auto'."),
         ("newton-cholesky", "max_iter was reached; raise max_iter."),
     ],

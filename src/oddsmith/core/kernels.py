@@ -2,6 +2,8 @@
 
 A kernel is a frozen record of what to compute; called with a block, it returns sums that add.
 `coef` is the design's coefficients, (q,) for one margin a row, (q, K) for K, intercept last.
+`Z.times(w)` is Z @ w plus the intercept, `Z.transposed_times(e)` is Z.T @ e; a row's offset is
+added to its margin. `Evaluate` is logistic regression; the rest serves solvers, proofs and scores.
 """
 
 from dataclasses import dataclass

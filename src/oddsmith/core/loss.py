@@ -1,7 +1,8 @@
 """The loss of a row as a function of its margin: value, slope, curvature. Nothing else.
 
 Both losses are the negative log-likelihood of the row's own class, in nats. Penalties, weights,
-coefficients and blocks are known elsewhere.
+coefficients and blocks are known elsewhere. A first reader needs `value`, `slope` and
+`own_curvature` of `Binomial`; what speaks of a dual point serves the proof in `certificate`.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,8 @@
-"""Gradient descent, as every article on logistic regression begins."""
+"""Gradient descent, as every article on logistic regression begins.
+
+The step itself is `plain` in `rules`; here are its epochs and batches. Objectives are sums over
+rows: divided by W, the weight of all rows, they are means.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

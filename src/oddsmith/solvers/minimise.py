@@ -170,9 +170,9 @@ class _Walk:
 def _walk(walker: Solver, objective: Objective, task: Task) -> _Walk:
     """Run the solver in its own coordinates; the end comes back in the standardised ones."""
     p = objective.source.n_features
-    road = objective
-    if not walker.standardised:
-        road = objective.in_coordinates(walker.coordinates(objective, task.sparse))
+    how = walker.coordinates(objective, task.sparse)
+    same = how is objective.design.standardisation
+    road = objective if same else objective.in_coordinates(how)
     given = None
     if task.start is not None:
         given = road.from_user(*task.start)

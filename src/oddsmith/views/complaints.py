@@ -112,7 +112,10 @@ def _smaller_rate(steady: float | None) -> str:
 
 def _more_iterations(fit: Fit) -> str:
     if fit.solver == "gradient-descent":
-        return "raise epochs (or max_iter), or use solver='auto'"
+        return (
+            "raise epochs (or max_iter; batches hover above the minimum until a schedule lets them "
+            "settle), or use solver='auto'"
+        )
     # The best that 'auto' has to offer is what ran.
     more = "" if fit.solver == "newton-cholesky" else ", or use solver='auto'"
     return f"raise max_iter{more}"
