@@ -208,7 +208,8 @@ def test_the_bias_as_a_column_is_the_intercept():
 def test_every_kind_of_random_state(state):
     X, y = data()
     solver = GradientDescent(0.1, 3, batch_size=8)
-    quiet(LogisticRegression(solver=solver, random_state=state), X, y)
+    model = quiet(LogisticRegression(solver=solver, random_state=state), X, y)
+    assert model.descent_.epoch == 3
 
 
 @pytest.mark.parametrize("state", [-1, "seed", 2.5, True])
