@@ -665,7 +665,7 @@ def test_no_copy_and_no_upcast(layout):
     # each further one holds one more block, whose size does not depend on that of X.
     model = LogisticRegression(solver="lbfgs", max_iter=2, n_jobs=1)
     with pytest.warns(ConvergenceWarning):
-        model.fit(X[:2000], y[:2000])  # imports and compiled kernels are not the fit's
+        model.fit(X, y)  # imports and compiled kernels are not the fit's
     tracemalloc.start()
     with pytest.warns(ConvergenceWarning):
         model.fit(X, y)

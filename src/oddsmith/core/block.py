@@ -10,7 +10,15 @@ import numpy.typing as npt
 from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
 
-__all__ = ["Block", "BlockSource", "Blocks", "CountedSource", "Mergeable", "RowSource"]
+__all__ = [
+    "Block",
+    "BlockSource",
+    "Blocks",
+    "CountedSource",
+    "Mergeable",
+    "RowSource",
+    "SampleSource",
+]
 
 
 class Mergeable(Protocol):
@@ -64,6 +72,14 @@ class Blocks(Protocol):
         """All rows once, as `BlockSource` says."""
         ...
 
+    def joined(self, run: range, /) -> Iterator[Block]:
+        """Consecutive blocks, as few as can be: for kernels that cut them into tiles themselves."""
+        ...
+
+    def sample(self, stride: int, /) -> "Blocks":
+        """Every stride-th row, as `SampleSource` says."""
+        ...
+
 
 class RowSource(Protocol):
     """What an engine implements: a sum of a kernel over all rows, in a fixed order."""
@@ -93,6 +109,15 @@ class BlockSource(RowSource, Protocol):
         The order is drawn anew from seed and epoch alone, so that any epoch can be replayed;
         with the seed None it is the order of the rows.
         """
+        ...
+
+
+@runtime_checkable
+class SampleSource(RowSource, Protocol):
+    """A row source that also gives a part of its rows, the same whoever reads them."""
+
+    def sample(self, stride: int, /) -> RowSource:
+        """Rows 0, stride, 2 stride, ... by their number in the whole, as a source of their own."""
         ...
 
 

@@ -26,7 +26,7 @@ from oddsmith.core.moments import LineMoments, Moments
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
 
-__all__ = ["FLOOR", "Certificate", "certificate", "left_over"]
+__all__ = ["FLOOR", "Certificate", "certificate", "certificate_by_curvature", "left_over"]
 
 # Below this, per unit of weight, the bound is rounding: it is what is reported at the least.
 FLOOR = 2.0**-52
@@ -49,6 +49,9 @@ class Certificate:
     rounding : float
         How far the sum that `moments.value` is can be from f(coef) (nats). The gap itself is a
         sum of small terms, and knows no such error.
+    definite : bool
+        Whether the Hessian was proved definite on the way: the optimum is finite and the only
+        one, and no column is aliased.
     """
 
     gap: float
@@ -56,6 +59,7 @@ class Certificate:
     moments: Moments
     step: Array
     rounding: float
+    definite: bool = False
 
     @property
     def lower(self) -> float:
@@ -85,12 +89,62 @@ def certificate(
         Its gap is f(coef) itself where the dual point is not feasible: no loss is below 0.
     """
     line = objective.along(coef, step, (1.0,))
-    gap = line.divergence + penalty_part
-    # Margins are rounded: coef is as if moved by that much, in the metric of a curvature <= 1/4.
+    gap, rounding = _rounded(objective, coef, moments.value, line.divergence + penalty_part)
+    return Certificate(gap, line, moments, step, rounding)
+
+
+def _rounded(objective: Objective, coef: Array, value: float, gap: float) -> tuple[float, float]:
+    """Gap with room for the rounding of margins, and the rounding of the sum that f is (nats)."""
+    # Coef is as if moved by that much, in the metric of a curvature <= 1/4.
     moved = objective.margin_rounding(coef)
     gap = (np.sqrt(gap) + moved * np.sqrt(objective.weight / 8.0)) ** 2
-    rounding = 8.0 * FLOOR * moments.value + moved * objective.weight
-    return Certificate(float(np.fmin(gap, moments.value)), line, moments, step, rounding)
+    rounding = 8.0 * FLOOR * value + moved * objective.weight
+    return float(np.fmin(gap, value)), rounding
+
+
+# Not more than psi(1) = exp(-1), see `certificate_by_curvature`.
+_LEAST_BEND = 0.36
+
+
+def certificate_by_curvature(
+    objective: Objective, coef: Array, moments: Moments, decrement: float, row: float
+) -> Certificate | None:
+    """Bound f(coef) - min f from the gradient and a part of the Hessian: no pass over the rows.
+
+    Let A be no more than the Hessian at coef, for example the curvature of some of the rows:
+    the others' losses are convex, which is all that is asked of them. Where no log-odds of those
+    rows change by more than t, their losses lie above parabolas with psi(t) =
+    (exp(-t) - 1 + t) / t**2 >= 1/2 - t/6 times their curvature (Bach, 2010, "Self-concordant
+    analysis for logistic regression", proposition 1), so with D = ||g|| in the metric of A^-1
+
+        f(coef - u) >= f(coef) - D ||u||_A + psi(t) ||u||_A^2,    t = row ||u||_A.
+
+    If row D < psi(1), f rises everywhere on the boundary of t <= 1, so that the minimum lies
+    inside, with t <= row D / psi(1), and gap <= D^2 / (4 psi(t)).
+
+    Parameters
+    ----------
+    objective : Objective
+    coef : array of shape (q,)
+    moments : Moments
+        f(coef) and its gradient, nats.
+    decrement : float
+        D.
+    row : float
+        Log-odds of those rows change by at most this for a step of length 1 in the metric of A.
+
+    Returns
+    -------
+    Certificate or None
+        None where coef is too far from the minimum to prove anything.
+    """
+    reach = row * decrement / _LEAST_BEND
+    if not reach < 1.0:
+        return None
+    gap = 0.5 * decrement**2 / (1.0 - reach / 3.0)
+    gap, rounding = _rounded(objective, coef, moments.value, gap)
+    line = LineMoments(np.empty(0), gap, np.inf, -np.inf, np.inf)
+    return Certificate(gap, line, moments, np.zeros_like(coef), rounding, definite=True)
 
 
 def left_over(residual: float, step: float) -> float:

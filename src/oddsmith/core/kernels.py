@@ -6,18 +6,20 @@ A kernel is a frozen record of what to compute; called with a block, it returns 
 added to its margin. `Evaluate` is logistic regression; the rest serves solvers, proofs and scores.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from oddsmith.core.block import Block
-from oddsmith.core.columns import Standardisation
+from oddsmith.core.columns import Columns, Standardisation, column_statistics
 from oddsmith.core.loss import Loss
 from oddsmith.core.matrix import DesignMatrix, design_matrix
 from oddsmith.core.moments import LineMoments, Moments, VectorMoments
 from oddsmith.core.stable import Array
 
 __all__ = [
+    "PLAIN",
     "Design",
     "Dual",
     "Evaluate",
@@ -25,10 +27,13 @@ __all__ = [
     "GramIn",
     "HessianDiagonal",
     "HessianProduct",
+    "Kernels",
     "LargestRow",
     "Line",
+    "RowLength",
     "Score",
     "ScoreMoments",
+    "Weight",
 ]
 
 
@@ -244,6 +249,40 @@ class LargestRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Largest:
+    """The largest of numbers, one a row."""
+
+    largest: float
+
+    def __add__(self, other: "Largest") -> "Largest":
+        return Largest(max(self.largest, other.largest))
+
+
+@dataclass(frozen=True, slots=True)
+class RowLength:
+    """Largest length of z_i F_k over rows and k, for matrices F_k: `roots` is (K, q, q)."""
+
+    design: Design
+    roots: Array
+
+    def __call__(self, block: Block) -> Largest:
+        """Largest length in a block."""
+        Z = self.design(block)
+        counted = block.weight > 0
+        squares = [np.square(Z.times(root)).sum(axis=1)[counted] for root in self.roots]
+        return Largest(float(np.sqrt(np.max(squares, initial=0.0))))
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Weight of the rows."""
+
+    def __call__(self, block: Block) -> Moments:
+        """Weight of a block."""
+        return Moments(float(block.weight.sum()), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreMoments:
     """Weight, loss (nats) and correctly classified weight, summed over rows."""
 
@@ -274,3 +313,16 @@ class Score:
             _total(self.loss.value(margin, block.y), block.weight),
             _total(predicted == block.y, block.weight),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """The kernels that every pass of a fit runs, plain or compiled: same fields, same sums."""
+
+    columns: Callable[[Block], Columns]
+    evaluate: type[Evaluate]
+    hessian_product: type[HessianProduct]
+    line: type[Line]
+
+
+PLAIN = Kernels(column_statistics, Evaluate, HessianProduct, Line)

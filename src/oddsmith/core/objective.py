@@ -11,19 +11,21 @@ from typing import Literal
 
 import numpy as np
 
-from oddsmith.core.block import Block, RowSource
+from oddsmith.core.block import Block, CountedSource, RowSource, SampleSource
 from oddsmith.core.columns import Columns, Standardisation
 from oddsmith.core.kernels import (
+    PLAIN,
     Design,
     Dual,
     Evaluate,
     Gram,
     GramIn,
     HessianDiagonal,
-    HessianProduct,
-    Line,
+    Kernels,
+    RowLength,
     Score,
     ScoreMoments,
+    Weight,
 )
 from oddsmith.core.loss import Binomial, Loss, Multinomial
 from oddsmith.core.moments import LineMoments, Moments
@@ -51,6 +53,8 @@ class Objective:
         Standardisation and intercept.
     l2, l1 : float
         Penalty on the user's coefficients: l2 / 2 * ||w||^2 + l1 * ||w||_1, intercept left out.
+    kernels : Kernels
+        Plain or compiled.
     """
 
     source: RowSource
@@ -59,6 +63,7 @@ class Objective:
     design: Design
     l2: float
     l1: float = 0.0
+    kernels: Kernels = PLAIN
 
     @property
     def weight(self) -> float:
@@ -110,7 +115,9 @@ class Objective:
         Moments
             Penalty included; the derivatives are those of the smooth part, without l1.
         """
-        rows = self.source.fold(Evaluate(self.loss, self.design, self.shaped(coef), order))
+        rows = self.source.fold(
+            self.kernels.evaluate(self.loss, self.design, self.shaped(coef), order)
+        )
         penalty = self.penalty
         gradient, hessian = rows.gradient, rows.hessian
         if order >= 1:
@@ -118,6 +125,29 @@ class Objective:
         if order == 2:
             hessian = hessian + np.diag(penalty.diagonal)
         return Moments(rows.weight, rows.value + penalty.value(coef), gradient, hessian)
+
+    def sample(self, stride: int) -> "Objective | None":
+        """Objective over every stride-th row, with the penalty's share; None if there is none.
+
+        Weights are those of the rows, so that its Hessian without the penalty is never more than
+        that of all rows.
+        """
+        source = self.source.source if isinstance(self.source, CountedSource) else self.source
+        if not isinstance(source, SampleSource):
+            return None
+        rows = source.sample(stride)
+        columns = replace(self.columns, weight=rows.fold(Weight()).weight)
+        share = columns.weight / self.weight
+        return replace(self, source=rows, columns=columns, l2=share * self.l2, l1=share * self.l1)
+
+    def row_length(self, roots: Array) -> float:
+        """Largest length of a row z_i F_k of the design, over rows and matrices F_k: one pass.
+
+        Parameters
+        ----------
+        roots : array of shape (K, q, q)
+        """
+        return self.source.fold(RowLength(self.design, roots)).largest
 
     def batch_gradient(self, coef: Array, block: Block, share: float) -> Array:
         """Gradient of the smooth part as a batch of rows estimates it, of shape (size,).
@@ -137,7 +167,9 @@ class Objective:
 
     def hessian_product(self, coef: Array, direction: Array) -> Array:
         """Hessian at coef times a direction, both of shape (size,): one pass."""
-        kernel = HessianProduct(self.loss, self.design, self.shaped(coef), self.shaped(direction))
+        kernel = self.kernels.hessian_product(
+            self.loss, self.design, self.shaped(coef), self.shaped(direction)
+        )
         return self.source.fold(kernel).vector + self.penalty.gradient(direction)
 
     def hessian_diagonal(self, coef: Array) -> Array:
@@ -147,7 +179,9 @@ class Objective:
 
     def along(self, coef: Array, direction: Array, lengths: tuple[float, ...]) -> LineMoments:
         """Values at coef - length * direction, and the certificate's sums: one pass."""
-        kernel = Line(self.loss, self.design, self.shaped(coef), self.shaped(direction), lengths)
+        kernel = self.kernels.line(
+            self.loss, self.design, self.shaped(coef), self.shaped(direction), lengths
+        )
         line = self.source.fold(kernel)
         extra = [self.penalty.value(coef - length * direction) for length in lengths]
         return replace(line, values=line.values + np.array(extra))
@@ -283,6 +317,15 @@ class Objective:
             if self.design.intercept:
                 table = np.vstack([table, self._shifted(b, table, 1.0)])
         return table.ravel()
+
+    def as_given(self, coef: Array) -> Array:
+        """Coefficients after their rounding to floats on the user's scale: what a user gets.
+
+        The intercept of columns far from zero is a large number whose last digit moves all margins.
+        """
+        w, b = self.to_user(coef)
+        finite = bool(np.isfinite(w).all() and np.isfinite(b).all())
+        return self.from_user(w, b) if finite else coef
 
     def _shifted(self, b: Array, table: Array, sign: float) -> Array:
         """B + sign * center' w: with columns far from zero its terms cancel almost wholly."""

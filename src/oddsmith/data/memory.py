@@ -69,6 +69,28 @@ class MemoryBlocks:
             self.offset[rows],
         )
 
+    def joined(self, run: range) -> Iterator[Block]:
+        """Consecutive blocks as one, where no row has weight 0 and would have to be left out."""
+        rows = slice(run[0] * self.rows, (run[-1] + 1) * self.rows)
+        if hasattr(self.X, "nnz") or not self.weight[rows].all():
+            yield from (self[index] for index in run)
+        else:
+            yield Block(self.X[rows], self.y[rows], self.weight[rows], self.offset[rows])
+
+    def sample(self, stride: int) -> "MemoryBlocks":
+        """Every stride-th row; copied only where rows are not stored in one piece.
+
+        Examples
+        --------
+        >>> memory_blocks(np.arange(10.0)[:, None], np.zeros(10)).sample(4).X.ravel()
+        array([0., 4., 8.])
+        """
+        rows = slice(None, None, stride)
+        X = self.X[rows]
+        if not hasattr(X, "tocsr") and X.strides[1] != X.itemsize:
+            X = np.ascontiguousarray(X)
+        return MemoryBlocks(X, self.y[rows], self.weight[rows], self.offset[rows], self.rows)
+
     def batches(self, size: int, epoch: int, seed: int | None, /) -> Iterator[tuple[float, Block]]:
         """Every row of positive weight once, in batches, each with its share of those rows.
 

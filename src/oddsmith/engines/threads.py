@@ -1,9 +1,12 @@
 """The fold over blocks on threads of this machine: same bits for any number of them."""
 
+import copy
 import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from operator import add
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -143,24 +146,27 @@ class Threads:
 
     def fold(self, kernel: Callable[[Block], S], /) -> S:
         """Sum of kernel(block) over all blocks."""
-        floats = np.geterr()
+        floats, tiled = np.geterr(), getattr(kernel, "tiled", False)
 
         def run(blocks: range) -> S:
             # What the caller's thread ignores, ours ignore as well.
             with np.errstate(**floats):
-                total = kernel(self.blocks[blocks[0]])
-                for index in blocks[1:]:
-                    total = total + kernel(self.blocks[index])
-                return total
+                parts = (
+                    self.blocks.joined(blocks) if tiled else map(self.blocks.__getitem__, blocks)
+                )
+                return reduce(add, map(kernel, parts))
 
         count = len(self.blocks)
         size = -(-count // _RUNS)
         runs = [range(i, min(i + size, count)) for i in range(0, count, size)]
         sums = self._pool.map(run, runs) if self._pool else map(run, runs)
-        total = next(iter_sums := iter(sums))
-        for part in iter_sums:
-            total = total + part
-        return total
+        return reduce(add, sums)
+
+    def sample(self, stride: int, /) -> "Threads":
+        """Every stride-th row, folded by the same threads."""
+        part = copy.copy(self)
+        part.blocks = self.blocks.sample(stride)
+        return part
 
     def batches(self, size: int, epoch: int, seed: int | None, /) -> Iterator[tuple[float, Block]]:
         """Hand out the blocks' rows in batches, on the caller's thread."""

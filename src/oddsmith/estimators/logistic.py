@@ -1,6 +1,7 @@
 """LogisticRegression: scikit-learn's contract, with a proof of optimality on every fit."""
 
 import warnings
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -8,35 +9,34 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from oddsmith.core.block import CountedSource
-from oddsmith.core.columns import Columns, Standardisation, column_statistics
+from oddsmith.core.columns import Columns
 from oddsmith.core.fit import Fit
-from oddsmith.core.labels import column_name
-from oddsmith.core.matrix import design_matrix
-from oddsmith.core.stable import Array, log1pexp, logsumexp, sigmoid, softmax
+from oddsmith.core.scoring import class_index, put_log_probabilities, put_probabilities
+from oddsmith.core.stable import Array
 from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.threads import Threads
 from oddsmith.errors import DataError, SolverWarning
-from oddsmith.estimators.inputs import (
-    Encoded,
-    encode_labels,
-    in_range,
-    known_classes,
-    known_index,
+from oddsmith.estimators.door import (
+    admit,
+    admit_columns,
+    admit_held_out,
+    beyond_floats,
+    checked,
+    fitted_columns,
     name_bad_entry,
-    name_text_column,
-    row_offset,
-    row_weights,
+    names_of,
 )
+from oddsmith.estimators.inputs import in_range, row_offset, row_weights
+from oddsmith.estimators.labels import Encoded, known_classes, known_index
 from oddsmith.estimators.parameters import (
     check_stopping,
     elastic_net,
     refuse_balanced,
     seed_of,
 )
+from oddsmith.estimators.scoring import Put, Scorer
 from oddsmith.solvers.choose import FOREIGN
 from oddsmith.solvers.gradient_descent import GradientDescent
 from oddsmith.solvers.minimise import Task, minimise
@@ -46,9 +46,6 @@ from oddsmith.views.complaints import complaints
 from oddsmith.views.progress import training_progress
 
 __all__ = ["LogisticRegression"]
-
-# Columns narrower than the smallest normal float have coefficients beyond the largest one.
-_LEAST_SPREAD = 2.0**-1021
 
 
 def _goes_on(model: Any) -> bool:
@@ -66,6 +63,41 @@ def _goes_on(model: Any) -> bool:
     if solver.early_stopping:
         raise AttributeError("partial_fit runs as often as it is called; set early_stopping=False")
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows as they are fitted, and the penalty in the unit of their weights."""
+
+    X: Any
+    labels: Encoded
+    weight: Array | None
+    offset: Array | None
+    width: int
+    l1: float
+    l2: float
+
+    def blocks(self) -> Any:
+        return memory_blocks(self.X, self.labels.index, self.weight, self.offset, self.width)
+
+    def usual_offset(self) -> Array | None:
+        return None if self.offset is None else np.atleast_1d(np.median(self.offset, axis=0))
+
+
+def _weighed(
+    X: Any,
+    labels: Encoded,
+    penalty: tuple[float, float],
+    sample_weight: Any,
+    class_weight: Any,
+    offset: Any,
+    *,
+    all_classes: bool = True,
+) -> _Rows:
+    weight = row_weights(sample_weight, class_weight, labels, all_classes=all_classes)
+    weight, l1, l2 = in_range(weight, *penalty)
+    width = 1 if labels.classes.size == 2 else labels.classes.size
+    return _Rows(X, labels, weight, row_offset(offset, X.shape[0], width), width, l1, l2)
 
 
 class LogisticRegression(ClassifierMixin, BaseEstimator):
@@ -223,38 +255,29 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         """
         l1, l2 = elastic_net(self.C, self.l1_ratio, self.penalty)
         check_stopping(self.tol, self.max_iter)
-        X, y = self._checked(X, y, reset=True)
-        check_classification_targets(y)
-        encoded = encode_labels(y)
-        classes = encoded.classes
-        width = 1 if classes.size == 2 else classes.size
-        weight = row_weights(sample_weight, self.class_weight, y, encoded)
-        weight, l1, l2 = in_range(weight, l1, l2)
-        given = row_offset(offset, X.shape[0], width)
-        blocks = memory_blocks(X, encoded.index, weight, given, width)
+        X, labels = admit(self, X, y)
+        rows = _weighed(X, labels, (l1, l2), sample_weight, self.class_weight, offset)
         with (
-            Threads(blocks, self.n_jobs) as threads,
+            Threads(rows.blocks(), self.n_jobs) as threads,
             training_progress(bool(self.verbose)) as watch,
         ):
             source = CountedSource(threads)
-            columns = self._columns(source, X, penalised=l1 > 0 or l2 > 0)
-            task = Task(
-                n_classes=classes.size,
-                intercept=bool(self.fit_intercept),
-                l1=l1,
-                l2=l2,
-                sparse=sp.issparse(X),
-                tol=float(self.tol),
+            columns = admit_columns(
+                self, source, X, rows.width, penalised=rows.l1 > 0 or rows.l2 > 0
+            )
+            task = self._task(
+                rows,
                 max_iter=self.max_iter,
-                start=self._start(classes, X.shape[1], width),
-                offset=None if given is None else np.atleast_1d(np.median(given, axis=0)),
-                validation=self._validation(validation, classes, width, offset is not None),
+                start=self._start(labels.classes, X.shape[1], rows.width),
+                offset=rows.usual_offset(),
+                validation=admit_held_out(
+                    self, validation, labels.classes, rows.width, offset is not None
+                ),
                 watch=watch if self.verbose else None,
-                seed=seed_of(self.random_state),
                 record_coef=bool(self.record_coef),
             )
             fit = minimise(source, columns, self.solver, task)
-        self._keep(fit, classes, columns)
+        self._keep(fit, labels.classes, columns)
         self._warn(fit)
         return self
 
@@ -311,27 +334,16 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         l1, l2 = elastic_net(self.C, self.l1_ratio, self.penalty)
         classes = known_classes(classes, self.classes_ if known else None)
         refuse_balanced(self.class_weight)
-        X, y = self._checked(X, y, reset=not known)
-        width = 1 if classes.size == 2 else classes.size
-        encoded = Encoded(classes, known_index(y, classes, X.shape[0], "y", "classes"))
-        weight = row_weights(sample_weight, self.class_weight, y, encoded, all_classes=False)
-        weight, l1, l2 = in_range(weight, l1, l2)
-        blocks = memory_blocks(
-            X, encoded.index, weight, row_offset(offset, X.shape[0], width), width
+        X, y = checked(self, X, y, reset=not known)
+        labels = Encoded(classes, known_index(y, classes, X.shape[0], "y", "classes"))
+        rows = _weighed(
+            X, labels, (l1, l2), sample_weight, self.class_weight, offset, all_classes=False
         )
-        with Threads(blocks, self.n_jobs) as threads:
+        with Threads(rows.blocks(), self.n_jobs) as threads:
             source = CountedSource(threads)
-            columns = self._columns(source, X, penalised=True)
-            task = Task(
-                n_classes=classes.size,
-                intercept=bool(self.fit_intercept),
-                l1=l1,
-                l2=l2,
-                sparse=sp.issparse(X),
-                tol=float(self.tol),
-                start=(self.coef_.T.copy(), self.intercept_.copy()) if known else None,
-                seed=seed_of(self.random_state),
-            )
+            columns = admit_columns(self, source, X, rows.width, penalised=True)
+            start = (self.coef_.T.copy(), self.intercept_.copy()) if known else None
+            task = self._task(rows, start=start)
             solver = self.solver if isinstance(self.solver, GradientDescent) else GradientDescent()
             after = stream(source, columns, solver, task, getattr(self, "descent_", None))
         self._keep_stream(after, classes)
@@ -350,79 +362,46 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         array of shape (n,) or (n, K)
             In nats.
         """
-        check_is_fitted(self)
-        X, _ = self._checked(X, None, reset=False)
-        width = self.coef_.shape[0]
-        margin = self._margins(X)
-        given = row_offset(offset, X.shape[0], width)
-        if given is not None:
-            margin += given.reshape(margin.shape)
-        return margin[:, 0] if width == 1 else margin
+        X = fitted_columns(self, X)
+        shape = X.shape[:1] if self.coef_.shape[0] == 1 else (X.shape[0], self.coef_.shape[0])
+        return self._scores(X, offset, np.positive, np.empty(shape))
 
     def predict_proba(self, X: Any, offset: Any = None) -> Array:
         """Probability of each class, of shape (n, K), columns as in ``classes_``."""
-        margin = self.decision_function(X, offset)
-        if margin.ndim == 1:
-            return np.column_stack([sigmoid(-margin), sigmoid(margin)])
-        return softmax(margin)
+        X = fitted_columns(self, X)
+        out = np.empty((X.shape[0], self.classes_.size))
+        return self._scores(X, offset, put_probabilities, out)
 
     def predict_log_proba(self, X: Any, offset: Any = None) -> Array:
         """Logarithm of the probability of each class, of shape (n, K), exact far below 1e-308."""
-        margin = self.decision_function(X, offset)
-        if margin.ndim == 1:
-            return -np.column_stack([log1pexp(margin), log1pexp(-margin)])
-        return margin - logsumexp(margin)[:, None]
+        X = fitted_columns(self, X)
+        out = np.empty((X.shape[0], self.classes_.size))
+        return self._scores(X, offset, put_log_probabilities, out)
 
     def predict(self, X: Any, offset: Any = None) -> np.ndarray[Any, Any]:
         """Most probable class of each row, of shape (n,)."""
-        margin = self.decision_function(X, offset)
-        index = (margin > 0).astype(int) if margin.ndim == 1 else margin.argmax(axis=1)
-        return self.classes_[index]
+        X = fitted_columns(self, X)
+        classes = self.classes_
+
+        def put_class(margin: Array, out: np.ndarray[Any, Any]) -> None:
+            out[...] = classes[class_index(margin)]
+
+        return self._scores(X, offset, put_class, np.empty(X.shape[0], dtype=classes.dtype))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
         """Accuracy: the share of the rows' weight that `predict` gets right."""
         return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
 
-    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
-        """X and y as arrays with scikit-learn's checks; finiteness is checked with the columns."""
-        how = {
-            "accept_sparse": ["csr", "csc"],
-            "dtype": [np.float64, np.float32],
-            "ensure_all_finite": False,
-            "reset": reset,
-        }
-        try:
-            # Extended precision beyond float64 becomes infinite, which is then named as such.
-            with np.errstate(over="ignore"):
-                if y is None and not reset:
-                    return validate_data(self, X, **how), None
-                checked: Any = validate_data(self, X, y, **how)  # type: ignore[arg-type]
-                return checked
-        except ValueError as error:
-            if "could not convert" not in str(error):
-                raise
-            named = name_text_column(X, error)
-            if named is None:
-                raise
-            raise named from error
-
-    def _columns(self, source: CountedSource, X: Any, *, penalised: bool) -> Columns:
-        columns = source.fold(column_statistics)
-        if not columns.finite:
-            error = name_bad_entry(X, getattr(self, "feature_names_in_", None))
-            if error is not None:
-                raise error
-        tiny = np.flatnonzero((columns.spread < _LEAST_SPREAD) & ~columns.constant)
-        if not penalised and tiny.size:
-            raise self._beyond_floats(columns, int(tiny[0]))
-        return columns
-
-    def _beyond_floats(self, columns: Columns, column: int) -> DataError:
-        name = column_name(getattr(self, "feature_names_in_", None), column)
-        return DataError(
-            f"the coefficient of column {name} is beyond the largest float, as the column's "
-            f"spread is only {columns.spread[column]:.3g}; multiply the column by a large "
-            "number, or penalise with a finite C."
+    def _task(self, rows: "_Rows", **more: Any) -> Task:
+        return Task(
+            n_classes=rows.labels.classes.size,
+            intercept=bool(self.fit_intercept),
+            l1=rows.l1,
+            l2=rows.l2,
+            sparse=sp.issparse(rows.X),
+            tol=float(self.tol),
+            seed=seed_of(self.random_state),
+            **more,
         )
 
     def _start(
@@ -433,35 +412,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         same = np.array_equal(self.classes_, classes) and self.coef_.shape == (width, p)
         return (self.coef_.T.copy(), self.intercept_.copy()) if same else None
 
-    def _validation(
-        self, validation: Any, classes: np.ndarray[Any, Any], width: int, with_offset: bool
-    ) -> Threads | None:
-        if validation is None:
-            return None
-        parts = 3 if with_offset else 2
-        if not isinstance(validation, (tuple, list)) or len(validation) != parts:
-            raise DataError(
-                "validation must be a tuple (X, y), or (X, y, offset) where the fit has an "
-                f"offset; got {type(validation).__name__}"
-                + (f" of {len(validation)}." if isinstance(validation, (tuple, list)) else ".")
-            )
-        try:
-            X, _ = self._checked(validation[0], None, reset=False)
-        except ValueError as error:
-            raise DataError(f"the X of validation does not fit: {error}") from error
-        error = name_bad_entry(X, getattr(self, "feature_names_in_", None))
-        if error is not None:
-            raise error
-        index = known_index(
-            validation[1], classes, X.shape[0], "the y of validation", "the y of the fit"
-        )
-        offset = row_offset(validation[2], X.shape[0], width) if with_offset else None
-        return Threads(memory_blocks(X, index, offset=offset, width=width), n_jobs=1)
-
     def _keep(self, fit: Fit, classes: np.ndarray[Any, Any], columns: Columns) -> None:
         bad = np.flatnonzero(~np.isfinite(fit.coef).all(axis=1))
         if bad.size:
-            raise self._beyond_floats(columns, int(bad[0]))
+            raise beyond_floats(self, columns, int(bad[0]))
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(fit.coef.T)
         self.intercept_ = fit.intercept
@@ -497,8 +451,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self.descent_ = after.descent
 
     def _warn(self, fit: Fit) -> None:
-        names = getattr(self, "feature_names_in_", None)
-        found = complaints(fit, names)
+        found = complaints(fit, names_of(self))
         if isinstance(self.solver, str) and self.solver in FOREIGN:
             message = (
                 f"solver={self.solver!r} is another library's; solver='auto' ran instead "
@@ -508,26 +461,22 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         for kind, message in found:
             warnings.warn(message, kind, stacklevel=3)
 
-    def _margins(self, X: Any) -> Array:
-        blocks = memory_blocks(X, np.broadcast_to(np.int8(0), X.shape[0]))
-        plain = Standardisation.none(X.shape[1])
-        parts = []
-        with np.errstate(over="ignore", invalid="ignore"):
-            for index in range(len(blocks)):
-                Z = design_matrix(blocks[index].X, plain, intercept=False)
-                parts.append(Z.times(self.coef_.T) + self.intercept_)
-        margin = np.concatenate(parts)
-        if not np.isfinite(margin).all():
-            self._explain_overflow(X, margin)
-        return margin
+    def _scores(self, X: Any, offset: Any, put: Put, out: np.ndarray[Any, Any]) -> Any:
+        given = row_offset(offset, X.shape[0], self.coef_.shape[0])
+        scorer = Scorer(self.coef_, self.intercept_, self.n_jobs)
+        if not scorer.score(X, given, put, out):
+            self._explain_overflow(X, scorer)
+            put(scorer.margins(X, given), out)
+        return out
 
-    def _explain_overflow(self, X: Any, margin: Array) -> None:
-        error = name_bad_entry(X, getattr(self, "feature_names_in_", None))
+    def _explain_overflow(self, X: Any, scorer: Scorer) -> None:
+        """Raise if margins that are not finite have a cause other than their size."""
+        error = name_bad_entry(X, names_of(self))
         if error is not None:
             raise error
-        if np.isnan(margin).any():
-            row = int(np.flatnonzero(np.isnan(margin).any(axis=1))[0])
+        bad = np.isnan(scorer.margins(X, None)).reshape(X.shape[0], -1).any(axis=1)
+        if bad.any():
             raise DataError(
-                f"the margin of row {row} (from 0) is the difference of two numbers beyond the "
-                "largest float; the row is far outside the data of the fit."
+                f"the margin of row {int(np.argmax(bad))} (from 0) is the difference of two "
+                "numbers beyond the largest float; the row is far outside the data of the fit."
             )

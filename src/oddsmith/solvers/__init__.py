@@ -4,5 +4,6 @@ from oddsmith.solvers.gradient_descent import GradientDescent
 from oddsmith.solvers.lbfgs import LBFGS
 from oddsmith.solvers.newton import Newton
 from oddsmith.solvers.newton_cg import NewtonCG
+from oddsmith.solvers.sampled import SampledLBFGS
 
-__all__ = ["LBFGS", "GradientDescent", "Newton", "NewtonCG"]
+__all__ = ["LBFGS", "GradientDescent", "Newton", "NewtonCG", "SampledLBFGS"]

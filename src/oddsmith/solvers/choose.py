@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
+from oddsmith.core.kernels import PLAIN, Kernels
 from oddsmith.errors import ParameterError
 from oddsmith.solvers.gradient_descent import GradientDescent
 from oddsmith.solvers.lbfgs import LBFGS
 from oddsmith.solvers.newton import Newton
 from oddsmith.solvers.newton_cg import NewtonCG
 from oddsmith.solvers.run import Solver
+from oddsmith.solvers.sampled import SampledLBFGS
 
-__all__ = ["FOREIGN", "NAMES", "Problem", "choose"]
+__all__ = ["FOREIGN", "NAMES", "Problem", "choose", "kernels_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Problem:
     sparse : bool
     l1 : bool
         Whether the penalty has a kink.
+    samples : bool
+        Whether rows can be sampled without reading them all.
     """
 
     n_rows: int
@@ -34,6 +39,7 @@ class Problem:
     width: int
     sparse: bool
     l1: bool = False
+    samples: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,30 @@ def _small(problem: Problem) -> bool:
     return problem.size <= (300 if problem.sparse else 1000) and problem.width <= _FEW_CLASSES
 
 
+def _tall(problem: Problem) -> bool:
+    """Whether a sample is worth its walk: it is large for the columns, and small for the rows."""
+    q = problem.size // problem.width
+    rows = SampledLBFGS().rows_a_column * q
+    cheap = problem.size <= 1000 and not problem.sparse
+    return problem.samples and cheap and problem.n_rows >= max(50_000, 8 * rows)
+
+
+# Products of an entry and a coefficient in a pass, from which on compiled kernels repay the
+# second that importing them takes, and in time that of compiling them once.
+_MANY_PRODUCTS = 2**23
+
+
+def kernels_for(problem: Problem) -> Kernels:
+    """Plain or compiled kernels, by the shape alone."""
+    if problem.sparse or problem.n_rows * problem.size < _MANY_PRODUCTS:
+        return PLAIN
+    # Imports Numba, which small problems need not wait for.
+    return import_module("oddsmith.core.compiled").COMPILED
+
+
 # `auto` takes the first row that suits; a name takes the row of that name.
 TABLE = (
+    Row("sampled-lbfgs", SampledLBFGS, _tall),
     Row("newton-cholesky", Newton, _small),
     Row("newton-cg", NewtonCG, lambda _: True),
     Row("lbfgs", LBFGS, lambda _: False),

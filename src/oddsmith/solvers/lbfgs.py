@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from oddsmith.solvers.line_search import sufficient
 from oddsmith.solvers.parameters import Parameters, require_whole
 from oddsmith.solvers.run import Iterate
 
-__all__ = ["LBFGS", "two_loop_recursion"]
+__all__ = ["LBFGS", "Diagonal", "Metric", "quasi_newton", "two_loop_recursion"]
 
 Pairs = deque[tuple[Array, Array]]
 
@@ -23,7 +24,34 @@ _SHORTER = tuple(0.5**k for k in range(1, 13))
 _WOLFE = 0.9
 
 
-def two_loop_recursion(gradient: Array, pairs: Pairs, diagonal: Array) -> Array:
+class Metric(Protocol):
+    """A positive definite matrix that is about the Hessian, up to a factor."""
+
+    def times(self, vector: Array, /) -> Array:
+        """Matrix times a vector."""
+        ...
+
+    def solve(self, vector: Array, /) -> Array:
+        """Inverse times a vector."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Diagonal:
+    """A diagonal matrix, entries > 0, as a metric."""
+
+    entries: Array
+
+    def times(self, vector: Array) -> Array:
+        """Diagonal times a vector."""
+        return self.entries * vector
+
+    def solve(self, vector: Array) -> Array:
+        """Inverse times a vector."""
+        return vector / self.entries
+
+
+def two_loop_recursion(gradient: Array, pairs: Pairs, metric: Metric) -> Array:
     """Inverse quasi-Newton Hessian times the gradient (Nocedal and Wright, algorithm 7.4).
 
     Parameters
@@ -31,12 +59,12 @@ def two_loop_recursion(gradient: Array, pairs: Pairs, diagonal: Array) -> Array:
     gradient : array of shape (q,)
     pairs : deque of (array, array)
         Steps s and changes of the gradient y, oldest first.
-    diagonal : array of shape (q,)
-        A first guess of the diagonal of the Hessian, up to a factor that the last pair gives.
+    metric : Metric
+        A first guess of the Hessian, up to a factor that the last pair gives.
 
     Examples
     --------
-    >>> two_loop_recursion(np.array([2.0, 8.0]), deque(), np.array([2.0, 4.0]))
+    >>> two_loop_recursion(np.array([2.0, 8.0]), deque(), Diagonal(np.array([2.0, 4.0])))
     array([1., 2.])
     """
     direction = gradient.copy()
@@ -46,8 +74,8 @@ def two_loop_recursion(gradient: Array, pairs: Pairs, diagonal: Array) -> Array:
         direction -= products[-1] * y
     if pairs:
         s, y = pairs[-1]
-        direction *= float(s @ y) / float(y @ (y / diagonal))
-    direction /= diagonal
+        direction *= float(s @ y) / float(y @ metric.solve(y))
+    direction = metric.solve(direction)
     for s, y in pairs:
         direction += (products.pop() - float(y @ direction) / float(s @ y)) * s
     return direction
@@ -85,34 +113,50 @@ class LBFGS(Parameters):
     def iterates(self, objective: Objective, start: Array) -> Iterator[Iterate]:
         """Walk from start, until no step lowers the objective any more."""
         bound = objective.curvature_bound
-        diagonal = np.where(bound > 0, bound, 1.0)
-        pairs: Pairs = deque(maxlen=self.memory)
-        coef = start
-        here = objective.evaluate(coef, 1)
-        while True:
-            gradient = here.gradient
-            direction = two_loop_recursion(gradient, pairs, diagonal)
-            slope = float(gradient @ direction)
-            yield Iterate(coef, here.value, gradient, 0.5 * slope)
+        metric = Diagonal(np.where(bound > 0, bound, 1.0))
+        for coef, here, estimate in quasi_newton(objective, start, metric, self.memory):
+            yield Iterate(coef, here.value, here.gradient, estimate)
+
+
+def quasi_newton(
+    objective: Objective, start: Array, metric: Metric, memory: int
+) -> Iterator[tuple[Array, Moments, float]]:
+    """Walk from start by the two-loop recursion, until no step lowers the objective any more.
+
+    Yields
+    ------
+    coef : array of shape (q,)
+    moments : Moments
+        f and its gradient there.
+    estimate : float
+        About f(coef) - min f (nats).
+    """
+    pairs: Pairs = deque(maxlen=memory)
+    coef = start
+    here = objective.evaluate(coef, 1)
+    while True:
+        gradient = here.gradient
+        direction = two_loop_recursion(gradient, pairs, metric)
+        yield coef, here, 0.5 * float(gradient @ direction)
+        found = _search(objective, coef, here, direction)
+        if found is None and pairs:
+            # Differences of gradients that are mostly rounding mislead: begin afresh.
+            pairs.clear()
+            direction = metric.solve(gradient)
             found = _search(objective, coef, here, direction)
-            if found is None and pairs:
-                # Differences of gradients that are mostly rounding mislead: begin afresh.
-                pairs.clear()
-                direction = gradient / diagonal
-                found = _search(objective, coef, here, direction)
-            if found is None:
-                return
-            length, there = found
-            step = -length * direction
-            change = there.gradient - gradient
-            if _informative(step, change, diagonal):
-                pairs.append((step, change))
-            coef, here = coef + step, there
+        if found is None:
+            return
+        length, there = found
+        step = -length * direction
+        change = there.gradient - gradient
+        if _informative(step, change, metric):
+            pairs.append((step, change))
+        coef, here = coef + step, there
 
 
-def _informative(step: Array, change: Array, diagonal: Array) -> bool:
+def _informative(step: Array, change: Array, metric: Metric) -> bool:
     """Whether a pair tells of curvature, and not of rounding, underflow or nothing."""
-    size = float(step @ (diagonal * step)) * float(change @ (change / diagonal))
+    size = float(step @ metric.times(step)) * float(change @ metric.solve(change))
     return float(step @ change) > 2.0**-40 * np.sqrt(size) > 0
 
 

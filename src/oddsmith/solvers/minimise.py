@@ -1,12 +1,12 @@
 """From rows to a fit: coordinates, a solver, the proof, and the least-norm answer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg as la
 
-from oddsmith.core.block import CountedSource, RowSource
+from oddsmith.core.block import CountedSource, RowSource, SampleSource
 from oddsmith.core.certificate import FLOOR, Certificate
 from oddsmith.core.columns import Columns, standardise
 from oddsmith.core.fit import Fit
@@ -14,7 +14,7 @@ from oddsmith.core.kernels import Design
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
 from oddsmith.errors import DataError, ParameterError
-from oddsmith.solvers.choose import Problem, choose
+from oddsmith.solvers.choose import Problem, choose, kernels_for
 from oddsmith.solvers.l1_proof import prove_with_l1
 from oddsmith.solvers.newton import Newton, null_space, prove_by_hessian
 from oddsmith.solvers.newton_cg import prove_by_products
@@ -30,6 +30,7 @@ _HESSIAN_WITHOUT_PENALTY = 2000
 # A part of the columns this much smaller than its column is rounding (both of unit length).
 _ALIASED = 1e-11
 _STEPS_FOR_PROOF = 50
+_ROUNDING = 2.0**-50
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +109,25 @@ def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task
     )
     design = Design(how, task.intercept)
     objective = Objective(source, columns, task.n_classes, design, task.l2, task.l1)
-    problem = Problem(source.n_rows, objective.size, objective.width, task.sparse, task.l1 > 0)
+    problem = Problem(
+        source.n_rows,
+        objective.size,
+        objective.width,
+        task.sparse,
+        task.l1 > 0,
+        isinstance(source.source, SampleSource),
+    )
+    objective = replace(objective, kernels=kernels_for(problem))
     walker = choose(solver, problem)
     if walker.waits is not None and task.validation is None:
         raise ParameterError(
             "early_stopping=True needs rows to judge by: fit(..., validation=(X, y))."
         )
     walk = _walk(walker, objective, task)
-    coef, aliased = _least_norm(objective, objective.centred(walk.coef))
-    coef = _as_the_user_gets_it(objective, coef)
-    proof = _prove(objective, coef, task.tol)
-    separated = None if task.penalised else separation(objective, coef, proof)
+    coef, proof, aliased = _proved(walk, objective, task)
+    separated = None
+    if not (task.penalised or proof.definite):
+        separated = separation(objective, coef, proof)
     lower = max(walk.run.lower, proof.lower)
     if proof.gap > task.tol * objective.weight and separated != "complete":
         lower = max(lower, _lower_from_further_on(objective, coef, task))
@@ -129,14 +138,23 @@ def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task
     return fit
 
 
-def _as_the_user_gets_it(objective: Objective, coef: Array) -> Array:
-    """Coefficients after their rounding to floats on the user's scale: what is certified.
+def _proved(
+    walk: "_Walk", objective: Objective, task: Task
+) -> tuple[Array, Certificate, tuple[int, ...] | None]:
+    """Coefficients as the user gets them, what is proved of them, and which columns are aliased.
 
-    The intercept of columns far from zero is a large number whose last digit moves all margins.
+    A proof from the walk is good for coefficients that differ by no more than the rounding of
+    margins, for which it has room; and where it knows the Hessian as definite, nothing is aliased.
     """
-    w, b = objective.to_user(coef)
-    finite = bool(np.isfinite(w).all() and np.isfinite(b).all())
-    return objective.from_user(w, b) if finite else coef
+    coef, proof = objective.centred(walk.coef), walk.run.proof
+    if proof is not None and proof.definite and walk.road is objective:
+        given = objective.as_given(coef)
+        if bool((np.abs(given - walk.coef) <= _ROUNDING * np.abs(walk.coef)).all()):
+            return given, proof, ()
+        return given, _prove(objective, given, task.tol), ()
+    coef, aliased = _least_norm(objective, coef)
+    coef = objective.as_given(coef)
+    return coef, _prove(objective, coef, task.tol), aliased
 
 
 def _lower_from_further_on(objective: Objective, coef: Array, task: Task) -> float:

@@ -143,6 +143,8 @@ class Run:
         coef per iteration traced.
     state : object or None
         What the solver needs to go on from coef.
+    proof : Certificate or None
+        Of coef itself, where the run ended with one.
     """
 
     coef: Array
@@ -154,6 +156,7 @@ class Run:
     trace: dict[str, list[float]]
     path: list[Array]
     state: Any = None
+    proof: Certificate | None = None
 
 
 @dataclass(slots=True)
@@ -272,11 +275,11 @@ def _ended(
         stopped = "diverged" if stopped == "diverged" else "early"
         at = journey.best_at
         return Run(best.coef, at, seen, max_iter, stopped, lower, trace, path, best.state)
-    coef = last.coef
+    coef, proof = last.coef, last.certificate
     following = _last_step(solver, last) if stopped == "converged" else None
     if following is not None and iteration < max_iter and best is None:
-        coef, iteration = following, iteration + 1
-    return Run(coef, iteration, seen, max_iter, stopped, lower, trace, path, last.state)
+        coef, proof, iteration = following, None, iteration + 1
+    return Run(coef, iteration, seen, max_iter, stopped, lower, trace, path, last.state, proof)
 
 
 def _finite(here: Iterate) -> bool:
