@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format lock clean chromium
+.PHONY: demo test check format lock bench clean chromium
 
 demo: $(VENV)/.installed
 	$(BIN)/oddsmith demo
@@ -35,6 +35,21 @@ lock:
 	uv pip compile --universal --python-version 3.11 --extra dev --upgrade \
 	  --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements-dev.lock
 
+# Beside other libraries, in an environment of its own: docs/performance.md. For example
+# make bench CASE=tall,digits PAIRS=5 SEED=0 SCALE=0.01
+BENCH_VENV ?= .venv-bench
+BENCH_OPTIONS := $(if $(CASE),--case $(CASE)) $(if $(PEER),--peer "$(PEER)") \
+  $(if $(PAIRS),--pairs $(PAIRS)) $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE)) \
+  $(if $(LIMIT),--limit $(LIMIT))
+
+bench: $(BENCH_VENV)/.installed
+	$(BENCH_VENV)/bin/python -m benchmarks $(BENCH_OPTIONS)
+
+$(BENCH_VENV)/.installed: pyproject.toml requirements-dev.lock
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m benchmarks.install
+	@touch $@
+
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "oddsmith needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
@@ -49,4 +64,4 @@ $(VENV)/.dev-installed: $(VENV)/bin/python pyproject.toml requirements-dev.lock
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) build dist oddsmith-demo .pytest_cache .ruff_cache .hypothesis .coverage* .import_linter_cache
+	rm -rf $(VENV) $(BENCH_VENV) benchmarks/results build dist oddsmith-demo .pytest_cache .ruff_cache .hypothesis .coverage* .import_linter_cache

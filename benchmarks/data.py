@@ -1,0 +1,183 @@
+"""The data of every case, made from a seed, and the objective that all programs are judged by."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer, load_digits
+
+__all__ = ["DATASETS", "SIGNAL", "Problem", "Truth", "objective", "problem"]
+
+Array = np.ndarray[Any, Any]
+
+SIGNAL = 2.0  # standard deviation of the true margin
+_BLOCK = 8192  # rows that are made, or judged, at a time
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Rows, labels 0 .. K - 1, and the penalty.
+
+    The objective is ``C * sum_i loss_i + 1/2 ||w||^2`` without the intercept in w; ``C = inf`` is
+    the sum of the losses alone.
+    """
+
+    X: Array
+    y: Array
+    C: float = 1.0
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return int(self.y.max()) + 1
+
+
+@dataclass(frozen=True)
+class Truth:
+    """How normal rows become a problem.
+
+    Parameters
+    ----------
+    n, p : int
+        Rows and columns.
+    n_classes : int
+    correlation : float
+        Of every pair of columns.
+    decades : float
+        Column scales run from ``10**-decades`` to ``10**decades``, evenly in the logarithm.
+    dtype, order : str
+        Of X.
+    C : float
+    wide : bool
+        Whether a smaller run has fewer columns instead of fewer rows.
+    """
+
+    n: int
+    p: int
+    n_classes: int = 2
+    correlation: float = 0.0
+    decades: float = 0.0
+    dtype: str = "float64"
+    order: str = "C"
+    C: float = 1.0
+    wide: bool = False
+
+    def make(self, seed: int, scale: float) -> Problem:
+        """Make the problem, the same bits for the same seed.
+
+        Parameters
+        ----------
+        seed : int
+        scale : float
+            Share of the rows, or of the columns of wide data, that are made.
+
+        Returns
+        -------
+        Problem
+            Of the logistic model with normal coefficients, scaled to margins of standard
+            deviation `SIGNAL`, and an intercept of 0.5 where there are two classes.
+        """
+        n = self.n if self.wide else max(round(self.n * scale), 20 * self.n_classes)
+        p = max(round(self.p * scale), 20) if self.wide else self.p
+        rng = np.random.default_rng(seed)
+        width = 1 if self.n_classes == 2 else self.n_classes
+        direction = rng.standard_normal((p, width))
+        X = np.empty((n, p), dtype=self.dtype, order=self.order)
+        margin = np.empty((n, width))
+        scales = np.logspace(-self.decades, self.decades, p)
+        for start in range(0, n, _BLOCK):
+            rows = self._standard_rows(rng, min(_BLOCK, n - start), p)
+            margin[start : start + _BLOCK] = rows @ direction
+            X[start : start + _BLOCK] = rows * scales
+        margin *= SIGNAL / margin.std(axis=0)
+        if width == 1:
+            y = rng.logistic(size=n) < margin[:, 0] + 0.5
+        else:
+            y = (margin + rng.gumbel(size=margin.shape)).argmax(axis=1)
+        return Problem(X, y.astype(np.int64), self.C)
+
+    def _standard_rows(self, rng: np.random.Generator, n: int, p: int) -> Array:
+        rows = rng.standard_normal((n, p))
+        if self.correlation:
+            rows *= math.sqrt(1.0 - self.correlation)
+            rows += math.sqrt(self.correlation) * rng.standard_normal((n, 1))
+        return rows
+
+
+def _breast_cancer(seed: int, scale: float) -> Problem:
+    return Problem(*load_breast_cancer(return_X_y=True))
+
+
+def _digits(seed: int, scale: float) -> Problem:
+    return Problem(*load_digits(return_X_y=True))
+
+
+_TALL = {"n": 2_000_000, "p": 50}
+
+DATASETS: dict[str, Callable[[int, float], Problem]] = {
+    "tall": Truth(**_TALL).make,
+    "tall-correlated": Truth(**_TALL, correlation=0.95, decades=3.0).make,
+    "tall-fortran": Truth(**_TALL, order="F").make,
+    "tall-float32": Truth(**_TALL, dtype="float32").make,
+    "tall-unpenalised": Truth(**_TALL, C=math.inf).make,
+    "breast-cancer": _breast_cancer,
+    "multinomial": Truth(200_000, 50, n_classes=10).make,
+    "digits": _digits,
+    "wide": Truth(1_000, 20_000, wide=True).make,
+    "small": Truth(10_000, 50).make,
+    **{f"rows-{n}": Truth(int(float(n)), 20).make for n in ("1e4", "1e5", "1e6", "3e6", "1e7")},
+}
+
+
+def problem(name: str, seed: int = 0, scale: float = 1.0) -> Problem:
+    """Make the data named `name`.
+
+    Parameters
+    ----------
+    name : str
+        A key of `DATASETS`.
+    seed : int
+    scale : float
+        1 is the full size; data that scikit-learn ships have one size.
+
+    Returns
+    -------
+    Problem
+    """
+    return DATASETS[name](seed, scale)
+
+
+def objective(problem: Problem, coef: Array, intercept: Array) -> float:
+    """Evaluate the objective at float64, block by block, the blocks' sums added exactly.
+
+    Parameters
+    ----------
+    problem : Problem
+    coef : array of shape (1, p), or (K, p) for K > 2 classes
+    intercept : array of shape (1,) or (K,)
+
+    Returns
+    -------
+    float
+        Nats; rounding is about 1e-15 of it.
+    """
+    W = np.asarray(coef, dtype=np.float64)
+    b = np.asarray(intercept, dtype=np.float64)
+    sums = []
+    for start in range(0, problem.y.size, _BLOCK):
+        rows = problem.X[start : start + _BLOCK].astype(np.float64, copy=False)
+        sums.append(_loss(rows @ W.T + b, problem.y[start : start + _BLOCK]))
+    loss = math.fsum(sums)
+    if math.isinf(problem.C):
+        return loss
+    return problem.C * loss + 0.5 * math.fsum(W.ravel() ** 2)
+
+
+def _loss(margin: Array, y: Array) -> float:
+    if margin.shape[1] == 1:
+        return math.fsum(np.logaddexp(0.0, np.where(y == 1, -margin[:, 0], margin[:, 0])))
+    top = margin.max(axis=1)
+    total = np.log(np.exp(margin - top[:, None]).sum(axis=1))
+    return math.fsum(total + (top - margin[np.arange(y.size), y]))
