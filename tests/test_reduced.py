@@ -13,7 +13,8 @@ from oddsmith.core.columns import column_statistics
 from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.threads import Threads
 from oddsmith.errors import ParameterError
-from oddsmith.solvers import reduced
+from oddsmith.solvers import kernel_newton, reduced, strips
+from oddsmith.solvers.choose import Problem, choose
 from oddsmith.solvers.kernel_newton import KernelNewton
 from oddsmith.solvers.minimise import Task, minimise
 from oddsmith.solvers.newton import Newton, prove_by_hessian
@@ -113,17 +114,15 @@ def test_its_minimum_is_that_of_the_reduced_objective():
 
 def test_a_gram_matrix_known_to_few_digits_is_made_up_for(monkeypatch):
     """What its rounding got wrong in the margins becomes the offset of the next iteration."""
-    from oddsmith.solvers import kernel_newton
-
-    right = kernel_newton._GramOf.__call__
+    right = strips.GramOf.__call__
 
     def rounded(self, strip, columns):
         found = right(self, strip, columns)
-        return kernel_newton._Gram(found.matrix.astype(np.float16).astype(float), found.rows)
+        return strips.Gram(found.matrix.astype(np.float16).astype(float), found.rows)
 
-    monkeypatch.setattr(kernel_newton._GramOf, "__call__", rounded)
+    monkeypatch.setattr(strips.GramOf, "__call__", rounded)
     X, _, y = rows(5, 30, 50, 2)
-    assert 3 <= assert_same(X, y).n_iter <= 12
+    assert 2 <= assert_same(X, y, atol=1e-6).n_iter <= 12
 
 
 @pytest.mark.parametrize("unit", [1e-180, 1e-5, 1e5, 1e180])
@@ -151,17 +150,21 @@ def test_large_matrices_are_factorised_in_64_bits(monkeypatch):
 
 def test_few_steps_and_few_products_end_somewhere(monkeypatch):
     X, _, y = rows(5, 30, 50, 3)
+    _, _, two = rows(5, 30, 50, 2)
     monkeypatch.setattr(reduced, "_MOST_STEPS", 2)
     monkeypatch.setattr(reduced, "_MOST_PRODUCTS", 1)
+    monkeypatch.setattr(reduced, "_MOST_SWEEPS", 1)
     assert fitted(X, y, KernelNewton(), 3).converged
+    assert fitted(X, two, KernelNewton()).converged
 
 
-def test_a_start_at_the_optimum_needs_no_gram_matrix():
+def test_a_start_at_the_optimum_needs_no_gram_matrix(monkeypatch):
     X, _, y = rows(5, 30, 50, 2)
     first = fitted(X, y, KernelNewton())
+    monkeypatch.setattr(kernel_newton, "GramOf", None)
     again = fitted(X, y, KernelNewton(), start=(first.coef, first.intercept))
+    assert again.converged
     assert again.n_iter == 1
-    assert again.n_passes < first.n_passes
 
 
 def test_a_step_too_long_is_shortened():
@@ -176,3 +179,89 @@ def test_it_needs_a_penalty_and_columns():
         fitted(X, y, KernelNewton(), l2=0.0)
     with pytest.raises(ParameterError, match="max_iter"):
         KernelNewton(max_iter=0)
+
+
+@pytest.mark.parametrize("K", [2, 3])
+@pytest.mark.parametrize("unit", [1.0, 1e-25, 1e25])
+def test_half_the_bits_serve_where_they_can(monkeypatch, unit, K):
+    """Squares that 32 bits cannot hold are left to 64."""
+    X, _, y = rows(5, 30, 50, K)
+    monkeypatch.setattr(kernel_newton, "_MANY_PRODUCTS", 0)
+    fit = fitted(X * unit, y, KernelNewton(), K, l2=unit**2)
+    newton = fitted(X * unit, y, Newton(), K, l2=unit**2)
+    assert fit.converged
+    np.testing.assert_allclose(fit.coef * unit, newton.coef * unit, atol=1e-6)
+
+
+def test_where_half_the_bits_stop_helping_all_follow(monkeypatch):
+    """Large and nearly equal rows, whose difference is beyond what 32 bits know of them."""
+    X, _, y = rows(5, 30, 50, 2)
+    monkeypatch.setattr(kernel_newton, "_MANY_PRODUCTS", 0)
+    asked = []
+    right = strips.GramOf.__call__
+
+    def watched(self, strip, columns):
+        asked.append(self.dtype)
+        return right(self, strip, columns)
+
+    monkeypatch.setattr(strips.GramOf, "__call__", watched)
+    fit, newton = (fitted(X + 1e4, y, s, intercept=False) for s in (KernelNewton(), Newton()))
+    assert fit.converged
+    assert fit.objective == pytest.approx(newton.objective, abs=1e-12)
+    assert set(asked) == {np.float32, np.float64}
+
+
+@settings(max_examples=100)
+@given(
+    seed=st.integers(0, 10**6),
+    away=st.floats(-12, 1),
+    intercept=st.booleans(),
+    l2=st.floats(0.01, 100.0),
+)
+def test_the_proof_from_the_gradient_is_never_below_the_distance(seed, away, intercept, l2):
+    X, _, y = rows(seed, 12, 20, 2)
+    rng = np.random.default_rng(seed)
+    options = {
+        "l2": l2,
+        "intercept": intercept,
+        "weight": rng.integers(1, 3, 12).astype(float),
+        "offset": rng.normal(size=12),
+    }
+    objective = objective_of(X, y, 2, **options)
+    best = fitted(X, y, Newton(), **options)
+    optimum = objective.from_user(best.coef, best.intercept)
+    coef = optimum + 10.0**away * rng.normal(size=optimum.size)
+    block = memory_blocks(X, y, options["weight"], options["offset"])[0]
+    Z = objective.design(block)
+    gram = (Z.Z / objective.penalty.diagonal[:20]) @ Z.Z.T
+    known = reduced.Reduced(gram, gram.astype(np.float32), block, objective.loss, intercept)
+    here = objective.evaluate(coef, 1)
+    margin = Z.times(coef) + block.offset
+    proof = kernel_newton._certificate(objective, coef, here, known, margin)
+    least = objective.evaluate(optimum, 0).value
+    if proof is None:
+        assert away > -6
+    else:
+        assert proof.gap >= (here.value - least) * (1 - 1e-9) - 8 * FLOOR * max(1.0, least)
+        assert proof.lower <= least
+
+
+def test_rows_without_curvature_prove_nothing():
+    X, _, y = rows(5, 30, 50, 2)
+    objective = objective_of(X, y, 2)
+    block = memory_blocks(X, y)[0]
+    known = reduced.Reduced(np.eye(30), np.eye(30), block, objective.loss, intercept=True)
+    here = objective.evaluate(np.zeros(51), 1)
+    assert kernel_newton._certificate(objective, np.zeros(51), here, known, y + 1e4) is None
+
+
+def test_auto_takes_it_for_few_rows_of_many_columns():
+    def name(n, p, width=1, **more):
+        how = {"sparse": False, "l2": True, "by_column": True} | more
+        return choose("auto", Problem(n, (p + 1) * width, width, **how)).name
+
+    assert name(1000, 20_000) == name(1000, 20_000, 10) == "newton-kernel"
+    for other in ({"sparse": True}, {"l2": False}, {"by_column": False}):
+        assert name(1000, 20_000, **other) == "newton-cg"
+    assert name(1000, 4000) == name(10_000, 100_000) == name(2000, 20_000, 10) == "newton-cg"
+    assert name(100, 900) == "newton-cholesky"

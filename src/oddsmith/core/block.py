@@ -14,6 +14,7 @@ __all__ = [
     "Block",
     "BlockSource",
     "Blocks",
+    "ColumnSource",
     "CountedSource",
     "Mergeable",
     "RowSource",
@@ -68,6 +69,14 @@ class Blocks(Protocol):
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Block: ...
 
+    def strips(self) -> list[slice]:
+        """All columns once, cut into slices with fixed boundaries."""
+        ...
+
+    def strip(self, columns: slice, /) -> Block:
+        """Every row of positive weight, with some of the columns."""
+        ...
+
     def batches(self, size: int, epoch: int, seed: int | None, /) -> Iterator[tuple[float, Block]]:
         """All rows once, as `BlockSource` says."""
         ...
@@ -121,6 +130,18 @@ class SampleSource(RowSource, Protocol):
         ...
 
 
+@runtime_checkable
+class ColumnSource(RowSource, Protocol):
+    """A row source that can also be read column by column: in memory."""
+
+    def fold_columns(self, kernel: Callable[[Block, slice], S], /) -> S:
+        """Sum of kernel(strip, columns) over all strips, in a fixed order.
+
+        A strip is a block of every row of positive weight, and of some of the columns.
+        """
+        ...
+
+
 class CountedSource:
     """A source that counts how often its rows were read, its only state.
 
@@ -149,6 +170,26 @@ class CountedSource:
         """Fold the kernel over the source, and count it."""
         self.passes += 1
         return self.source.fold(kernel)
+
+    @property
+    def by_column(self) -> bool:
+        """Whether the source can be read column by column."""
+        return isinstance(self.source, ColumnSource)
+
+    def fold_columns(self, kernel: Callable[[Block, slice], S], /) -> S:
+        """Fold the kernel over strips of columns, one pass in all.
+
+        Raises
+        ------
+        ParameterError
+            If the source has no columns to give.
+        """
+        if not isinstance(self.source, ColumnSource):
+            raise ParameterError(
+                "solver='newton-kernel' needs rows in memory; use another solver, or 'auto'."
+            )
+        self.passes += 1
+        return self.source.fold_columns(kernel)
 
     def batches(self, size: int, epoch: int, seed: int | None, /) -> Iterator[tuple[float, Block]]:
         """Hand out the source's batches, one pass in all.

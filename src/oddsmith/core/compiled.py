@@ -31,7 +31,7 @@ __all__ = ["COMPILED"]
 
 _LARGEST_SCALE = 2.0**300
 # Numbers of a part of a block whose rows are written out for a product of matrices.
-_PART_ENTRIES = 2**17
+_PART_ENTRIES = 2**18
 # Numbers that are formed for a row of K margins, besides its entries: room for a few classes.
 _ROOM = 64
 # Squares below this have lost digits below the normal numbers.
@@ -59,6 +59,11 @@ class _Rows:
         """Columns of the design."""
         return int(self.X.shape[1]) + self.intercept
 
+    @property
+    def unit(self) -> Array:
+        """Scales of the design's columns."""
+        return np.append(self.scale, np.ones(int(self.intercept)))
+
     def inward(self, coef: Array) -> tuple[Array, Any]:
         """Coefficients and intercept for the entries as they are stored."""
         w, b = (coef[:-1], coef[-1]) if self.intercept else (coef, 0.0 * coef[:1].sum(axis=0))
@@ -66,8 +71,7 @@ class _Rows:
 
     def outward(self, sums: Array) -> Array:
         """Turn sums over the entries as they are stored into sums over the design's rows."""
-        unit = np.append(self.scale, np.ones(int(self.intercept)))
-        return (sums.T / unit).T
+        return (sums.T / self.unit).T
 
     def parts(self, width: int) -> Iterator["_Rows"]:
         """Rows in parts that stay in the cache while `width` more numbers a row are formed."""
@@ -83,17 +87,25 @@ class _Rows:
             )
 
     def times(self, coef: Array) -> Array:
-        """Margins of shape (n, K)."""
+        """Margins of shape (K, n), offsets left out."""
         w, b = self.inward(coef)
-        margin = self._entries() @ w + b
-        return margin + self.offset if self.offset.size else margin
+        margin = w.T @ self._entries().T
+        fused.add_each(margin, b)
+        return margin
+
+    def margins(self, coef: Array) -> Array:
+        """Margins of shape (K, n)."""
+        margin = self.times(coef)
+        if self.offset.size:
+            margin += self.offset.T
+        return margin
 
     def transposed_times(self, slope: Array) -> Array:
-        """Add up the design's rows times slopes, to shape (q, K)."""
-        sums = self._entries().T @ slope
+        """Add up the design's rows times slopes of shape (K, n), to shape (q K,)."""
+        sums = slope @ self._entries()
         if self.intercept:
-            sums = np.vstack([sums, slope.sum(axis=0)])
-        return self.outward(sums)
+            sums = np.column_stack([sums, slope.sum(axis=1)])
+        return self.outward(sums.T).ravel()
 
     def design(self) -> Array:
         """Rows as they are stored but centred, ones included, of shape (n, q)."""
@@ -159,23 +171,28 @@ class Evaluate(kernels.Evaluate):
         return Moments(weight, value, rows.outward(gradient), rows.outward(rows.outward(hessian).T))
 
     def _multinomial(self, rows: _Rows) -> Moments:
-        return reduce(add, (self._part(part) for part in rows.parts(self._room)))
+        total = reduce(add, (self._part(part) for part in rows.parts(self._room)))
+        if self.order < 2:
+            return total
+        hessian = total.hessian
+        hessian /= rows.unit[:, None, None, None] * rows.unit[:, None]
+        return replace(total, hessian=hessian.reshape(self.coef.size, -1))
 
     @property
     def _room(self) -> int:
         """Numbers that are formed for a row, besides those of the design."""
         q, K = self.coef.shape
-        return q * K if self.order == 2 else 3 * K
+        return q * K // 4 if self.order == 2 else 3 * K
 
     def _part(self, rows: _Rows) -> Moments:
-        margin = rows.times(self.coef)
-        e, top, others = _softmax_of(margin)
-        value = fused.losses(margin, rows.y, rows.weight, top, others)
+        margin = rows.margins(self.coef)
+        e, largest, others = _softmax_of(margin)
+        value = fused.losses(margin, rows.y, rows.weight, largest, others)
         if self.order == 0:
             return Moments(0.0, value)
         slope = np.empty_like(margin)
         fused.slopes(e, rows.y, rows.weight, others, slope)
-        gradient = rows.transposed_times(slope).ravel()
+        gradient = rows.transposed_times(slope)
         if self.order == 1:
             return Moments(0.0, value, gradient)
         return Moments(0.0, value, gradient, _hessian(rows, e, others))
@@ -183,21 +200,15 @@ class Evaluate(kernels.Evaluate):
 
 def _hessian(rows: _Rows, e: Array, others: Array) -> Array:
     """Sum of s (diag(a) - a a') kron z z': one product of matrices, and one for each class."""
-    n, K = e.shape
+    K, n = e.shape
     q = rows.q
-    a = e / (1.0 + others)[:, None]
-    root = np.sqrt(rows.weight) if rows.weight.size else np.ones(n)
-    Z = rows.design()
-    spread = (Z[:, :, None] * (root[:, None] * a)[:, None, :]).reshape(n, q * K)
+    Z, spread, roots = rows.design(), np.empty((n, q * K)), np.empty_like(e)
+    fused.weighted_rows(Z, e, rows.weight, others, spread, roots)
     hessian = -(spread.T @ spread).reshape(q, K, q, K)
-    own = np.empty_like(e)
-    fused.own_curvatures(e, others, own)
     for k in range(K):
-        weighted = Z * (root * np.sqrt(own[:, k]))[:, None]
+        weighted = Z * roots[k][:, None]
         hessian[:, k, :, k] = weighted.T @ weighted
-    unit = np.append(rows.scale, np.ones(int(rows.intercept)))
-    hessian /= unit[:, None, None, None] * unit[:, None]
-    return hessian.reshape(q * K, q * K)
+    return hessian
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,27 +259,26 @@ def _walked(
 def _walked_multinomial(
     rows: _Rows, walk: kernels.Line | kernels.HessianProduct, lengths: tuple[float, ...]
 ) -> tuple[LineMoments, VectorMoments]:
-    margin = rows.times(walk.coef)
-    moved = replace(rows, offset=np.empty((0, 0))).times(walk.direction)
-    e, top, others = _softmax_of(margin)
+    margin, moved = rows.margins(walk.coef), rows.times(walk.direction)
+    e, largest, others = _softmax_of(margin)
     product = np.empty_like(margin)
-    found = fused.along(margin, moved, rows.y, rows.weight, e, top, others, product)
+    found = fused.along(margin, moved, rows.y, rows.weight, e, others, product)
     if isinstance(walk, kernels.HessianProduct):
-        own = VectorMoments(rows.transposed_times(product).ravel())
+        own = VectorMoments(rows.transposed_times(product))
         return LineMoments(np.empty(0), *found), own
     values: list[float] = []
     for length in lengths:
         there = margin - length * moved
-        _, top, others = _softmax_of(there)
-        values.append(fused.losses(there, rows.y, rows.weight, top, others))
+        _, largest, others = _softmax_of(there)
+        values.append(fused.losses(there, rows.y, rows.weight, largest, others))
     return LineMoments(np.array(values), *found), VectorMoments(np.empty(0))
 
 
-def _softmax_of(margin: Array) -> tuple[Array, Any, Array]:
-    n = margin.shape[0]
-    e, top, others = np.empty_like(margin), np.empty(n, dtype=np.intp), np.empty(n)
-    fused.softmax(margin, e, top, others)
-    return e, top, others
+def _softmax_of(margin: Array) -> tuple[Array, Array, Array]:
+    n = margin.shape[1]
+    e, largest, others = np.empty_like(margin), np.empty(n), np.empty(n)
+    fused.softmax(margin, e, largest, others)
+    return e, largest, others
 
 
 def _arrays(rows: _Rows) -> tuple[Any, ...]:
@@ -295,11 +305,12 @@ def _memory(X: Any) -> tuple[Any, bool]:
     across, along = X.strides
     by_columns = across == size and along != size
     pitch, last = (along, across) if by_columns else (across, along)
-    count = X.shape[1 if by_columns else 0]
+    length, count = X.shape if by_columns else X.shape[::-1]
     owner = X
-    if last != size or pitch < size or pitch % size or not X.dtype.isnative:
+    # Lines that overlap, run backwards or lie askew are copied.
+    if last != size or pitch < length * size or pitch % size or not X.dtype.isnative:
         owner = np.ascontiguousarray(X, dtype=X.dtype.newbyteorder("="))
-        by_columns, count, pitch = False, owner.shape[0], owner.strides[0]
+        by_columns, count, pitch = False, X.shape[0], X.shape[1] * size
     view = {
         "version": 3,
         "data": (owner.__array_interface__["data"][0], False),

@@ -12,14 +12,15 @@ import numpy as np
 from oddsmith.core.stable import Array
 
 __all__ = [
+    "add_each",
     "along",
     "evaluate",
     "losses",
-    "own_curvatures",
     "slopes",
     "softmax",
     "statistics",
     "walk",
+    "weighted_rows",
 ]
 
 # For long sums, whose terms may be added in any order; a difference would lose its parentheses.
@@ -30,6 +31,7 @@ _jit_sums: Any = numba.njit(
 _jit_extremes: Any = numba.njit(nogil=True, cache=True, fastmath={"nnan", "nsz", "reassoc"})
 _jit: Any = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 
+_LANES = 64
 _LOG2_E = 1.4426950408889634
 # ln 2 as a sum whose first part has 21 trailing zero bits (Cody and Waite, 1980, chapter 6).
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
@@ -109,8 +111,29 @@ def _margins(
     n, p = m.size, w.size
     if by_columns:
         m[:] = b
-        for j in range(p):
-            column, w_j, c = X[j, first : first + n], w[j], center[j] if center.size else 0.0
+        last, fours = first + n, p - p % 4
+        for j in range(0, fours, 4):  # four columns at once: m is read and written less often
+            x0, x1, x2, x3 = (
+                X[j, first:last],
+                X[j + 1, first:last],
+                X[j + 2, first:last],
+                X[j + 3, first:last],
+            )
+            w0, w1, w2, w3 = w[j], w[j + 1], w[j + 2], w[j + 3]
+            if center.size:
+                c0, c1, c2, c3 = center[j], center[j + 1], center[j + 2], center[j + 3]
+                for i in range(n):
+                    m[i] += (
+                        (x0[i] - c0) * w0
+                        + (x1[i] - c1) * w1
+                        + (x2[i] - c2) * w2
+                        + (x3[i] - c3) * w3
+                    )
+            else:
+                for i in range(n):
+                    m[i] += x0[i] * w0 + x1[i] * w1 + x2[i] * w2 + x3[i] * w3
+        for j in range(fours, p):
+            column, w_j, c = X[j, first:last], w[j], center[j] if center.size else 0.0
             for i in range(n):
                 m[i] += (column[i] - c) * w_j
         return
@@ -121,12 +144,23 @@ def _margins(
             for j in range(p):
                 total += (rows[i, j] - center[j]) * w[j]
             m[i] = total + b
-    else:
-        for i in range(n):
-            total = 0.0
-            for j in range(p):
-                total += rows[i, j] * w[j]
-            m[i] = total + b
+        return
+    fours = n - n % 4
+    for i in range(0, fours, 4):
+        x0, x1, x2, x3 = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
+        t0, t1, t2, t3 = 0.0, 0.0, 0.0, 0.0
+        for j in range(p):
+            w_j = w[j]
+            t0 += x0[j] * w_j
+            t1 += x1[j] * w_j
+            t2 += x2[j] * w_j
+            t3 += x3[j] * w_j
+        m[i], m[i + 1], m[i + 2], m[i + 3] = t0 + b, t1 + b, t2 + b, t3 + b
+    for i in range(fours, n):
+        total = 0.0
+        for j in range(p):
+            total += rows[i, j] * w[j]
+        m[i] = total + b
 
 
 @_jit_sums
@@ -164,7 +198,7 @@ def _add_up(
 @_jit
 def _tile(p: int, by_columns: bool) -> int:
     """Rows of a tile, such that they stay in the cache until they are read again."""
-    entries, fewest, most = (131072, 64, 2048) if by_columns else (16384, 4, 64)
+    entries, fewest, most = (32768, 64, 2048) if by_columns else (16384, 4, 64)
     rows = min(max(entries // max(1, p), fewest), most)
     return rows - rows % 4
 
@@ -194,6 +228,18 @@ def _sum(values: Array) -> float:
 
 
 @_jit
+def _add(total: float, lost: float, term: float) -> tuple[float, float]:
+    """Sum of total and term, and what all roundings so far have lost (Neumaier, 1974).
+
+    Many tiles that lose the same would drift by more than the last places otherwise.
+    """
+    new = total + term
+    if abs(total) >= abs(term):
+        return new, lost + ((total - new) + term)
+    return new, lost + ((term - new) + total)
+
+
+@_jit
 def evaluate(
     X: Any,
     by_columns: bool,
@@ -210,7 +256,7 @@ def evaluate(
 
     Each but the value is left out where its array is empty.
     """
-    n, p, value = y.size, w.size, 0.0
+    n, p, value, lost = y.size, w.size, 0.0, 0.0
     tile = _tile(p, by_columns)
     work = np.empty((4, tile))
     for first in range(0, n, tile):
@@ -224,7 +270,7 @@ def evaluate(
         _exp_of_minus(z, e)
         _log1pexp(z, e, s)
         _weigh(weight, first, s)
-        value += _sum(s)
+        value, lost = _add(value, lost, _sum(s))
         if g.size:
             _sigmoid(z, e, s)
             _signed(own, s, s)
@@ -237,7 +283,7 @@ def evaluate(
             for i in range(size):
                 s[i] = math.sqrt(s[i]) / (1.0 + e[i])
             _write_out(X, by_columns, first, p, center, s, roots)
-    return value
+    return value + lost
 
 
 @_jit_sums
@@ -318,7 +364,7 @@ def walk(
     n, p = y.size, w.size
     tile = _tile(p, by_columns)
     divergence, reach, lead, widest = 0.0, 0.0, math.inf, 0.0
-    work = np.empty((7, tile))
+    work, lost = np.empty((7, tile)), np.zeros(lengths.size)
     for first in range(0, n, tile):
         size = min(tile, n - first)
         m, t, z, e = work[0, :size], work[1, :size], work[2, :size], work[3, :size]
@@ -362,7 +408,8 @@ def walk(
             _exp_of_minus(z, e)
             _log1pexp(z, e, s)
             _weigh(weight, first, s)
-            values[k] += _sum(s)
+            values[k], lost[k] = _add(values[k], lost[k], _sum(s))
+    values += lost
     return divergence, reach, lead, widest
 
 
@@ -390,49 +437,116 @@ def _lowest(z: Array) -> float:
     return lowest
 
 
+@_jit_extremes
+def _extremes(column: Any, lanes: Array) -> tuple[float, float]:
+    """Smallest and largest number of a column, in many lanes that are compared at once."""
+    lows, highs = lanes[0], lanes[1]
+    lows[:], highs[:] = math.inf, -math.inf
+    whole = column.size - column.size % _LANES
+    for i in range(0, whole, _LANES):
+        part = column[i : i + _LANES]
+        for k in range(_LANES):
+            x = np.float64(part[k])
+            lows[k] = x if x < lows[k] else lows[k]
+            highs[k] = x if x > highs[k] else highs[k]
+    low, high = math.inf, -math.inf
+    for k in range(_LANES):
+        low = lows[k] if lows[k] < low else low
+        high = highs[k] if highs[k] > high else high
+    for i in range(whole, column.size):
+        x = np.float64(column[i])
+        low = x if x < low else low
+        high = x if x > high else high
+    return low, high
+
+
 @_jit_sums
+def _tile_by_columns(
+    X: Any, first: int, share: Array, own: float, sums: Array, about: Array, low: Array, high: Array
+) -> None:
+    """Means, squares about them and extremes of a tile that is stored by columns."""
+    lanes = np.empty((2, _LANES))
+    for j in range(sums.size):
+        column, s, t = X[j, first : first + share.size], 0.0, 0.0
+        for i in range(share.size):
+            s += share[i] * column[i]
+        s /= own
+        for i in range(share.size):
+            t += share[i] * (column[i] - s) * (column[i] - s)
+        sums[j], about[j] = s, t
+        least, most = _extremes(column, lanes)
+        low[j], high[j] = min(low[j], least), max(high[j], most)
+
+
+@_jit
+def _smaller(x: float, y: float) -> float:
+    return x if x < y else y
+
+
+@_jit
+def _larger(x: float, y: float) -> float:
+    return x if x > y else y
+
+
+@_jit_sums
+def _tile_by_rows(
+    X: Any, first: int, share: Array, own: float, sums: Array, about: Array, low: Array, high: Array
+) -> None:
+    """Means, squares about them and extremes of a tile that is stored by rows, four at once."""
+    rows, n = X[first : first + share.size], share.size
+    sums[:] = 0.0
+    about[:] = 0.0
+    fours = n - n % 4
+    for i in range(0, fours, 4):
+        s0, s1, s2, s3 = share[i], share[i + 1], share[i + 2], share[i + 3]
+        x0, x1, x2, x3 = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
+        for j in range(sums.size):
+            a, b, c, d = np.float64(x0[j]), np.float64(x1[j]), np.float64(x2[j]), np.float64(x3[j])
+            sums[j] += s0 * a + s1 * b + s2 * c + s3 * d
+            low[j] = _smaller(low[j], _smaller(_smaller(a, b), _smaller(c, d)))
+            high[j] = _larger(high[j], _larger(_larger(a, b), _larger(c, d)))
+    for i in range(fours, n):
+        for j in range(sums.size):
+            x = np.float64(rows[i, j])
+            sums[j] += share[i] * x
+            low[j], high[j] = _smaller(low[j], x), _larger(high[j], x)
+    for j in range(sums.size):
+        sums[j] /= own
+    for i in range(0, fours, 4):
+        s0, s1, s2, s3 = share[i], share[i + 1], share[i + 2], share[i + 3]
+        x0, x1, x2, x3 = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
+        for j in range(sums.size):
+            m = sums[j]
+            a, b, c, d = x0[j] - m, x1[j] - m, x2[j] - m, x3[j] - m
+            about[j] += s0 * a * a + s1 * b * b + s2 * c * c + s3 * d * d
+    for i in range(fours, n):
+        for j in range(sums.size):
+            d = rows[i, j] - sums[j]
+            about[j] += share[i] * d * d
+
+
+@_jit
 def statistics(
     X: Any, by_columns: bool, n: int, p: int, weight: Array
 ) -> tuple[float, Array, Array, Array, Array]:
     """Weight, means, sums of squares about them, smallest and largest entries of the columns.
 
-    Tile by tile, each merged as Chan, Golub and LeVeque (1983, equation 2.1) say.
+    Tile by tile, each merged as Chan, Golub and LeVeque (1983, equation 2.1) say. Entries that
+    are no numbers are found in the sums, not in the extremes.
     """
     tile = _tile(p, by_columns)
     total = 0.0
     mean, squares = np.zeros(p), np.zeros(p)
     low, high = np.full(p, math.inf), np.full(p, -math.inf)
-    sums, about = np.empty(p), np.empty(p)
+    sums, about, ones = np.empty(p), np.empty(p), np.ones(tile)
     for first in range(0, n, tile):
         size = min(tile, n - first)
-        share = weight[first : first + size] if weight.size else np.ones(size)
+        share = weight[first : first + size] if weight.size else ones[:size]
         own = _sum(share)
         if by_columns:
-            for j in range(p):
-                column, s = X[j, first : first + size], 0.0
-                for i in range(size):
-                    s += share[i] * column[i]
-                s, t = s / own, 0.0
-                for i in range(size):
-                    t += share[i] * (column[i] - s) * (column[i] - s)
-                sums[j], about[j] = s, t
-                low[j], high[j] = min(low[j], _lowest(column)), max(high[j], _highest(column))
+            _tile_by_columns(X, first, share, own, sums, about, low, high)
         else:
-            rows = X[first : first + size]
-            sums[:] = 0.0
-            about[:] = 0.0
-            for i in range(size):
-                for j in range(p):
-                    x = np.float64(rows[i, j])
-                    sums[j] += share[i] * x
-                    low[j] = x if x < low[j] else low[j]
-                    high[j] = x if x > high[j] else high[j]
-            for j in range(p):
-                sums[j] /= own
-            for i in range(size):
-                for j in range(p):
-                    d = rows[i, j] - sums[j]
-                    about[j] += share[i] * d * d
+            _tile_by_rows(X, first, share, own, sums, about, low, high)
         merged = total + own
         for j in range(p):
             d = sums[j] - mean[j]
@@ -443,59 +557,92 @@ def statistics(
 
 
 @_jit
-def softmax(M: Array, e: Array, top: Any, others: Array) -> None:
-    """Row by row: the largest margin's place, e = exp(m - largest), and the sum of the rest."""
-    n, K = M.shape
-    for i in range(n):
-        best = 0
-        for k in range(1, K):
-            if M[i, k] > M[i, best]:
-                best = k
-        top[i] = best
-        largest = M[i, best]
-        for k in range(K):
-            e[i, k] = M[i, k] - largest
-    flat = e.reshape(n * K)
-    _exp_of_minus(flat, flat)
-    for i in range(n):
-        total = 0.0
-        for k in range(K):
-            total += e[i, k] if k != top[i] else 0.0
-        others[i] = total
+def add_each(M: Array, b: Array) -> None:
+    """Add a number to each row of M."""
+    for k in range(b.size):
+        m, own = M[k], b[k]
+        for i in range(m.size):
+            m[i] += own
 
 
 @_jit
-def own_curvatures(e: Array, others: Array, own: Array) -> None:
-    """Set own to a_k (1 - a_k); 1 - a_k of the largest is the sum of the others."""
-    n, K = e.shape
-    for i in range(n):
-        total = 1.0 + others[i]
-        for k in range(K):
-            rest = others[i] if e[i, k] == 1.0 else total - e[i, k]
-            own[i, k] = e[i, k] * rest / (total * total)
+def softmax(M: Array, e: Array, largest: Array, others: Array) -> None:
+    """Row by row: the largest margin, e = exp(m - largest), and the sum of e but for that one.
+
+    Margins are (K, n), so that many rows are done at once.
+    """
+    K, n = M.shape
+    largest[:] = M[0]
+    for k in range(1, K):
+        m = M[k]
+        for i in range(n):
+            largest[i] = m[i] if m[i] > largest[i] else largest[i]
+    others[:] = -1.0
+    for k in range(K):  # margins that are equally the largest: how many, less one
+        m, out = M[k], e[k]
+        for i in range(n):
+            out[i] = m[i] - largest[i]
+            others[i] += 1.0 if out[i] == 0.0 else 0.0
+    for k in range(K):
+        out, m = e[k], M[k]
+        _exp_of_minus(out, out)
+        for i in range(n):
+            others[i] += 0.0 if m[i] == largest[i] else out[i]
 
 
 @_jit
-def losses(M: Array, y: Any, weight: Array, top: Any, others: Array) -> float:
+def losses(M: Array, y: Any, weight: Array, largest: Array, others: Array) -> float:
     """Weighted sum of the losses, logsumexp(m) - m_y."""
-    total = 0.0
-    for i in range(y.size):
-        loss = math.log1p(others[i]) + (M[i, top[i]] - M[i, y[i]])
-        total += loss * (weight[i] if weight.size else 1.0)
-    return total
+    value, lost = 0.0, 0.0
+    for first in range(0, y.size, 64):
+        total = 0.0
+        for i in range(first, min(first + 64, y.size)):
+            loss = math.log1p(others[i]) + (largest[i] - M[y[i], i])
+            total += loss * (weight[i] if weight.size else 1.0)
+        value, lost = _add(value, lost, total)
+    return value + lost
 
 
 @_jit
 def slopes(e: Array, y: Any, weight: Array, others: Array, slope: Array) -> None:
     """Slope softmax(m) - onehot(y), weighted; that of the own class is minus the others' sum."""
-    n, K = e.shape
+    K, n = e.shape
+    scale, rest = np.empty(n), np.zeros(n)
     for i in range(n):
-        scale = (weight[i] if weight.size else 1.0) / (1.0 + others[i])
-        rest = 0.0
+        scale[i] = 1.0 / (1.0 + others[i])
+    _weigh(weight, 0, scale)
+    for k in range(K):
+        out, terms = slope[k], e[k]
+        for i in range(n):
+            out[i] = terms[i] * scale[i]
+            rest[i] += out[i] if y[i] != k else 0.0
+    for i in range(n):
+        slope[y[i], i] = -rest[i]
+
+
+@_jit
+def weighted_rows(
+    Z: Array, e: Array, weight: Array, others: Array, spread: Array, roots: Array
+) -> None:
+    """Write out what the Hessian sum of s (diag(a) - a a') kron z z' is made of.
+
+    Sets spread, (n, q K), to sqrt(s) z kron a, and roots, (K, n), to sqrt(s a_k (1 - a_k)), where
+    1 - a_k of the largest is the sum of the others, which keeps its digits.
+    """
+    K, n = e.shape
+    a = np.empty(K)
+    for i in range(n):
+        total = 1.0 + others[i]
+        root = math.sqrt(weight[i]) if weight.size else 1.0
         for k in range(K):
-            slope[i, k] = e[i, k] * scale
-            rest += slope[i, k] if k != y[i] else 0.0
-        slope[i, y[i]] = -rest
+            rest = others[i] if e[k, i] == 1.0 else total - e[k, i]
+            roots[k, i] = root * math.sqrt(e[k, i] * rest) / total
+            a[k] = root * e[k, i] / total
+        out = spread[i]
+        for j in range(Z.shape[1]):
+            z = Z[i, j]
+            for k in range(K):
+                out[j * K + k] = z * a[k]
 
 
 @_jit
@@ -505,34 +652,35 @@ def along(
     y: Any,
     weight: Array,
     e: Array,
-    top: Any,
     others: Array,
     product: Array,
 ) -> tuple[float, float, float, float]:
-    """Divergence, reach, lead and widest.
+    """Divergence, reach, lead and widest of rows whose margins M move by T.
 
     Sets product to the weighted curvature times t.
     """
-    n, K = M.shape
+    K, n = M.shape
     divergence, reach, lead, widest = 0.0, 0.0, math.inf, 0.0
     for i in range(n):
         share = weight[i] if weight.size else 1.0
         if share == 0.0:
-            product[i] = 0.0
+            product[:, i] = 0.0
             continue
-        best, inverse = top[i], 1.0 / (1.0 + others[i])
+        best, inverse = 0, 1.0 / (1.0 + others[i])
+        for k in range(1, K):
+            best = k if M[k, i] > M[best, i] else best
         low_t, high_t, low_m, rival = math.inf, -math.inf, math.inf, -math.inf
         mean = 0.0  # of t, seen from the largest margin's
         for k in range(K):
-            low_t, high_t = min(low_t, T[i, k]), max(high_t, T[i, k])
-            low_m = min(low_m, M[i, k])
+            low_t, high_t = min(low_t, T[k, i]), max(high_t, T[k, i])
+            low_m = min(low_m, M[k, i])
             if k != y[i]:
-                rival = max(rival, M[i, k])
-            mean += e[i, k] * inverse * (T[i, k] - T[i, best])
-        reach, widest = max(reach, high_t - low_t), max(widest, M[i, best] - low_m)
-        lead = min(lead, M[i, y[i]] - rival)
+                rival = max(rival, M[k, i])
+            mean += e[k, i] * inverse * (T[k, i] - T[best, i])
+        reach, widest = max(reach, high_t - low_t), max(widest, M[best, i] - low_m)
+        lead = min(lead, M[y[i], i] - rival)
         for k in range(K):
-            a, change = e[i, k] * inverse, (T[i, k] - T[i, best]) - mean
+            a, change = e[k, i] * inverse, (T[k, i] - T[best, i]) - mean
             divergence += share * a * _entropy_term(-change)
-            product[i, k] = share * a * change
+            product[k, i] = share * a * change
     return divergence, reach, lead, widest

@@ -13,10 +13,10 @@ import numpy as np
 
 from oddsmith.core.block import Block
 from oddsmith.core.columns import Columns, Standardisation, column_statistics
-from oddsmith.core.loss import Loss
+from oddsmith.core.loss import Labels, Loss
 from oddsmith.core.matrix import DesignMatrix, design_matrix
 from oddsmith.core.moments import LineMoments, Moments, VectorMoments
-from oddsmith.core.stable import Array
+from oddsmith.core.stable import Array, softmax
 
 __all__ = [
     "PLAIN",
@@ -30,7 +30,6 @@ __all__ = [
     "Kernels",
     "LargestRow",
     "Line",
-    "RowLength",
     "Score",
     "ScoreMoments",
     "Weight",
@@ -45,7 +44,9 @@ class Design:
     intercept: bool
 
     def __call__(self, block: Block) -> DesignMatrix:
-        """Design matrix of a block."""
+        """Design matrix of a block; one that is ready is what it is, see `ready`."""
+        if isinstance(block.X, DesignMatrix):
+            return block.X
         return design_matrix(block.X, self.standardisation, self.intercept)
 
 
@@ -76,20 +77,32 @@ class Evaluate:
         Z = self.design(block)
         margin = Z.times(self.coef) + block.offset
         weight = float(block.weight.sum())
-        value = _total(self.loss.value(margin, block.y), block.weight)
         if self.order == 0:
-            return Moments(weight, value)
-        slope = _weighted(self.loss.slope(margin, block.y), block.weight)
-        gradient = Z.transposed_times(slope).ravel()
+            return Moments(weight, _total(self.loss.value(margin, block.y), block.weight))
+        losses, slope, curvature = self.loss.derivatives(margin, block.y)
+        value = _total(losses, block.weight)
+        gradient = Z.transposed_times(_weighted(slope, block.weight)).ravel()
         if self.order == 1:
             return Moments(weight, value, gradient)
-        return Moments(weight, value, gradient, self._hessian(Z, margin, block.weight))
+        hessian = self._hessian(Z, margin, _weighted(curvature, block.weight), block.weight)
+        return Moments(weight, value, gradient, hessian)
 
-    def _hessian(self, Z: DesignMatrix, margin: Array, weight: Array) -> Array:
-        q, K = self.coef.reshape(self.coef.shape[0], -1).shape
-        hessian = np.empty((q, K, q, K))
-        for k, j, curvature in self.loss.curvatures(margin):
-            hessian[:, k, :, j] = hessian[:, j, :, k] = Z.gram(weight * curvature)
+    def _hessian(self, Z: DesignMatrix, margin: Array, own: Array, weight: Array) -> Array:
+        if own.ndim == 1:
+            return Z.gram(own)
+        q, K = self.coef.shape
+        if Z.sparse:
+            hessian = np.empty((q, K, q, K))
+            for k, j, curvature in self.loss.curvatures(margin):
+                hessian[:, k, :, j] = hessian[:, j, :, k] = Z.gram(weight * curvature)
+            return hessian.reshape(q * K, q * K)
+        # diag(a) - a a' of every row: one product of matrices for all pairs of classes.
+        shares = softmax(margin) * np.sqrt(weight)[:, None]
+        spread = np.einsum("ij,ik->ijk", Z.dense(), shares, order="C").reshape(-1, q * K)
+        hessian = (spread.T @ spread).reshape(q, K, q, K)
+        np.negative(hessian, out=hessian)
+        for k in range(K):
+            hessian[:, k, :, k] = Z.gram(own[:, k])
         return hessian.reshape(q * K, q * K)
 
 
@@ -157,31 +170,43 @@ class GramIn:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """All that one pass along coef - length * direction can tell, see `LineMoments`."""
+    """All that one pass along coef - length * direction can tell, see `LineMoments`.
+
+    Without `proof` only values and reach are told; what is not told proves nothing.
+    """
 
     loss: Loss
     design: Design
     coef: Array
     direction: Array
     lengths: tuple[float, ...]
+    proof: bool = True
 
     def __call__(self, block: Block) -> LineMoments:
         """Add up a block along the line."""
         Z = self.design(block)
         margin, t = Z.times(self.coef) + block.offset, Z.times(self.direction)
-        counted = block.weight > 0
-        y, weight = block.y[counted], block.weight[counted]
-        margin, t = margin[counted], t[counted]
-        values = [
-            _total(self.loss.value(margin - length * t, y), weight) for length in self.lengths
-        ]
+        y, weight, counted = block.y, block.weight, block.weight > 0
+        if not counted.all():
+            y, weight, margin, t = y[counted], weight[counted], margin[counted], t[counted]
+        values = self._values(margin, t, y, weight)
+        reach = float(self.loss.reach(t).max(initial=0.0))
+        if not self.proof:
+            return LineMoments(values, np.inf, reach, -np.inf, np.inf)
         return LineMoments(
-            np.array(values),
+            values,
             _total(self.loss.divergence(margin, t), weight),
-            float(self.loss.reach(t).max(initial=0.0)),
+            reach,
             float(self.loss.lead(margin, y).min(initial=np.inf)),
             float(self.loss.reach(margin).max(initial=0.0)),
         )
+
+    def _values(self, margin: Array, t: Array, y: Labels, weight: Array) -> Array:
+        if margin.ndim == 1:
+            there = margin - np.array(self.lengths)[:, None] * t
+            return (weight * self.loss.value(there, y)).sum(axis=1)
+        there = (margin - length * t for length in self.lengths)
+        return np.array([_total(self.loss.value(one, y), weight) for one in there])
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,31 +271,6 @@ class LargestRow:
         return RowSizes(
             int(counted.sum()), float(squares.max(initial=0.0)), float(weighted.max(initial=0.0))
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Largest:
-    """The largest of numbers, one a row."""
-
-    largest: float
-
-    def __add__(self, other: "Largest") -> "Largest":
-        return Largest(max(self.largest, other.largest))
-
-
-@dataclass(frozen=True, slots=True)
-class RowLength:
-    """Largest length of z_i F_k over rows and k, for matrices F_k: `roots` is (K, q, q)."""
-
-    design: Design
-    roots: Array
-
-    def __call__(self, block: Block) -> Largest:
-        """Largest length in a block."""
-        Z = self.design(block)
-        counted = block.weight > 0
-        squares = [np.square(Z.times(root)).sum(axis=1)[counted] for root in self.roots]
-        return Largest(float(np.sqrt(np.max(squares, initial=0.0))))
 
 
 @dataclass(frozen=True, slots=True)

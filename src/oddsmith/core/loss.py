@@ -37,6 +37,10 @@ class Loss(Protocol):
         """First derivative in the margin, shaped like it."""
         ...
 
+    def derivatives(self, margin: Array, y: Labels) -> tuple[Array, Array, Array]:
+        """Value, slope and own curvature at once, from one exponential."""
+        ...
+
     def curvatures(self, margin: Array) -> Iterator[tuple[int, int, Array]]:
         """Second derivative in margins k >= j: k, j and an array of shape (n,), for each pair."""
         ...
@@ -92,6 +96,16 @@ class Binomial:
         """Second derivative in the margin: a (1 - a) with a = sigmoid(m)."""
         small = np.exp(-np.abs(margin))
         return small / (1.0 + small) ** 2
+
+    def derivatives(self, margin: Array, y: Labels) -> tuple[Array, Array, Array]:
+        """Value, slope and own curvature at once, from one exponential."""
+        sign = 1.0 - 2.0 * y
+        z = sign * margin
+        small = np.exp(-np.abs(z))
+        whole = 1.0 + small
+        value = np.maximum(z, 0.0) + np.log1p(small)
+        share = np.where(z >= 0, 1.0, small) / whole
+        return value, sign * share, small / (whole * whole)
 
     def curvatures(self, margin: Array) -> Iterator[tuple[int, int, Array]]:
         """Second derivative in the one margin there is."""
@@ -165,6 +179,29 @@ class Multinomial:
         np.put_along_axis(others, top, 0.0, axis=1)
         np.put_along_axis(rest, top, others.sum(axis=1, keepdims=True), axis=1)
         return a * rest
+
+    def derivatives(self, margin: Array, y: Labels) -> tuple[Array, Array, Array]:
+        """Value, slope and own curvature at once, from one exponential.
+
+        With e_k = exp(m_k - max m), a_k = e_k / sum e; the parts of a sum that leaves out the own
+        class, or the largest, are added without it, so that they keep their digits near 0.
+        """
+        rows = np.arange(y.size)
+        top = margin.argmax(axis=1)
+        lead = margin - margin[rows, top][:, None]
+        e = np.exp(lead)
+        e[rows, top] = 0.0
+        others = e.sum(axis=1)
+        e[rows, top] = 1.0
+        whole = 1.0 + others
+        value = np.log1p(others) - lead[rows, y]
+        a = e / whole[:, None]
+        rest = 1.0 - a
+        rest[rows, top] = others / whole
+        slope = a.copy()
+        slope[rows, y] = 0.0
+        slope[rows, y] = -slope.sum(axis=1)
+        return value, slope, a * rest
 
     def curvatures(self, margin: Array) -> Iterator[tuple[int, int, Array]]:
         """Second derivative in margins k >= j: a_k ([k = j] - a_j)."""

@@ -29,9 +29,14 @@ class DesignMatrix:
     Z: Any
     intercept: bool
 
+    @property
+    def sparse(self) -> bool:
+        """Whether Z is sparse."""
+        return _is_sparse(self.Z)
+
     def dense(self) -> Array:
         """All of the rows, ones included, as an array of shape (n, q)."""
-        rows = self.Z.toarray() if _is_sparse(self.Z) else self.Z
+        rows = self.Z.toarray() if self.sparse else self.Z
         return np.column_stack([rows, np.ones(rows.shape[0])]) if self.intercept else rows
 
     def times(self, coef: Array) -> Array:
@@ -49,7 +54,7 @@ class DesignMatrix:
 
     def squares_times(self, curvature: Array) -> Array:
         """(Z * Z)' @ curvature, of shape (q,) or (q, K)."""
-        squares = self.Z.multiply(self.Z) if _is_sparse(self.Z) else self.Z * self.Z
+        squares = self.Z.multiply(self.Z) if self.sparse else self.Z * self.Z
         product = squares.T @ curvature
         if not self.intercept:
             return product
@@ -57,24 +62,29 @@ class DesignMatrix:
 
     def row_squares(self) -> Array:
         """Squared norm of each row, ones included, of shape (n,)."""
-        squares = self.Z.multiply(self.Z) if _is_sparse(self.Z) else self.Z * self.Z
+        squares = self.Z.multiply(self.Z) if self.sparse else self.Z * self.Z
         return np.asarray(squares.sum(axis=1)).ravel() + float(self.intercept)
 
     def gram(self, curvature: Array) -> Array:
-        """Z' @ diag(curvature) @ Z, of shape (q, q); entries of curvature of one sign."""
+        """Z' @ diag(curvature) @ Z, of shape (q, q).
+
+        Entries of curvature are of one sign, positive where Z is dense.
+        """
         p = self.Z.shape[1]
         q = p + self.intercept
-        gram = np.empty((q, q))
         root = np.sqrt(np.abs(curvature))
-        sign = -1.0 if (curvature < 0).any() else 1.0
-        if _is_sparse(self.Z):
-            sparse: Any = sp.diags_array(root) @ self.Z
-            gram[:p, :p] = (sparse.T @ sparse).toarray() * sign
+        if self.sparse:
+            sign = -1.0 if (curvature < 0).any() else 1.0
+            scaled: Any = sp.diags_array(root) @ self.Z
+            inner = (scaled.T @ scaled).toarray() * sign
         else:
-            scaled = self.Z * root[:, None]
-            gram[:p, :p] = (scaled.T @ scaled) * sign
-        if self.intercept:
-            gram[-1] = gram[:, -1] = np.append(self.Z.T @ curvature, curvature.sum())
+            columns = self.Z.T * root
+            inner = columns @ columns.T
+        if not self.intercept:
+            return inner
+        gram = np.empty((q, q))
+        gram[:p, :p] = inner
+        gram[-1] = gram[:, -1] = np.append(self.Z.T @ curvature, curvature.sum())
         return gram
 
 

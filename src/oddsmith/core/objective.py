@@ -7,6 +7,7 @@ that knows how it is shaped for K margins: row-major (q, K), so that the K inter
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -22,7 +23,6 @@ from oddsmith.core.kernels import (
     GramIn,
     HessianDiagonal,
     Kernels,
-    RowLength,
     Score,
     ScoreMoments,
     Weight,
@@ -38,7 +38,7 @@ __all__ = ["Objective"]
 _ALIASED = 2.0**-42
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Objective:
     """Penalised negative log-likelihood over the rows of a source.
 
@@ -80,12 +80,12 @@ class Objective:
         """Length of coef."""
         return (self.source.n_features + self.design.intercept) * self.width
 
-    @property
+    @cached_property
     def loss(self) -> Loss:
         """Binomial for two classes, Multinomial for more."""
         return Binomial() if self.n_classes == 2 else Multinomial()
 
-    @property
+    @cached_property
     def penalty(self) -> Penalty:
         """Penalty in these coordinates."""
         scale = self.design.standardisation.scale
@@ -123,7 +123,8 @@ class Objective:
         if order >= 1:
             gradient = gradient + penalty.gradient(coef)
         if order == 2:
-            hessian = hessian + np.diag(penalty.diagonal)
+            hessian = hessian.copy()
+            hessian.ravel()[:: self.size + 1] += penalty.diagonal
         return Moments(rows.weight, rows.value + penalty.value(coef), gradient, hessian)
 
     def sample(self, stride: int) -> "Objective | None":
@@ -136,18 +137,12 @@ class Objective:
         if not isinstance(source, SampleSource):
             return None
         rows = source.sample(stride)
-        columns = replace(self.columns, weight=rows.fold(Weight()).weight)
+        weight = rows.fold(Weight()).weight
+        if weight == 0:
+            return None
+        columns = replace(self.columns, weight=weight)
         share = columns.weight / self.weight
         return replace(self, source=rows, columns=columns, l2=share * self.l2, l1=share * self.l1)
-
-    def row_length(self, roots: Array) -> float:
-        """Largest length of a row z_i F_k of the design, over rows and matrices F_k: one pass.
-
-        Parameters
-        ----------
-        roots : array of shape (K, q, q)
-        """
-        return self.source.fold(RowLength(self.design, roots)).largest
 
     def batch_gradient(self, coef: Array, block: Block, share: float) -> Array:
         """Gradient of the smooth part as a batch of rows estimates it, of shape (size,).
@@ -177,18 +172,24 @@ class Objective:
         kernel = HessianDiagonal(self.loss, self.design, self.shaped(coef))
         return self.source.fold(kernel).vector + self.penalty.diagonal
 
-    def along(self, coef: Array, direction: Array, lengths: tuple[float, ...]) -> LineMoments:
-        """Values at coef - length * direction, and the certificate's sums: one pass."""
+    def along(
+        self, coef: Array, direction: Array, lengths: tuple[float, ...], *, proof: bool = True
+    ) -> LineMoments:
+        """Values at coef - length * direction, and the certificate's sums: one pass.
+
+        Without `proof` only values and reach are sure to be told.
+        """
         kernel = self.kernels.line(
-            self.loss, self.design, self.shaped(coef), self.shaped(direction), lengths
+            self.loss, self.design, self.shaped(coef), self.shaped(direction), lengths, proof
         )
         line = self.source.fold(kernel)
         extra = [self.penalty.value(coef - length * direction) for length in lengths]
-        return replace(line, values=line.values + np.array(extra))
+        values = line.values + np.array(extra)
+        return LineMoments(values, line.divergence, line.reach, line.lead, line.widest)
 
     def values_along(self, coef: Array, direction: Array, lengths: tuple[float, ...]) -> Array:
         """Values at coef - length * direction for many lengths: one pass."""
-        return self.along(coef, direction, lengths).values
+        return self.along(coef, direction, lengths, proof=False).values
 
     def dual_values(self, coef: Array, direction: Array, scales: tuple[float, ...]) -> Array:
         """Loss part of the dual objective for several scales, see `Dual`: one pass."""
@@ -247,9 +248,7 @@ class Objective:
         m = directions.shape[1]
         q = self.size // self.width
         table = directions.reshape(q, -1, m)
-        how = self.design.standardisation
-        far = np.append(np.abs(how.center) / how.scale, np.zeros(int(self.design.intercept)))
-        sizes = np.einsum("j,jkm->m", self._column_size + far, np.abs(table))
+        sizes = np.einsum("j,jkm->m", self._column_size + self._center_size, np.abs(table))
         # A column of zeros has no size: rounding in the others must not be measured by nothing.
         unit = directions / np.maximum(sizes, 2.0**-10 * np.abs(directions).max(axis=0))
         gram = self.source.fold(GramIn(self.design, unit.reshape(q, -1, m))).vector
@@ -261,7 +260,7 @@ class Objective:
         """Log loss and accuracy on other rows with the same columns."""
         return source.fold(Score(self.loss, self.design, self.shaped(coef)))
 
-    @property
+    @cached_property
     def curvature_bound(self) -> Array:
         """Upper bound on the diagonal of the Hessian at any coef, of shape (size,).
 
@@ -271,6 +270,13 @@ class Objective:
         return 0.25 * self.weight * squares + self.penalty.diagonal
 
     @property
+    def largest_entries(self) -> Array:
+        """Largest absolute entry of each column of the design, of shape (q,)."""
+        how = self.design.standardisation
+        far = np.maximum(self.columns.high - how.center, how.center - self.columns.low)
+        return np.append(far / how.scale, np.ones(int(self.design.intercept)))
+
+    @cached_property
     def _column_size(self) -> Array:
         """Root mean square of each column of the design, of shape (q,)."""
         how = self.design.standardisation
@@ -284,9 +290,13 @@ class Objective:
         (Higham, 2002, 3.1). It matters for columns far from zero that no intercept can centre.
         """
         sizes = np.abs(coef).reshape(-1, self.width).sum(axis=1)
+        return 2.0**-52 * float((self._column_size + 0.5 * self._center_size) @ sizes)
+
+    @cached_property
+    def _center_size(self) -> Array:
+        """How far each column of the design was moved, of shape (q,)."""
         how = self.design.standardisation
-        far = np.append(np.abs(how.center) / how.scale, np.zeros(int(self.design.intercept)))
-        return 2.0**-52 * float((self._column_size + 0.5 * far) @ sizes)
+        return np.append(np.abs(how.center) / how.scale, np.zeros(int(self.design.intercept)))
 
     @property
     def lipschitz_bound(self) -> float:

@@ -1,6 +1,7 @@
 """The elastic net l2 / 2 * ||w||^2 + l1 * ||w||_1 on the user's scale, in any coordinates."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from oddsmith.core.stable import Array
 __all__ = ["Penalty"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Penalty:
     """sum_j P_j coef_j^2 / 2 + l1_j |coef_j| with P, l1 >= 0 of shape (q,), 0 for intercepts.
 
@@ -33,9 +34,15 @@ class Penalty:
     diagonal: Array
     l1: Array
 
+    @cached_property
+    def kinked(self) -> bool:
+        """Whether any coordinate has an L1 penalty."""
+        return bool(self.l1.any())
+
     def value(self, coef: Array) -> float:
         """Penalty at coef (nats, summed like the losses)."""
-        return 0.5 * float(self.diagonal @ (coef * coef)) + float(self.l1 @ np.abs(coef))
+        smooth = 0.5 * float(self.diagonal @ (coef * coef))
+        return smooth + float(self.l1 @ np.abs(coef)) if self.kinked else smooth
 
     def gradient(self, coef: Array) -> Array:
         """P coef, of shape (q,): the derivative of the smooth part."""

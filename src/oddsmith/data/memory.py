@@ -17,6 +17,9 @@ __all__ = ["MemoryBlocks", "memory_blocks"]
 _ENTRIES = 2**18
 _SPARSE_ENTRIES = 2**16
 _FEWEST_ROWS = 64
+# A strip of columns: long enough for BLAS to be at its fastest. A multiple of `_STRIPS` of them.
+_STRIP_ENTRIES = 2**21
+_STRIPS = 8
 # A CSC matrix is searched as a whole for each block of rows, so there are not too many.
 _MOST_CSC_BLOCKS = 64
 
@@ -88,8 +91,33 @@ class MemoryBlocks:
         rows = slice(None, None, stride)
         X = self.X[rows]
         if not hasattr(X, "tocsr") and X.strides[1] != X.itemsize:
-            X = np.ascontiguousarray(X)
+            X = X.copy(order="K")
         return MemoryBlocks(X, self.y[rows], self.weight[rows], self.offset[rows], self.rows)
+
+    def strips(self) -> list[slice]:
+        """All columns once, cut into slices; sparse columns are not cut."""
+        n, p = self.X.shape
+        if hasattr(self.X, "nnz"):
+            return [slice(0, p)]
+        count = _STRIPS * max(1, -(-n * p // (_STRIPS * _STRIP_ENTRIES)))
+        width = max(1, -(-p // count))
+        return [slice(i, min(i + width, p)) for i in range(0, max(p, 1), width)]
+
+    def strip(self, columns: slice) -> Block:
+        """Every row of positive weight, with some of the columns: no copy if all rows count.
+
+        Examples
+        --------
+        >>> blocks = memory_blocks(np.eye(3), np.arange(3), np.array([1.0, 0.0, 2.0]))
+        >>> blocks.strip(slice(1, 3)).X
+        array([[0., 0.],
+               [0., 1.]])
+        """
+        X = self.X.tocsr() if hasattr(self.X, "tocsr") else self.X[:, columns]
+        if self.weight.all():
+            return Block(X, self.y, self.weight, self.offset)
+        rows = np.flatnonzero(self.weight)
+        return Block(X[rows], self.y[rows], self.weight[rows], self.offset[rows])
 
     def batches(self, size: int, epoch: int, seed: int | None, /) -> Iterator[tuple[float, Block]]:
         """Every row of positive weight once, in batches, each with its share of those rows.

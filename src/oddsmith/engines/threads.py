@@ -22,6 +22,8 @@ S = TypeVar("S", bound=Mergeable)
 
 # Blocks are summed in this many runs, whatever the number of threads, and the runs in order.
 _RUNS = 32
+# Strips of columns are summed in fewer, as their sums can be large: n x n for n rows.
+_COLUMN_RUNS = 8
 
 
 def thread_count(n_jobs: int | None) -> int:
@@ -123,9 +125,10 @@ class Threads:
         return self.blocks.n_features
 
     def __enter__(self) -> Self:
-        if len(self.blocks) > 1:
-            _one_blas_thread.__enter__()
-            self._limited = True
+        # One block as well: NumPy and SciPy bring a BLAS each, whose idle threads stay awake for
+        # a while and take the cores from the other's.
+        _one_blas_thread.__enter__()
+        self._limited = True
         if self.n_threads > 1:
             self._pool = ThreadPoolExecutor(self.n_threads, "oddsmith")
         return self
@@ -161,6 +164,18 @@ class Threads:
         runs = [range(i, min(i + size, count)) for i in range(0, count, size)]
         sums = self._pool.map(run, runs) if self._pool else map(run, runs)
         return reduce(add, sums)
+
+    def fold_columns(self, kernel: Callable[[Block, slice], S], /) -> S:
+        """Sum of kernel(strip, columns) over all strips of columns."""
+        floats, strips = np.geterr(), self.blocks.strips()
+
+        def run(some: list[slice]) -> S:
+            with np.errstate(**floats):
+                return reduce(add, (kernel(self.blocks.strip(own), own) for own in some))
+
+        size = -(-len(strips) // _COLUMN_RUNS)
+        runs = [strips[i : i + size] for i in range(0, len(strips), size)]
+        return reduce(add, self._pool.map(run, runs) if self._pool else map(run, runs))
 
     def sample(self, stride: int, /) -> "Threads":
         """Every stride-th row, folded by the same threads."""

@@ -7,6 +7,7 @@ from importlib import import_module
 from oddsmith.core.kernels import PLAIN, Kernels
 from oddsmith.errors import ParameterError
 from oddsmith.solvers.gradient_descent import GradientDescent
+from oddsmith.solvers.kernel_newton import KernelNewton
 from oddsmith.solvers.lbfgs import LBFGS
 from oddsmith.solvers.newton import Newton
 from oddsmith.solvers.newton_cg import NewtonCG
@@ -32,6 +33,10 @@ class Problem:
         Whether the penalty has a kink.
     samples : bool
         Whether rows can be sampled without reading them all.
+    l2 : bool
+        Whether the penalty is strictly convex.
+    by_column : bool
+        Whether rows can be read column by column.
     """
 
     n_rows: int
@@ -40,6 +45,8 @@ class Problem:
     sparse: bool
     l1: bool = False
     samples: bool = False
+    l2: bool = False
+    by_column: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +73,26 @@ def _small(problem: Problem) -> bool:
 def _tall(problem: Problem) -> bool:
     """Whether a sample is worth its walk: it is large for the columns, and small for the rows."""
     q = problem.size // problem.width
-    rows = SampledLBFGS().rows_a_column * q
     cheap = problem.size <= 1000 and not problem.sparse
-    return problem.samples and cheap and problem.n_rows >= max(50_000, 8 * rows)
+    return problem.samples and cheap and problem.n_rows >= max(30_000, 1600 * q)
+
+
+# Rows whose Gram matrix is formed and factorised at ease, for one margin: a matrix for each is.
+_FEW_ROWS = 5000
+# Columns a row that repay it.
+_COLUMNS_A_ROW = 5
+
+
+def _wide(problem: Problem) -> bool:
+    """Whether the Gram matrix of the rows is cheap, and much smaller than the rows."""
+    n, K = problem.n_rows, problem.width
+    few = n * n * K <= _FEW_ROWS**2 and _COLUMNS_A_ROW * n * K <= problem.size
+    return few and problem.l2 and problem.by_column and not problem.sparse
 
 
 # Products of an entry and a coefficient in a pass, from which on compiled kernels repay the
 # second that importing them takes, and in time that of compiling them once.
-_MANY_PRODUCTS = 2**23
+_MANY_PRODUCTS = 2**22
 
 
 def kernels_for(problem: Problem) -> Kernels:
@@ -88,6 +107,7 @@ def kernels_for(problem: Problem) -> Kernels:
 TABLE = (
     Row("sampled-lbfgs", SampledLBFGS, _tall),
     Row("newton-cholesky", Newton, _small),
+    Row("newton-kernel", KernelNewton, _wide),
     Row("newton-cg", NewtonCG, lambda _: True),
     Row("lbfgs", LBFGS, lambda _: False),
     Row("gradient-descent", GradientDescent, lambda _: False),

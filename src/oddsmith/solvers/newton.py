@@ -1,12 +1,20 @@
 """Newton's method, which for this loss is iteratively reweighted least squares (IRLS)."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 import scipy.linalg as la
+from scipy.linalg import lapack
 
-from oddsmith.core.certificate import Certificate, certificate, left_over
+from oddsmith.core.certificate import (
+    Certificate,
+    certificate,
+    certificate_by_curvature,
+    left_over,
+)
 from oddsmith.core.moments import Moments
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
@@ -17,6 +25,50 @@ from oddsmith.solvers.run import Iterate
 __all__ = ["Newton", "NewtonStep", "newton_step", "null_space", "prove_by_hessian"]
 
 _FAR = 2.0**-20
+# Squared pivots of a unit-diagonal Hessian below this are not trusted to be its own curvature.
+_GOOD_PIVOT = 2.0**-30
+# A Hessian is kept for the steps to come where a step moves log-odds by no more than this: each
+# then divides the gap by about 2**10, for a fraction of the price.
+_KEPT_REACH = 2.0**-5
+_CONTRACTION = 0.01
+# Lengths of a step that are tried in one pass. Where few rows are left to fit, and each step adds
+# about one to their margins, a longer one spares the next.
+_LENGTHS = (1.0, 1.5, 2.0, 3.0)
+# Estimate (nats per unit of weight) from which on the whole step is the best.
+_NEAR = 1e-6
+
+
+@dataclass(frozen=True)
+class Factor:
+    """Cholesky factor L of a unit-diagonal matrix D H D, D = diag(unit)."""
+
+    lower: Array
+    unit: Array
+
+    def solve(self, right: Array) -> Array:
+        """Solution of H d = right."""
+        return self.unit * self.solve_scaled(self.unit * right)
+
+    def solve_scaled(self, right: Array) -> Array:
+        """Solution of L L' d = right."""
+        solution, _ = lapack.dpotrs(self.lower, right, lower=1)
+        return solution
+
+    @cached_property
+    def good(self) -> bool:
+        """Whether H is surely definite."""
+        return float(self.lower.diagonal().min(initial=1.0)) ** 2 > _GOOD_PIVOT
+
+    def row(self, largest: Array, width: int) -> float:
+        """Bound on how far a step of length 1 in the metric H moves a row's log-odds.
+
+        That is the length of L^-1 D z, whose entries are at most those of abs(L^-1) times the
+        largest entries of the columns; a log-odds is one margin, or the difference of two.
+        """
+        inverse, _ = lapack.dtrtri(self.lower, lower=1)
+        entries = np.abs(inverse) * self.unit
+        lengths = [float(np.linalg.norm(entries[:, k::width] @ largest)) for k in range(width)]
+        return max(lengths) * (1.0 if width == 1 else 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +82,14 @@ class NewtonStep:
         What the residual H d - g can add to a gap (nats).
     cut : array of shape (q, m)
         Directions in which H is zero within rounding; d has no part there.
+    factor : Factor or None
+        Of H, where it is definite beyond rounding.
     """
 
     step: Array
     left_over: float
     cut: Array
+    factor: Factor | None = None
 
 
 def newton_step(hessian: Array, gradient: Array, bound: Array) -> NewtonStep:
@@ -49,42 +104,37 @@ def newton_step(hessian: Array, gradient: Array, bound: Array) -> NewtonStep:
     >>> newton_step(np.diag([2.0, 4.0]), np.array([2.0, 2.0]), np.ones(2)).step
     array([1. , 0.5])
     """
-    diagonal = np.diag(hessian)
+    diagonal = hessian.diagonal()
     # Where margins are so large that a curvature is 0, the bounds serve as curvature instead, at
     # a small part of their size: the line search then looks far, as far as there is to go.
     lost = bool(((diagonal == 0) & (gradient != 0)).any())
     if lost:
         hessian, diagonal = np.diag(_FAR * bound), _FAR * bound
     # A column of zeros gets a step of exactly 0.
-    unit = np.where(diagonal > 0, 1.0, 0.0) / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    scaled = hessian * unit * unit[:, None]
+    there = diagonal > 0
+    unit = there / np.sqrt(np.where(there, diagonal, 1.0))
+    scaled = hessian * unit
+    scaled *= unit[:, None]
     right = gradient * unit
-    solve, cut = _solver(scaled)
+    factor = _cholesky(scaled, unit)
+    solve, cut = _pseudo_inverse(scaled) if factor is None else (factor.solve_scaled, scaled[:, :0])
     step = solve(right)
     step = step - solve(scaled @ step - right)
-    residual = scaled @ step - right
+    image = scaled @ step
+    residual = image - right
     size = float(residual @ solve(residual))
     # What was solved with a curvature that is not there proves nothing.
-    left = np.inf if lost else left_over(max(size, 0.0), float(step @ scaled @ step))
-    return NewtonStep(step * unit, left, cut * unit[:, None])
+    left = np.inf if lost else left_over(max(size, 0.0), float(step @ image))
+    return NewtonStep(step * unit, left, cut * unit[:, None], None if lost else factor)
 
 
-def _solver(scaled: Array) -> tuple[Callable[[Array], Array], Array]:
-    """Solve with a unit-diagonal matrix, and the directions that are left out."""
-    solve = _cholesky(scaled)
-    return _pseudo_inverse(scaled) if solve is None else (solve, np.empty((scaled.shape[0], 0)))
-
-
-def _cholesky(scaled: Array) -> Callable[[Array], Array] | None:
-    """Solve with a unit-diagonal matrix, None where it is singular within rounding."""
-    try:
-        factor = la.cholesky(scaled, lower=True, check_finite=False)
-    except la.LinAlgError:
+def _cholesky(scaled: Array, unit: Array) -> Factor | None:
+    """Factor of a unit-diagonal matrix, None where it is singular within rounding."""
+    # The transpose of a symmetric matrix is itself, and stored as LAPACK reads it.
+    lower, failed = lapack.dpotrf(scaled.T, lower=1)
+    if failed or float(lower.diagonal().min(initial=1.0)) ** 2 <= _rounding(scaled):
         return None
-    smallest = float(np.diag(factor).min(initial=1.0))
-    if smallest**2 <= _rounding(scaled):
-        return None
-    return lambda right: la.cho_solve((factor, True), right, check_finite=False)
+    return Factor(lower, unit)
 
 
 def _pseudo_inverse(scaled: Array) -> tuple[Callable[[Array], Array], Array]:
@@ -123,17 +173,102 @@ def prove_by_hessian(objective: Objective, coef: Array) -> Certificate:
 
 def _certified(objective: Objective, coef: Array, moments: Moments) -> Certificate:
     """Newton step and certificate at coef: one pass, two where H is singular within rounding."""
+    return _certificate(objective, coef, moments, _solved(objective, coef, moments))
+
+
+def _solved(objective: Objective, coef: Array, moments: Moments) -> NewtonStep:
+    """Newton step at coef: passes only where H is singular within rounding, or nearly so."""
     bound = objective.curvature_bound
     solved = newton_step(objective.grounded(moments.hessian), moments.gradient, bound)
-    step, left = solved.step, solved.left_over
-    if solved.cut.shape[1] > 0:
-        _, real, gram = objective.split_null(solved.cut)
-        # Margins do move in these directions, if little: nothing is proved, but curvature is
-        # at most 1/4 (1/2 for K margins), so this part of the step is sure to help.
-        step = step + real @ ((real.T @ moments.gradient) / (0.5 * gram))
-        left = left if real.shape[1] == 0 else np.inf
-    part = 0.5 * float(objective.penalty.diagonal @ (step * step))
-    return certificate(objective, coef, moments, step, part + left)
+    if solved.factor is not None:
+        good = solved.factor.good
+        return solved if good else _refined(objective, coef, moments, solved, solved.factor)
+    if solved.cut.shape[1] == 0:
+        return solved
+    _, real, gram = objective.split_null(solved.cut)
+    # Margins do move in these directions, if little: nothing is proved, but curvature is
+    # at most 1/4 (1/2 for K margins), so this part of the step is sure to help.
+    step = solved.step + real @ ((real.T @ moments.gradient) / (0.5 * gram))
+    left = solved.left_over if real.shape[1] == 0 else np.inf
+    return replace(solved, step=step, left_over=left)
+
+
+def _refined(
+    objective: Objective, coef: Array, moments: Moments, solved: NewtonStep, factor: Factor
+) -> NewtonStep:
+    """Newton step that is right to the digits of Z d, which H d has not: two passes.
+
+    Refined once with the residual Z'(h Z d) + P d - g (Golub and Van Loan, 2013, 3.5.3), if that
+    helps, and what is left over measured with it.
+    """
+    found: list[tuple[float, float, Array]] = []
+    step = solved.step
+    for _ in range(2):
+        image = objective.hessian_product(coef, step)
+        correction = factor.solve(image - moments.gradient)
+        size = float(correction @ (image - moments.gradient))
+        found.append((max(size, 0.0), max(float(step @ image), 0.0), step))
+        step = step - correction
+    size, square, step = min(found, key=lambda one: one[0])
+    return replace(solved, step=step, left_over=left_over(size, square))
+
+
+def _certificate(
+    objective: Objective, coef: Array, moments: Moments, solved: NewtonStep
+) -> Certificate:
+    """Certificate at coef from its Newton step: one pass."""
+    part = 0.5 * float(objective.penalty.diagonal @ (solved.step * solved.step))
+    return certificate(objective, coef, moments, solved.step, part + solved.left_over)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The Hessian H of a point, for the points near it.
+
+    Attributes
+    ----------
+    factor : Factor
+    row : float
+        A step of length 1 in the metric H moves log-odds by this at the most.
+    at : array of shape (q,)
+    moved : float
+        Log-odds at `at` are not farther than this from those at H's own point.
+    """
+
+    factor: Factor
+    row: float
+    at: Array
+    moved: float
+
+    def prove(self, objective: Objective, coef: Array) -> Certificate | None:
+        """Certificate at a coef near by, None where it is too far: one pass."""
+        return self.certificate(objective, coef, objective.evaluate(coef, 1))
+
+    def certificate(
+        self, objective: Objective, coef: Array, moments: Moments
+    ) -> Certificate | None:
+        """Certificate from the gradient at a coef near by.
+
+        Where log-odds moved by no more than t, the Hessian is not less than exp(-t) H (Bach,
+        2010, proposition 1).
+        """
+        change = self.factor.lower.T @ ((coef - self.at) / self.factor.unit)
+        moved = self.moved + self.row * math.sqrt(change @ change)
+        if not moved < 1.0:
+            return None
+        grown = math.exp(0.5 * moved)
+        step = self.factor.solve(moments.gradient)
+        decrement = grown * math.sqrt(max(float(moments.gradient @ step), 0.0))
+        found = certificate_by_curvature(objective, coef, moments, decrement, grown * self.row)
+        return None if found is None else replace(found, step=step)
+
+
+def _kept(objective: Objective, solved: NewtonStep, following: Array, reach: float) -> Kept | None:
+    """Hessian for the points that follow; None where it is not worth keeping."""
+    factor = solved.factor
+    if factor is None or not factor.good or not reach <= _KEPT_REACH:
+        return None
+    return Kept(factor, factor.row(objective.largest_entries, objective.width), following, reach)
 
 
 @dataclass
@@ -141,7 +276,9 @@ class Newton(Parameters):
     """Newton's method: coef <- coef - H^-1 g, shortened where the step would not help.
 
     Two passes over the rows an iteration: one for value, gradient and Hessian; one along the
-    step for the certificate and the value at its end; a third only where the step is too long.
+    step for the value at its end, or the certificate; a third only where the step is too long.
+    Near the minimum the Hessian is kept, and an iteration is one pass for the gradient (Kelley,
+    1995, "Iterative methods for linear and nonlinear equations", 5.4.1, the chord method).
     With W = diag(s h) the step is that of weighted least squares on the working response, hence
     IRLS (McCullagh and Nelder, 1989, 2.5; Hastie, Tibshirani and Friedman, 2009, equations 4.24
     to 4.28).
@@ -166,12 +303,46 @@ class Newton(Parameters):
 
     def iterates(self, objective: Objective, start: Array) -> Iterator[Iterate]:
         """Walk from start, forever."""
-        coef = start
+        coef = objective.centred(start)
         while True:
-            moments = objective.evaluate(coef, 2)
-            proof = _certified(objective, coef, moments)
-            slope = float(moments.gradient @ proof.step)
-            length = newton_length(objective, coef, moments.value, slope, proof.step, proof.line)
-            following = coef - length * proof.step
-            yield Iterate(coef, moments.value, moments.gradient, slope / 2.0, proof, following)
-            coef = following
+            here, kept = _iterate(objective, coef)
+            yield here
+            coef = here.coef if here.successor is None else here.successor
+            if kept is not None:
+                coef = yield from _chords(objective, kept)
+
+
+def _iterate(objective: Objective, coef: Array) -> tuple[Iterate, Kept | None]:
+    """Iterate at coef with its Newton step, and the Hessian where the next ones can use it."""
+    moments = objective.evaluate(coef, 2)
+    solved = _solved(objective, coef, moments)
+    value, gradient, step = moments.value, moments.gradient, solved.step
+    slope = float(gradient @ step)
+    prove = partial(_certificate, objective, coef, moments, solved)
+    far = slope > _NEAR * objective.weight
+    proof = None if far else prove()
+    line = objective.along(coef, step, _LENGTHS, proof=False) if proof is None else proof.line
+    length = newton_length(objective, coef, value, slope, step, line)
+    if far and length == 1.0:
+        length = _LENGTHS[int(np.argmin(line.values))]
+    following = coef - length * step
+    here = Iterate(coef, value, gradient, 0.5 * slope, proof, following, prove=prove)
+    kept = _kept(objective, solved, following, length * line.reach)
+    return replace(here, nearby=None if kept is None else partial(kept.prove, objective)), kept
+
+
+def _chords(objective: Objective, kept: Kept) -> Generator[Iterate, None, Array]:
+    """Walk with a Hessian that is kept, while steps shrink; return where they end."""
+    coef, last, nearby = kept.at, math.inf, partial(kept.prove, objective)
+    while True:
+        moments = objective.evaluate(coef, 1)
+        step = kept.factor.solve(moments.gradient)
+        estimate = 0.5 * float(moments.gradient @ step)
+        if not estimate <= _CONTRACTION * last:
+            return coef
+        proof = kept.certificate(objective, coef, moments)
+        following = coef - step
+        yield Iterate(
+            coef, moments.value, moments.gradient, estimate, proof, following, nearby=nearby
+        )
+        coef, last = following, estimate

@@ -21,6 +21,8 @@ _MOST_PRODUCTS = 1000
 # Coordinates without a penalty that are solved for one by one, a pass each.
 _MOST_FREE = 64
 _RESTARTS = 4
+# Part of tol that a proof by the penalty alone may leave.
+_AMPLE = 1e-3
 # Curvature relative to its bound that cannot be told from 0.
 _NO_CURVATURE = 2.0**-46
 _LEAST_DIAGONAL = 1e-12
@@ -81,8 +83,15 @@ def prove_by_products(objective: Objective, coef: Array, tol: float) -> Certific
     if free.size > _MOST_FREE:
         step, part = _solve_to_rounding(objective, coef, gradient)
     else:
-        step = _solve_nearly(objective, coef, gradient, tol)
-        step, part = _solve_free(objective, coef, gradient, step, free)
+        # Where the penalty alone proves enough, the intercepts are all that must be solved for.
+        step, products = np.zeros_like(gradient), _products(objective, coef, free)
+        step, part = _solve_free(gradient, step, step, objective.penalty.diagonal, free, products)
+        if not part <= _AMPLE * tol:
+            step = _solve_nearly(objective, coef, gradient, tol)
+            image = objective.hessian_product(coef, step)
+            step, part = _solve_free(
+                gradient, step, image, objective.penalty.diagonal, free, products
+            )
     return certificate(objective, coef, moments, step, part)
 
 
@@ -99,21 +108,32 @@ def _solve_nearly(objective: Objective, coef: Array, gradient: Array, tol: float
     return step
 
 
+def _products(objective: Objective, coef: Array, free: npt.NDArray[np.intp]) -> Array:
+    """Rows of the Hessian that belong to the coordinates without a penalty, a pass each."""
+    products = np.empty((free.size, coef.size))
+    for row, index in enumerate(free):
+        unit = np.zeros_like(coef)
+        unit[index] = 1.0
+        products[row] = objective.hessian_product(coef, unit)
+    return products
+
+
 def _solve_free(
-    objective: Objective, coef: Array, gradient: Array, step: Array, free: npt.NDArray[np.intp]
+    gradient: Array,
+    step: Array,
+    product: Array,
+    P: Array,
+    free: npt.NDArray[np.intp],
+    products: Array,
 ) -> tuple[Array, float]:
     """Change d where nothing is penalised so that r = H d - g is 0 there; and what r adds."""
-    block = np.empty((free.size, free.size))
-    for row, index in enumerate(free):
-        unit = np.zeros_like(gradient)
-        unit[index] = 1.0
-        block[row] = objective.hessian_product(coef, unit)[free]
+    block = products[:, free]
     inverse = la.pinvh(block) if free.size else block
+    change = inverse @ (product - gradient)[free]
     step = step.copy()
-    step[free] -= inverse @ (objective.hessian_product(coef, step) - gradient)[free]
-    product = objective.hessian_product(coef, step)
+    step[free] -= change
+    product = product - change @ products
     residual = product - gradient
-    P = objective.penalty.diagonal
     held = P > 0
     with np.errstate(over="ignore"):
         part = 0.5 * float(((P * step - residual)[held] ** 2 / P[held]).sum())

@@ -37,6 +37,10 @@ class Iterate:
         The next coef, where it is already known and provably no worse.
     state : object or None
         What the solver needs to go on from here as if it had never stopped.
+    prove : callable or None
+        A proof that the solver has at less than the usual price, or None where it fails.
+    nearby : callable or None
+        The same at any coef near by.
     """
 
     coef: Array
@@ -46,6 +50,8 @@ class Iterate:
     certificate: Certificate | None = None
     successor: Array | None = None
     state: Any = None
+    prove: Callable[[], Certificate | None] | None = None
+    nearby: Callable[[Array], Certificate | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +151,8 @@ class Run:
         What the solver needs to go on from coef.
     proof : Certificate or None
         Of coef itself, where the run ended with one.
+    nearby : callable or None
+        What proves a coef near by at less than the usual price, or None where it fails.
     """
 
     coef: Array
@@ -157,6 +165,7 @@ class Run:
     path: list[Array]
     state: Any = None
     proof: Certificate | None = None
+    nearby: Callable[[Array], Certificate | None] | None = None
 
 
 @dataclass(slots=True)
@@ -279,7 +288,9 @@ def _ended(
     following = _last_step(solver, last) if stopped == "converged" else None
     if following is not None and iteration < max_iter and best is None:
         coef, proof, iteration = following, None, iteration + 1
-    return Run(coef, iteration, seen, max_iter, stopped, lower, trace, path, last.state, proof)
+    return Run(
+        coef, iteration, seen, max_iter, stopped, lower, trace, path, last.state, proof, last.nearby
+    )
 
 
 def _finite(here: Iterate) -> bool:
@@ -292,7 +303,8 @@ def _with_proof(
     wanted = here.estimate <= tol and here.estimate <= 0.1 * journey.asked_at
     if here.certificate is None and wanted:
         journey.asked_at = here.estimate
-        here = replace(here, certificate=prove(here.coef))
+        own = None if here.prove is None else here.prove()
+        here = replace(here, certificate=prove(here.coef) if own is None else own)
     if here.certificate is not None:
         journey.lower = max(journey.lower, here.certificate.lower)
     return here

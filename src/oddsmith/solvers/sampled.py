@@ -11,7 +11,8 @@ is surely there, how far it can be.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from itertools import islice
 
 import numpy as np
 import scipy.linalg as la
@@ -27,10 +28,16 @@ from oddsmith.solvers.run import Iterate
 
 __all__ = ["SampleMetric", "SampledLBFGS"]
 
-# The first sample is every so many rows of the second.
-_COARSER = 10
+# A larger part of the rows would cost more than the steps it spares.
+_LEAST_STRIDE = 8
+# The first sample is every so many rows of the second, if it then has so many a coefficient.
+_COARSER, _LEAST_ROWS = 10, 5
+# Log-odds of a sample's rows that changed by more make its curvature too little to prove with.
+_FAR = 4.0
 # Newton steps at the most on a sample, whose optimum need not be known better than it is worth.
 _STEPS = 30
+# Nats a coefficient from a sample's optimum, which is half a nat from that of all rows itself.
+_WORTH = 0.1
 # Pivots of the unit-diagonal Hessian of a sample below this tell of columns that it cannot.
 _LEAST_PIVOT = 1e-8
 
@@ -43,19 +50,18 @@ class SampleMetric:
 
     Attributes
     ----------
+    part : Objective
+        Over the sample, whose weight is this share of all.
+    share : float
+    coef : array of shape (q,)
     factor : array of shape (q, q)
         L, lower triangular.
-    coef : array of shape (q,)
-    row : float
-        No log-odds of the sample's rows change by more for a step of length 1 in the metric A.
-    share : float
-        Weight of the sample as a part of that of all rows.
     """
 
-    factor: Array
-    coef: Array
-    row: float
+    part: Objective
     share: float
+    coef: Array
+    factor: Array
 
     def times(self, vector: Array) -> Array:
         """Multiply A / share by a vector."""
@@ -71,18 +77,29 @@ class SampleMetric:
         """Proof of how far coef is from the optimum of all rows, without a pass over them.
 
         Curvatures of the sample's rows changed by a factor of exp(t) at the most since their
-        log-odds changed by t (Bach, 2010, proposition 1).
+        log-odds changed by t (Bach, 2010, proposition 1), which one pass over the sample tells.
         """
-        moved = self.row * float(np.linalg.norm(self.factor.T @ (coef - self.coef)))
-        if not moved < 2.0:
+        moved = self.part.along(self.coef, self.coef - coef, ()).reach
+        if not moved < _FAR:
             return None
-        whitened = la.solve_triangular(
-            self.factor, moments.gradient, lower=True, check_finite=False
-        )
         grown = math.exp(0.5 * moved)
-        return certificate_by_curvature(
-            objective, coef, moments, grown * float(np.linalg.norm(whitened)), grown * self.row
-        )
+        decrement = float(np.linalg.norm(self._whitened(moments.gradient)))
+        row = grown * self._row()
+        return certificate_by_curvature(objective, coef, moments, grown * decrement, row)
+
+    def _whitened(self, vectors: Array) -> Array:
+        return la.solve_triangular(self.factor, vectors, lower=True, check_finite=False)
+
+    def _row(self) -> float:
+        """Bound on how far a step of length 1 in the metric A moves a row's log-odds.
+
+        That is the length of L^-1 z, whose entries are at most those of abs(L^-1) times the
+        largest entries of the columns; a log-odds is one margin, or the difference of two.
+        """
+        K = self.part.width
+        inverse = np.abs(self._whitened(np.eye(self.part.size))).reshape(-1, self.part.size // K, K)
+        lengths = np.linalg.norm(np.einsum("ijk,j->ik", inverse, self.part.largest_entries), axis=0)
+        return float(lengths.max()) * (1.0 if K == 1 else 2.0)
 
 
 @dataclass
@@ -100,7 +117,7 @@ class SampledLBFGS(Parameters):
     memory : int
         Steps that are remembered.
     rows_a_column : int
-        Rows of the larger sample for each coefficient of one margin, at the least.
+        Rows of the larger sample for each column of the design, where there are many more.
 
     Examples
     --------
@@ -110,7 +127,7 @@ class SampledLBFGS(Parameters):
 
     max_iter: int = 1000
     memory: int = 20
-    rows_a_column: int = 1000
+    rows_a_column: int = 2000
     name = "sampled-lbfgs"
     order = 1
 
@@ -127,48 +144,59 @@ class SampledLBFGS(Parameters):
             return
         begin, metric = known
         for coef, here, estimate in quasi_newton(objective, begin, metric, self.memory):
-            yield self._proved(
-                objective, metric, Iterate(coef, here.value, here.gradient, estimate)
-            )
-
-    def _proved(self, objective: Objective, metric: SampleMetric, here: Iterate) -> Iterate:
-        moments = Moments(objective.weight, here.value, here.gradient)
-        proof = metric.certificate(objective, here.coef, moments)
-        if proof is None:
-            return here
-        return Iterate(here.coef, here.value, here.gradient, here.estimate, proof)
+            prove = partial(metric.certificate, objective, coef, here)
+            yield Iterate(coef, here.value, here.gradient, estimate, prove=prove)
 
     def _sampled(self, objective: Objective, start: Array) -> tuple[Array, SampleMetric] | None:
+        """Where the walk begins, and its metric; None where a sample does not tell."""
         q = objective.size // objective.width
-        wanted = self.rows_a_column * q
-        stride = objective.source.n_rows // wanted
-        part = objective.sample(stride) if stride > 1 else None
+        # A Hessian's time grows with the square of the margins, a pass's with their number.
+        rows = self.rows_a_column * q // objective.width
+        stride = max(_LEAST_STRIDE, objective.source.n_rows // rows)
+        part = objective.sample(stride)
         if part is None:
             return None
-        coarse = part.sample(_COARSER) or part
-        near = _near_optimum(part, _near_optimum(coarse, start).successor)
-        proof, begin = near.certificate, near.successor
-        factor = None if proof is None else _factor(part.grounded(proof.moments.hessian))
-        if factor is None or begin is None:
+        near = self._near_optimum(part, start)
+        known = None if near is None else _metric(part, objective, near)
+        if known is None:
             return None
+        metric, begin = known
         # With sums over classes of 0, nothing moves along the directions that were grounded.
-        metric = SampleMetric(factor, near.coef, _row(part, factor), part.weight / objective.weight)
         return objective.centred(begin), metric
 
+    def _near_optimum(self, part: Objective, start: Array) -> Array | None:
+        """Walk over a sample by means of a smaller one, as near to its optimum as is worth it."""
+        rows = part.source.n_rows
+        coarse = part.sample(min(_COARSER, max(2, rows // (_LEAST_ROWS * part.size))))
+        known = None if coarse is None else _metric(coarse, part, _optimum(coarse, start))
+        if known is None:
+            return None
+        metric, near = known
+        walk = quasi_newton(part, near, metric, self.memory)
+        for near, _, estimate in islice(walk, _STEPS):  # noqa: B007, it is what is wanted
+            if estimate < _WORTH * part.size:
+                break
+        return near
 
-def _near_optimum(part: Objective, start: Array | None) -> Iterate:
-    """Newton's method on a sample, as near to its optimum as that is to the optimum of all rows.
 
-    The former is told by half the decrement, the latter is about half a nat a coefficient.
-    """
-    begin = np.zeros(part.size) if start is None else start
-    walk = Newton().iterates(part, begin)
-    here = next(walk)
-    for _ in range(_STEPS):
-        if here.estimate < 0.1 * part.size:
+def _metric(part: Objective, whole: Objective, coef: Array) -> tuple[SampleMetric, Array] | None:
+    """Metric at coef and where a Newton step on the sample leads; None if curvature is lacking."""
+    here = part.evaluate(coef, 2)
+    factor = _factor(part.grounded(here.hessian))
+    if factor is None:
+        return None
+    metric = SampleMetric(part, part.weight / whole.weight, coef, factor)
+    return metric, coef - metric.solve(here.gradient) / metric.share
+
+
+def _optimum(part: Objective, start: Array) -> Array:
+    """Newton's method on a sample, as near to its optimum as is worth it."""
+    coef = start
+    for here in islice(Newton().iterates(part, start), _STEPS):
+        coef = here.coef if here.successor is None else here.successor
+        if here.estimate < _WORTH * part.size:
             break
-        here = next(walk)
-    return here
+    return coef
 
 
 def _factor(hessian: Array) -> Array | None:
@@ -184,15 +212,3 @@ def _factor(hessian: Array) -> Array | None:
     if float(np.diag(factor).min()) ** 2 < _LEAST_PIVOT:
         return None
     return factor / unit[:, None]
-
-
-def _row(part: Objective, factor: Array) -> float:
-    """Most that a log-odds of the sample's rows changes in a step of length 1 in the metric."""
-    q, K = part.size // part.width, part.width
-    inverse = la.solve_triangular(factor, np.eye(part.size), lower=True, check_finite=False)
-    inverse = inverse.reshape(part.size, q, K)
-    # Margin k changes by the product of two vectors: z_i applied to the inverse's columns of
-    # class k, and the step. Their lengths are told by the triangle of a QR factorisation.
-    roots: Any = [la.qr(inverse[:, :, k], mode="r")[0][:q].T for k in range(K)]
-    # A log-odds is one margin, or the difference of two.
-    return part.row_length(np.stack(roots)) * (1.0 if K == 1 else 2.0)

@@ -22,6 +22,8 @@ _STILL_MOVING = 0.05
 _MOST_ENTRIES = 300_000
 # More Newton steps that are watched where the rows are too many for that.
 _STEPS_WATCHED = 4
+# The same from a point further back, where curvature that was lost is there again.
+_STEPS_FROM_BACK = 12
 # A row that is fitted so well that curvature along it may be lost to rounding.
 _SATURATED = 20.0
 _GAIN, _LOSS = 1e-5, 1e-8
@@ -116,7 +118,10 @@ def _separated(objective: Objective) -> Separation | None:
 def _never_arrives(objective: Objective, coef: Array, proof: Certificate) -> bool:
     """Watch a few more Newton steps: near a finite optimum they shrink, towards infinity not."""
     walker = Newton() if proof.moments.hessian.size > 0 else NewtonCG()
+    steps = _STEPS_WATCHED
+    if proof.line.reach < _STILL_MOVING:
+        steps, coef = _STEPS_FROM_BACK, coef * (_SATURATED / proof.line.widest)
     seen = [coef, coef]
-    for here, _ in zip(walker.iterates(objective, coef), range(_STEPS_WATCHED), strict=False):
+    for here, _ in zip(walker.iterates(objective, coef), range(steps), strict=False):
         seen.append(here.coef)
     return objective.along(seen[-1], seen[-2] - seen[-1], ()).reach > _STILL_MOVING
