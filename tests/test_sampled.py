@@ -1,5 +1,7 @@
 """L-BFGS with a sampled start and metric: the optimum is that of all rows, and so is the proof."""
 
+from itertools import islice
+
 import mpmath
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from oddsmith.errors import ParameterError
 from oddsmith.solvers import Newton
 from oddsmith.solvers.choose import Problem as Choice
 from oddsmith.solvers.choose import choose
+from oddsmith.solvers.lbfgs import quasi_newton
 from oddsmith.solvers.minimise import Task, minimise
 from oddsmith.solvers.sampled import SampledLBFGS, _metric
 
@@ -358,6 +361,27 @@ def test_a_sample_without_weight_falls_back():
     weight = (np.arange(len(X)) % 8 != 0).astype(float)
     ours, exact = (fit(X, y, K, s, weight=weight) for s in (SMALL, Newton()))
     assert_same_optimum(ours, exact)
+
+
+@pytest.mark.parametrize("kind", ["binary", "multinomial correlated unpenalised"])
+def test_however_badly_a_sample_is_fitted_the_optimum_is_the_same(monkeypatch, kind):
+    monkeypatch.setattr("oddsmith.solvers.sampled._STEPS", 1)
+    X, y, K, options, _ = drawn(kind)
+    assert_same_optimum(fit(X, y, K, SMALL, **options), fit(X, y, K, Newton(), **options))
+
+
+def test_a_walk_ends_where_the_method_below_it_does(monkeypatch):
+    X, y, K, options, _ = drawn("binary")
+    walked = objective_of(X, y, K, **options)
+    begin = np.zeros(walked.size)
+    monkeypatch.setattr(
+        "oddsmith.solvers.sampled.quasi_newton", lambda *walk: islice(quasi_newton(*walk), 3)
+    )
+    *_, last = SMALL.iterates(walked, begin)
+    assert last.prove is not None
+    monkeypatch.setattr(Newton, "iterates", lambda self, objective, start: iter([last]))
+    monkeypatch.setattr(SampledLBFGS, "_sampled", lambda self, objective, start: None)
+    assert list(SMALL.iterates(walked, begin)) == [last]
 
 
 class Rows:

@@ -22,6 +22,8 @@ _LONGER = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 _SHORTER = tuple(0.5**k for k in range(1, 13))
 # A whole step is kept if the slope at its end has fallen to this share (Wolfe's second test).
 _WOLFE = 0.9
+# Steps in a row that do not lower the objective: it is as low as its rounding lets it be.
+_STALE = 20
 
 
 class Metric(Protocol):
@@ -134,7 +136,8 @@ def quasi_newton(
     pairs: Pairs = deque(maxlen=memory)
     coef = start
     here = objective.evaluate(coef, 1)
-    while True:
+    lowest, since = here.value, 0
+    while since < _STALE:
         gradient = here.gradient
         direction = two_loop_recursion(gradient, pairs, metric)
         yield coef, here, 0.5 * float(gradient @ direction)
@@ -152,6 +155,7 @@ def quasi_newton(
         if _informative(step, change, metric):
             pairs.append((step, change))
         coef, here = coef + step, there
+        lowest, since = (here.value, 0) if here.value < lowest else (lowest, since + 1)
 
 
 def _informative(step: Array, change: Array, metric: Metric) -> bool:

@@ -158,11 +158,12 @@ def _proved(
     margins, for which it has room; and where it knows the Hessian as definite, nothing is aliased.
     """
     coef, proof = objective.centred(walk.coef), walk.run.proof
-    if walk.run.nearby is not None and walk.road is objective:
+    arrived = walk.run.stopped == "converged" and walk.road is objective
+    if walk.run.nearby is not None and arrived:
         given, near = _polished(objective, coef, walk.run.nearby)
         if near is not None and near.gap <= task.tol * objective.weight:
             return given, near, ()
-    if proof is not None and proof.definite and walk.road is objective:
+    if proof is not None and proof.definite and arrived:
         given = objective.as_given(coef)
         # Each margin of a row is rounded by as much as all of the row's are.
         sizes = np.abs(walk.coef).reshape(-1, objective.width).sum(axis=1)

@@ -51,6 +51,8 @@ class Factor:
 
     def solve_scaled(self, right: Array) -> Array:
         """Solution of L L' d = right."""
+        if right.size == 0:
+            return right  # LAPACK knows no empty matrices
         solution, _ = lapack.dpotrs(self.lower, right, lower=1)
         return solution
 
