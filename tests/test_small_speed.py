@@ -1,5 +1,7 @@
 """What makes small fits fast changes nothing: rows made ready, Hessians kept, proofs near by."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_solvers import fitted, objective_of, rows
@@ -9,9 +11,12 @@ from oddsmith.core.kernels import Design, Evaluate, Line
 from oddsmith.core.loss import Binomial, Multinomial
 from oddsmith.core.objective import Objective
 from oddsmith.core.ready import ReadySource
+from oddsmith.errors import ParameterError
 from oddsmith.solvers import Newton
 from oddsmith.solvers.minimise import _polished
 from oddsmith.solvers.newton import Kept, newton_step, prove_by_hessian
+from oddsmith.solvers.newton_cg import _solve_nearly
+from oddsmith.solvers.separation import separation
 
 
 @pytest.mark.parametrize("size", [7, 100])
@@ -138,3 +143,51 @@ def test_polishing_ends_where_nothing_is_proved_or_nothing_gained():
     coef, proof = _polished(objective, off, lambda c: only)
     np.testing.assert_array_equal(coef, objective.as_given(off))
     assert _polished(objective, off, lambda c: None)[1] is None
+
+
+class Coy(Newton):
+    """Newton's method, whose iterates cannot be proved once more near by."""
+
+    def iterates(self, objective, start):
+        for here in super().iterates(objective, start):
+            yield replace(here, nearby=lambda coef: None)
+
+
+def test_a_fit_that_is_not_proved_near_by_is_proved_as_any_other():
+    X, _, y = rows(5, 60, 3, 2)
+    coy, plain = fitted(X, y, Coy()), fitted(X, y, Newton())
+    # Not polished, coefficients are as near as the gap of 1e-12 makes them.
+    np.testing.assert_allclose(coy.coef, plain.coef, rtol=1e-6)
+    assert coy.gap <= 1e-12
+
+
+def test_nothing_is_left_to_solve_where_the_gradient_is_zero():
+    X, _, y = rows(6, 30, 3, 2)
+    objective = objective_of(X, y, 2)
+    assert not _solve_nearly(objective, np.ones(4), np.zeros(4), 1e-12).any()
+
+
+def test_quasi_separation_is_found_where_margins_have_no_curvature_left():
+    n = 120_000
+    x = np.repeat([-1.0, 0.0, 1.0], n // 3)
+    y = np.repeat([0, 0, 1, 1], [n // 3, n // 6, n // 6, n // 3]).astype(np.int8)
+    noise = np.random.default_rng(0).normal(size=n)
+    objective = objective_of(np.column_stack([x, noise]), y, 2, l2=0.0)
+    coef = objective.from_user(np.array([[900.0], [0.0]]), np.zeros(1))
+    coef = Newton().iterates(objective, coef).__next__().coef
+    proof = prove_by_hessian(objective, coef)
+    still = replace(proof, line=replace(proof.line, reach=0.0))
+    assert separation(objective, coef, still) == "quasi"
+
+
+class Folded:
+    """A source that can be folded, and nothing else."""
+
+    n_rows, n_features = 3, 2
+
+
+def test_a_source_without_columns_is_named():
+    source = CountedSource(Folded())
+    assert not source.by_column
+    with pytest.raises(ParameterError, match="needs rows in memory"):
+        source.fold_columns(lambda strip, columns: strip)
