@@ -172,8 +172,8 @@ class SampledLBFGS(Parameters):
         if known is None:
             return None
         metric, near = known
-        walk = quasi_newton(part, near, metric, self.memory)
-        for near, _, estimate in islice(walk, _STEPS):  # noqa: B007, it is what is wanted
+        for coef, _, estimate in islice(quasi_newton(part, near, metric, self.memory), _STEPS):
+            near = coef
             if estimate < _WORTH * part.size:
                 break
         return near
