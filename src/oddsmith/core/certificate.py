@@ -152,11 +152,11 @@ def left_over(residual: float, step: float) -> float:
 
     The dual point is feasible but for r, so the bound is off by r'(coef - argmin f), at most
     ||r|| ||coef - argmin f||, in the metrics of H^-1 and H; where the step is short enough to
-    prove anything, the latter is within a factor 2 of ||d - H^-1 r||.
+    prove anything, the latter is within a factor 2 of ||H^-1 g|| <= ||d|| + ||r||.
 
     Examples
     --------
     >>> round(left_over(0.01, 4.0), 3)
-    0.41
+    0.42
     """
-    return 2.0 * float(np.sqrt(residual * step)) + residual
+    return 2.0 * (float(np.sqrt(residual * step)) + residual)
