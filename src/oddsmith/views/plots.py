@@ -180,8 +180,9 @@ def _draw_loss(ax: "Axes", history: Mapping[str, Array]) -> None:
     finite = drawn[np.isfinite(drawn)]
     if finite.size and 0 < finite.min() < finite.max() / 100:
         ax.set_yscale("log")
-    else:
-        ax.set_ylim(bottom=0)
+    elif finite.size:
+        # Room above: a fit that begins near its minimum draws a flat line.
+        ax.set_ylim(0.0, 1.08 * float(finite.max()) or 1.0)
     if len(lines) > 1:
         ax.legend(frameon=False)
     _title(ax, "Loss while training")
