@@ -13,8 +13,9 @@ from oddsmith.core.objective import Objective
 from oddsmith.core.ready import ReadySource
 from oddsmith.errors import ParameterError
 from oddsmith.solvers import Newton
+from oddsmith.solvers.curvature import Curvature, cholesky
 from oddsmith.solvers.minimise import _polished
-from oddsmith.solvers.newton import Kept, newton_step, prove_by_hessian
+from oddsmith.solvers.newton import prove_by_hessian
 from oddsmith.solvers.newton_cg import _solve_nearly
 from oddsmith.solvers.separation import separation
 
@@ -85,11 +86,8 @@ def test_rows_of_weight_zero_tell_nothing_along_a_line(K):
 
 def kept_at(objective, coef):
     """The Hessian at coef, kept for coef itself."""
-    moments = objective.evaluate(coef, 2)
-    factor = newton_step(
-        objective.grounded(moments.hessian), moments.gradient, objective.curvature_bound
-    ).factor
-    return Kept(factor, factor.row(objective.largest_entries, objective.width), coef, 0.0)
+    factor = cholesky(objective.grounded(objective.evaluate(coef, 2).hessian))
+    return Curvature(objective, 1.0, coef, factor, coef).prove(objective)
 
 
 @pytest.mark.parametrize("K", [2, 3])
@@ -104,21 +102,21 @@ def test_what_a_kept_hessian_proves_is_true(K):
     rng = np.random.default_rng(1)
     for size in (1e-5, 1e-4, 1e-3):
         coef = objective.centred(best + size * rng.normal(size=best.size))
-        proof = kept.prove(objective, coef)
+        proof = kept(coef)
         true = objective.evaluate(coef, 0).value - least
         assert true <= proof.gap * (1 + 1e-6) + 1e-13
         assert proof.gap <= 1.3 * true + 1e-12
         assert proof.definite
         dual = prove_by_hessian(objective, coef)
         assert proof.gap <= 1.5 * dual.gap + 1e-12
-    assert kept.prove(objective, best + 100.0) is None
+    assert kept(best + 100.0) is None
 
 
 def test_a_kept_hessian_proves_nothing_far_from_the_optimum():
     X, _, y = rows(5, 40, 3, 2)
     objective = objective_of(X, y, 2, l2=0.1)
     start = np.zeros(objective.size)
-    assert kept_at(objective, start).prove(objective, start) is None
+    assert kept_at(objective, start)(start) is None
 
 
 def test_newton_goes_on_where_the_hessian_it_kept_no_longer_helps():
@@ -136,10 +134,10 @@ def test_polishing_ends_where_nothing_is_proved_or_nothing_gained():
     best = objective.from_user(fit.coef, fit.intercept)
     kept = kept_at(objective, best)
     off = best + 1e-4
-    coef, proof = _polished(objective, off, lambda c: kept.prove(objective, c))
+    coef, proof = _polished(objective, off, lambda c: kept(c))
     np.testing.assert_allclose(coef, best, rtol=1e-9)
     assert proof.gap < 1e-18
-    only = kept.prove(objective, off)
+    only = kept(off)
     coef, proof = _polished(objective, off, lambda c: only)
     np.testing.assert_array_equal(coef, objective.as_given(off))
     assert _polished(objective, off, lambda c: None)[1] is None

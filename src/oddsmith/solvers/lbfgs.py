@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,7 +16,17 @@ from oddsmith.solvers.run import Iterate
 
 __all__ = ["LBFGS", "Diagonal", "Metric", "quasi_newton", "two_loop_recursion"]
 
-Pairs = deque[tuple[Array, Array]]
+
+class Pair(NamedTuple):
+    """A step s, the change y of the gradient on it, s'y, and y'A^-1 y in a metric A."""
+
+    step: Array
+    change: Array
+    curvature: float
+    size: float
+
+
+Pairs = deque[Pair]
 
 _LONGER = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 _SHORTER = tuple(0.5**k for k in range(1, 13))
@@ -59,8 +69,8 @@ def two_loop_recursion(gradient: Array, pairs: Pairs, metric: Metric) -> Array:
     Parameters
     ----------
     gradient : array of shape (q,)
-    pairs : deque of (array, array)
-        Steps s and changes of the gradient y, oldest first.
+    pairs : deque of Pair
+        Oldest first.
     metric : Metric
         A first guess of the Hessian, up to a factor that the last pair gives.
 
@@ -71,15 +81,14 @@ def two_loop_recursion(gradient: Array, pairs: Pairs, metric: Metric) -> Array:
     """
     direction = gradient.copy()
     products: list[float] = []
-    for s, y in reversed(pairs):
-        products.append(float(s @ direction) / float(s @ y))
+    for s, y, curvature, _ in reversed(pairs):
+        products.append(float(s @ direction) / curvature)
         direction -= products[-1] * y
-    if pairs:
-        s, y = pairs[-1]
-        direction *= float(s @ y) / float(y @ metric.solve(y))
     direction = metric.solve(direction)
-    for s, y in pairs:
-        direction += (products.pop() - float(y @ direction) / float(s @ y)) * s
+    if pairs:
+        direction *= pairs[-1].curvature / pairs[-1].size
+    for s, y, curvature, _ in pairs:
+        direction += (products.pop() - float(y @ direction) / curvature) * s
     return direction
 
 
@@ -152,16 +161,17 @@ def quasi_newton(
         length, there = found
         step = -length * direction
         change = there.gradient - gradient
-        if _informative(step, change, metric):
-            pairs.append((step, change))
+        pair = Pair(step, change, float(step @ change), float(change @ metric.solve(change)))
+        if _informative(pair, metric):
+            pairs.append(pair)
         coef, here = coef + step, there
         lowest, since = (here.value, 0) if here.value < lowest else (lowest, since + 1)
 
 
-def _informative(step: Array, change: Array, metric: Metric) -> bool:
+def _informative(pair: Pair, metric: Metric) -> bool:
     """Whether a pair tells of curvature, and not of rounding, underflow or nothing."""
-    size = float(step @ metric.times(step)) * float(change @ metric.solve(change))
-    return float(step @ change) > 2.0**-40 * np.sqrt(size) > 0
+    size = float(pair.step @ metric.times(pair.step)) * pair.size
+    return pair.curvature > 2.0**-40 * np.sqrt(size) > 0
 
 
 def _search(

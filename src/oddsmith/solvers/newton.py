@@ -3,74 +3,35 @@
 import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
 import scipy.linalg as la
-from scipy.linalg import lapack
 
-from oddsmith.core.certificate import (
-    Certificate,
-    certificate,
-    certificate_by_curvature,
-    left_over,
-)
+from oddsmith.core.certificate import Certificate, certificate, left_over
 from oddsmith.core.moments import Moments
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
+from oddsmith.solvers.curvature import Curvature, Factor, cholesky, factored, rounding
+from oddsmith.solvers.lbfgs import Metric, quasi_newton
 from oddsmith.solvers.line_search import newton_length
 from oddsmith.solvers.parameters import Parameters, require_whole
 from oddsmith.solvers.run import Iterate
 
-__all__ = ["Newton", "NewtonStep", "newton_step", "null_space", "prove_by_hessian"]
+__all__ = ["Newton", "NewtonStep", "hessian_steps", "newton_step", "null_space", "prove_by_hessian"]
 
 _FAR = 2.0**-20
-# Squared pivots of a unit-diagonal Hessian below this are not trusted to be its own curvature.
-_GOOD_PIVOT = 2.0**-30
 # A Hessian is kept for the steps to come where a step moves log-odds by no more than this: each
 # then divides the gap by about 2**10, for a fraction of the price.
 _KEPT_REACH = 2.0**-5
 _CONTRACTION = 0.01
+# Steps of L-BFGS in the price of a Hessian from which on they are worth their own overhead.
+_WORTH = 4
 # Lengths of a step that are tried in one pass. Where few rows are left to fit, and each step adds
 # about one to their margins, a longer one spares the next.
 _LENGTHS = (1.0, 1.5, 2.0, 3.0)
 # Estimate (nats per unit of weight) from which on the whole step is the best.
 _NEAR = 1e-6
-
-
-@dataclass(frozen=True)
-class Factor:
-    """Cholesky factor L of a unit-diagonal matrix D H D, D = diag(unit)."""
-
-    lower: Array
-    unit: Array
-
-    def solve(self, right: Array) -> Array:
-        """Solution of H d = right."""
-        return self.unit * self.solve_scaled(self.unit * right)
-
-    def solve_scaled(self, right: Array) -> Array:
-        """Solution of L L' d = right."""
-        if right.size == 0:
-            return right  # LAPACK knows no empty matrices
-        solution, _ = lapack.dpotrs(self.lower, right, lower=1)
-        return solution
-
-    @cached_property
-    def good(self) -> bool:
-        """Whether H is surely definite."""
-        return float(self.lower.diagonal().min(initial=1.0)) ** 2 > _GOOD_PIVOT
-
-    def row(self, largest: Array, width: int) -> float:
-        """Bound on how far a step of length 1 in the metric H moves a row's log-odds.
-
-        That is the length of L^-1 D z, whose entries are at most those of abs(L^-1) times the
-        largest entries of the columns; a log-odds is one margin, or the difference of two.
-        """
-        inverse, _ = lapack.dtrtri(self.lower, lower=1)
-        entries = np.abs(inverse) * self.unit
-        lengths = [float(np.linalg.norm(entries[:, k::width] @ largest)) for k in range(width)]
-        return max(lengths) * (1.0 if width == 1 else 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +79,7 @@ def newton_step(hessian: Array, gradient: Array, bound: Array) -> NewtonStep:
     scaled = hessian * unit
     scaled *= unit[:, None]
     right = gradient * unit
-    factor = _cholesky(scaled, unit)
+    factor = factored(scaled, unit)
     solve, cut = _pseudo_inverse(scaled) if factor is None else (factor.solve_scaled, scaled[:, :0])
     step = solve(right)
     step = step - solve(scaled @ step - right)
@@ -130,27 +91,13 @@ def newton_step(hessian: Array, gradient: Array, bound: Array) -> NewtonStep:
     return NewtonStep(step * unit, left, cut * unit[:, None], None if lost else factor)
 
 
-def _cholesky(scaled: Array, unit: Array) -> Factor | None:
-    """Factor of a unit-diagonal matrix, None where it is singular within rounding."""
-    # The transpose of a symmetric matrix is itself, and stored as LAPACK reads it.
-    lower, failed = lapack.dpotrf(scaled.T, lower=1)
-    if failed or float(lower.diagonal().min(initial=1.0)) ** 2 <= _rounding(scaled):
-        return None
-    return Factor(lower, unit)
-
-
 def _pseudo_inverse(scaled: Array) -> tuple[Callable[[Array], Array], Array]:
     roots, vectors = la.eigh(scaled, check_finite=False)
     # A column of zeros is nobody's direction.
-    kept, there = roots > _rounding(scaled), (vectors**2).T @ np.diag(scaled) > 1e-8
+    kept, there = roots > rounding(scaled), (vectors**2).T @ np.diag(scaled) > 1e-8
     cut = vectors[:, ~kept & there]
     basis, roots = vectors[:, kept], roots[kept]
     return (lambda right: basis @ ((basis.T @ right) / roots)), cut
-
-
-def _rounding(scaled: Array) -> float:
-    """Eigenvalues of a unit-diagonal matrix below this may be rounding of zero."""
-    return 32.0 * np.finfo(float).eps * max(scaled.shape[0], 8)
 
 
 def null_space(gram: Array) -> Array:
@@ -165,7 +112,7 @@ def null_space(gram: Array) -> Array:
     unit = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     scaled = gram * unit * unit[:, None]
     roots, vectors = la.eigh(scaled, check_finite=False)
-    return vectors[:, roots <= _rounding(scaled)] * unit[:, None]
+    return vectors[:, roots <= rounding(scaled)] * unit[:, None]
 
 
 def prove_by_hessian(objective: Objective, coef: Array) -> Certificate:
@@ -223,56 +170,6 @@ def _certificate(
     return certificate(objective, coef, moments, solved.step, part + solved.left_over)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The Hessian H of a point, for the points near it.
-
-    Attributes
-    ----------
-    factor : Factor
-    row : float
-        A step of length 1 in the metric H moves log-odds by this at the most.
-    at : array of shape (q,)
-    moved : float
-        Log-odds at `at` are not farther than this from those at H's own point.
-    """
-
-    factor: Factor
-    row: float
-    at: Array
-    moved: float
-
-    def prove(self, objective: Objective, coef: Array) -> Certificate | None:
-        """Certificate at a coef near by, None where it is too far: one pass."""
-        return self.certificate(objective, coef, objective.evaluate(coef, 1))
-
-    def certificate(
-        self, objective: Objective, coef: Array, moments: Moments
-    ) -> Certificate | None:
-        """Certificate from the gradient at a coef near by.
-
-        Where log-odds moved by no more than t, the Hessian is not less than exp(-t) H (Bach,
-        2010, proposition 1).
-        """
-        change = self.factor.lower.T @ ((coef - self.at) / self.factor.unit)
-        moved = self.moved + self.row * math.sqrt(change @ change)
-        if not moved < 1.0:
-            return None
-        grown = math.exp(0.5 * moved)
-        step = self.factor.solve(moments.gradient)
-        decrement = grown * math.sqrt(max(float(moments.gradient @ step), 0.0))
-        found = certificate_by_curvature(objective, coef, moments, decrement, grown * self.row)
-        return None if found is None else replace(found, step=step)
-
-
-def _kept(objective: Objective, solved: NewtonStep, following: Array, reach: float) -> Kept | None:
-    """Hessian for the points that follow; None where it is not worth keeping."""
-    factor = solved.factor
-    if factor is None or not factor.good or not reach <= _KEPT_REACH:
-        return None
-    return Kept(factor, factor.row(objective.largest_entries, objective.width), following, reach)
-
-
 @dataclass
 class Newton(Parameters):
     """Newton's method: coef <- coef - H^-1 g, shortened where the step would not help.
@@ -296,7 +193,7 @@ class Newton(Parameters):
     'newton-cholesky'
     """
 
-    max_iter: int = 100
+    max_iter: int = 1000
     name = "newton-cholesky"
     order = 2
 
@@ -306,15 +203,32 @@ class Newton(Parameters):
     def iterates(self, objective: Objective, start: Array) -> Iterator[Iterate]:
         """Walk from start, forever."""
         coef = objective.centred(start)
+        budget = _price(objective)
+        metric = None if budget < _WORTH or coef.any() else _at_zero(objective)
+        if metric is not None:
+            coef, _ = yield from _corrected(objective, metric, coef, budget)
         while True:
             here, kept = _iterate(objective, coef)
             yield here
             coef = here.coef if here.successor is None else here.successor
-            if kept is not None:
+            if kept is None:
+                continue
+            if budget >= _WORTH:
+                coef, helped = yield from _corrected(objective, kept, coef, budget)
+                budget = budget if helped else budget // 2
+            elif kept.moved <= _KEPT_REACH:
                 coef = yield from _chords(objective, kept)
 
 
-def _iterate(objective: Objective, coef: Array) -> tuple[Iterate, Kept | None]:
+def hessian_steps(objective: Objective, coef: Array) -> Iterator[Iterate]:
+    """Walk forever, with the Hessian of every point."""
+    while True:
+        here, _ = _iterate(objective, coef)
+        yield here
+        coef = coef if here.successor is None else here.successor
+
+
+def _iterate(objective: Objective, coef: Array) -> tuple[Iterate, Curvature | None]:
     """Iterate at coef with its Newton step, and the Hessian where the next ones can use it."""
     moments = objective.evaluate(coef, 2)
     solved = _solved(objective, coef, moments)
@@ -329,16 +243,18 @@ def _iterate(objective: Objective, coef: Array) -> tuple[Iterate, Kept | None]:
         length = _LENGTHS[int(np.argmin(line.values))]
     following = coef - length * step
     here = Iterate(coef, value, gradient, 0.5 * slope, proof, following, prove=prove)
-    kept = _kept(objective, solved, following, length * line.reach)
-    return replace(here, nearby=None if kept is None else partial(kept.prove, objective)), kept
+    if solved.factor is None or not solved.factor.good:
+        return here, None
+    kept = Curvature(objective, 1.0, coef, solved.factor, following, length * line.reach)
+    return replace(here, nearby=kept.prove(objective)), kept
 
 
-def _chords(objective: Objective, kept: Kept) -> Generator[Iterate, None, Array]:
+def _chords(objective: Objective, kept: Curvature) -> Generator[Iterate, None, Array]:
     """Walk with a Hessian that is kept, while steps shrink; return where they end."""
-    coef, last, nearby = kept.at, math.inf, partial(kept.prove, objective)
+    coef, last, nearby = kept.at, math.inf, kept.prove(objective)
     while True:
         moments = objective.evaluate(coef, 1)
-        step = kept.factor.solve(moments.gradient)
+        step = kept.solve(moments.gradient)
         estimate = 0.5 * float(moments.gradient @ step)
         if not estimate <= _CONTRACTION * last:
             return coef
@@ -348,3 +264,74 @@ def _chords(objective: Objective, kept: Kept) -> Generator[Iterate, None, Array]
             coef, moments.value, moments.gradient, estimate, proof, following, nearby=nearby
         )
         coef, last = following, estimate
+
+
+def _price(objective: Objective) -> int:
+    """Count the steps of `quasi_newton` that take as long as a Hessian and its factorisation.
+
+    Both by their flops, those of a product of matrices being about ten times as fast.
+    """
+    n, size = objective.source.n_rows, objective.size
+    return size * (n + size) // (10 * (4 * n + 2 * size))
+
+
+def _corrected(
+    objective: Objective, metric: Metric, start: Array, budget: int
+) -> Generator[Iterate, None, tuple[Array, bool]]:
+    """Walk in the metric of a Hessian, which L-BFGS corrects, for as long as the next would take.
+
+    Whatever the best moment for another is, this takes no more than about twice its time
+    (Karlin, Manasse, Rudolph and Sleator, 1988, "Competitive snoopy caching", section 2).
+    Returns where it ends, and whether it helped, that is divided the estimate by ten.
+    """
+    coef, first, estimate = start, math.inf, math.inf
+    kept = metric if isinstance(metric, Curvature) else None
+    walk = quasi_newton(objective, start, metric, budget)
+    for taken, (coef, here, estimate) in enumerate(walk):
+        first = estimate if taken == 0 else first
+        if taken == budget:
+            break
+        value, gradient = here.value, here.gradient
+        if kept is None:
+            yield Iterate(coef, value, gradient, estimate)
+            continue
+        prove = partial(kept.certificate, objective, coef, here)
+        nearby = kept.prove(objective)
+        yield Iterate(coef, value, gradient, estimate, prove=prove, nearby=nearby)
+    return coef, estimate <= 0.1 * first
+
+
+@dataclass(frozen=True, slots=True)
+class _AtZero:
+    """The Hessian of K > 1 margins at coef = 0, where a row's curvature is (I - 1 1' / K) / K.
+
+    On vectors whose sums over the classes are 0 it is Gram / K + P, for each class alone.
+
+    Attributes
+    ----------
+    hessian : array of shape (q, q)
+        That matrix.
+    factor : Factor
+        Its own.
+    """
+
+    hessian: Array
+    factor: Factor
+
+    def times(self, vector: Array) -> Array:
+        """Hessian times a vector."""
+        return (self.hessian @ vector.reshape(self.hessian.shape[0], -1)).ravel()
+
+    def solve(self, vector: Array) -> Array:
+        """Inverse times a vector."""
+        return self.factor.solve(vector.reshape(self.hessian.shape[0], -1)).ravel()
+
+
+def _at_zero(objective: Objective) -> _AtZero | None:
+    """Metric at coef = 0, whatever the offsets are; None for one margin, or aliased columns."""
+    K = objective.width
+    if K == 1:
+        return None
+    hessian = objective.gram() / K + np.diag(objective.penalty.diagonal[::K])
+    factor = cholesky(hessian)
+    return None if factor is None else _AtZero(hessian, factor)

@@ -11,7 +11,7 @@ from oddsmith.core.certificate import Certificate
 from oddsmith.core.kernels import Design
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
-from oddsmith.solvers.newton import Newton
+from oddsmith.solvers.newton import hessian_steps
 from oddsmith.solvers.newton_cg import NewtonCG
 
 __all__ = ["separation"]
@@ -117,11 +117,11 @@ def _separated(objective: Objective) -> Separation | None:
 
 def _never_arrives(objective: Objective, coef: Array, proof: Certificate) -> bool:
     """Watch a few more Newton steps: near a finite optimum they shrink, towards infinity not."""
-    walker = Newton() if proof.moments.hessian.size > 0 else NewtonCG()
+    walk = hessian_steps if proof.moments.hessian.size > 0 else NewtonCG().iterates
     steps = _STEPS_WATCHED
     if proof.line.reach < _STILL_MOVING:
         steps, coef = _STEPS_FROM_BACK, coef * (_SATURATED / proof.line.widest)
     seen = [coef, coef]
-    for here, _ in zip(walker.iterates(objective, coef), range(steps), strict=False):
+    for here, _ in zip(walk(objective, coef), range(steps), strict=False):
         seen.append(here.coef)
     return objective.along(seen[-1], seen[-2] - seen[-1], ()).reach > _STILL_MOVING
