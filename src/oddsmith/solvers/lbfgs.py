@@ -32,6 +32,8 @@ _LONGER = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 _SHORTER = tuple(0.5**k for k in range(1, 13))
 # A whole step is kept if the slope at its end has fallen to this share (Wolfe's second test).
 _WOLFE = 0.9
+# A guess of less than this part of a step tells of slopes that do not fall evenly.
+_LEAST_GUESS = 0.05
 # Steps in a row that do not lower the objective: it is as low as its rounding lets it be.
 _STALE = 20
 
@@ -97,7 +99,8 @@ class LBFGS(Parameters):
     """Limited-memory BFGS (Nocedal, 1980; Nocedal and Wright, 2006, algorithm 7.5).
 
     It starts from the bound on the diagonal of the Hessian. A whole step is tried first and
-    costs one pass; only where it fails Wolfe's tests, one more pass tries many lengths at once.
+    costs one pass; where it goes too far, one more is made where the slopes at its ends say that
+    the lowest point is; only where that fails as well, a pass tries many lengths at once.
 
     Parameters
     ----------
@@ -186,6 +189,12 @@ def _search(
     lower = _lower(here, there, slope, slope_there)
     if lower and abs(slope_there) <= _WOLFE * slope:
         return 1.0, there
+    # Where the slope is zero if it falls evenly: as a rule, one pass more is enough.
+    length = slope / (slope - slope_there) if slope_there < 0 else 0.0
+    if length > _LEAST_GUESS:
+        between = objective.evaluate(coef - length * direction, 1)
+        if sufficient(here.value, between.value, length, slope):
+            return length, between
     lengths = _LONGER if lower and slope_there > 0 else _SHORTER
     values = objective.values_along(coef, direction, lengths)
     best = int(np.argmin(values))
