@@ -6,37 +6,32 @@ from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
 
 from oddsmith.core.block import CountedSource
 from oddsmith.core.columns import Columns
 from oddsmith.core.fit import Fit
-from oddsmith.core.scoring import class_index, put_log_probabilities, put_probabilities
 from oddsmith.core.stable import Array
 from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.threads import Threads
-from oddsmith.errors import DataError, SolverWarning
+from oddsmith.errors import SolverWarning
 from oddsmith.estimators.door import (
     admit,
     admit_columns,
     admit_held_out,
     beyond_floats,
     checked,
-    fitted_columns,
-    name_bad_entry,
     names_of,
 )
 from oddsmith.estimators.inputs import in_range, row_offset, row_weights
 from oddsmith.estimators.labels import Encoded, known_classes, known_index
+from oddsmith.estimators.linear import LinearClassifier
 from oddsmith.estimators.parameters import (
     check_stopping,
     elastic_net,
     refuse_balanced,
     seed_of,
 )
-from oddsmith.estimators.scoring import Put, Scorer
 from oddsmith.solvers.choose import FOREIGN
 from oddsmith.solvers.gradient_descent import GradientDescent
 from oddsmith.solvers.minimise import Task, minimise
@@ -100,7 +95,7 @@ def _weighed(
     return _Rows(X, labels, weight, row_offset(offset, X.shape[0], width), width, l1, l2)
 
 
-class LogisticRegression(ClassifierMixin, BaseEstimator):
+class LogisticRegression(LinearClassifier):
     """Logistic regression for two or more classes, fitted to a proved optimum.
 
     Minimises, over the coefficients w (the intercept is never penalised),
@@ -208,11 +203,6 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self.verbose = verbose
         self.penalty = penalty
         self.record_coef = record_coef
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
     def fit(
         self,
@@ -350,49 +340,6 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self._keep_stream(after, classes)
         return self
 
-    def decision_function(self, X: Any, offset: Any = None) -> Array:
-        """Margins: log-odds of ``classes_[1]``, shape (n,), or one per class, shape (n, K).
-
-        Parameters
-        ----------
-        X : array, sparse matrix or data frame of shape (n, p)
-        offset : array of shape (n,) or (n, K), optional
-
-        Returns
-        -------
-        array of shape (n,) or (n, K)
-            In nats.
-        """
-        X = fitted_columns(self, X)
-        shape = X.shape[:1] if self.coef_.shape[0] == 1 else (X.shape[0], self.coef_.shape[0])
-        return self._scores(X, offset, np.positive, np.empty(shape))
-
-    def predict_proba(self, X: Any, offset: Any = None) -> Array:
-        """Probability of each class, of shape (n, K), columns as in ``classes_``."""
-        X = fitted_columns(self, X)
-        out = np.empty((X.shape[0], self.classes_.size))
-        return self._scores(X, offset, put_probabilities, out)
-
-    def predict_log_proba(self, X: Any, offset: Any = None) -> Array:
-        """Logarithm of the probability of each class, of shape (n, K), exact far below 1e-308."""
-        X = fitted_columns(self, X)
-        out = np.empty((X.shape[0], self.classes_.size))
-        return self._scores(X, offset, put_log_probabilities, out)
-
-    def predict(self, X: Any, offset: Any = None) -> np.ndarray[Any, Any]:
-        """Most probable class of each row, of shape (n,)."""
-        X = fitted_columns(self, X)
-        classes = self.classes_
-
-        def put_class(margin: Array, out: np.ndarray[Any, Any]) -> None:
-            out[...] = classes[class_index(margin)]
-
-        return self._scores(X, offset, put_class, np.empty(X.shape[0], dtype=classes.dtype))
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
-        """Accuracy: the share of the rows' weight that `predict` gets right."""
-        return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
-
     def _task(self, rows: "_Rows", **more: Any) -> Task:
         return Task(
             n_classes=rows.labels.classes.size,
@@ -461,23 +408,3 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             found.insert(0, (SolverWarning, message))
         for kind, message in found:
             warnings.warn(message, kind, stacklevel=3)
-
-    def _scores(self, X: Any, offset: Any, put: Put, out: np.ndarray[Any, Any]) -> Any:
-        given = row_offset(offset, X.shape[0], self.coef_.shape[0])
-        scorer = Scorer(self.coef_, self.intercept_, self.n_jobs)
-        if not scorer.score(X, given, put, out):
-            self._explain_overflow(X, scorer)
-            put(scorer.margins(X, given), out)
-        return out
-
-    def _explain_overflow(self, X: Any, scorer: Scorer) -> None:
-        """Raise if margins that are not finite have a cause other than their size."""
-        error = name_bad_entry(X, names_of(self))
-        if error is not None:
-            raise error
-        bad = np.isnan(scorer.margins(X, None)).reshape(X.shape[0], -1).any(axis=1)
-        if bad.any():
-            raise DataError(
-                f"the margin of row {int(np.argmax(bad))} (from 0) is the difference of two "
-                "numbers beyond the largest float; the row is far outside the data of the fit."
-            )

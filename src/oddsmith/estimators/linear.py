@@ -1,0 +1,100 @@
+"""What every fitted linear classifier can do: margins, probabilities, classes, from any rows."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
+
+from oddsmith.core.scoring import class_index, put_log_probabilities, put_probabilities
+from oddsmith.core.stable import Array
+from oddsmith.errors import DataError
+from oddsmith.estimators.door import fitted_columns, name_bad_entry, names_of
+from oddsmith.estimators.inputs import row_offset
+from oddsmith.estimators.scoring import Put, Scorer
+
+__all__ = ["LinearClassifier"]
+
+
+class LinearClassifier(ClassifierMixin, BaseEstimator):
+    """Rows to probabilities by `coef_` and `intercept_`, whoever fitted them.
+
+    Attributes
+    ----------
+    coef_ : array of shape (1, p), or (K, p) for K > 2 classes
+    intercept_ : array of shape (1,) or (K,)
+    classes_ : array of shape (K,)
+    """
+
+    coef_: Array
+    intercept_: Array
+    classes_: np.ndarray[Any, Any]
+    n_jobs: int | None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def decision_function(self, X: Any, offset: Any = None) -> Array:
+        """Margins: log-odds of ``classes_[1]``, shape (n,), or one per class, shape (n, K).
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (n, p)
+        offset : array of shape (n,) or (n, K), optional
+
+        Returns
+        -------
+        array of shape (n,) or (n, K)
+            In nats.
+        """
+        X = fitted_columns(self, X)
+        shape = X.shape[:1] if self.coef_.shape[0] == 1 else (X.shape[0], self.coef_.shape[0])
+        return self._scores(X, offset, np.positive, np.empty(shape))
+
+    def predict_proba(self, X: Any, offset: Any = None) -> Array:
+        """Probability of each class, of shape (n, K), columns as in ``classes_``."""
+        X = fitted_columns(self, X)
+        out = np.empty((X.shape[0], self.classes_.size))
+        return self._scores(X, offset, put_probabilities, out)
+
+    def predict_log_proba(self, X: Any, offset: Any = None) -> Array:
+        """Logarithm of the probability of each class, of shape (n, K), exact far below 1e-308."""
+        X = fitted_columns(self, X)
+        out = np.empty((X.shape[0], self.classes_.size))
+        return self._scores(X, offset, put_log_probabilities, out)
+
+    def predict(self, X: Any, offset: Any = None) -> np.ndarray[Any, Any]:
+        """Most probable class of each row, of shape (n,)."""
+        X = fitted_columns(self, X)
+        classes = self.classes_
+
+        def put_class(margin: Array, out: np.ndarray[Any, Any]) -> None:
+            out[...] = classes[class_index(margin)]
+
+        return self._scores(X, offset, put_class, np.empty(X.shape[0], dtype=classes.dtype))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
+        """Accuracy: the share of the rows' weight that `predict` gets right."""
+        return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
+
+    def _scores(self, X: Any, offset: Any, put: Put, out: np.ndarray[Any, Any]) -> Any:
+        given = row_offset(offset, X.shape[0], self.coef_.shape[0])
+        scorer = Scorer(self.coef_, self.intercept_, self.n_jobs)
+        if not scorer.score(X, given, put, out):
+            self._explain_overflow(X, scorer)
+            put(scorer.margins(X, given), out)
+        return out
+
+    def _explain_overflow(self, X: Any, scorer: Scorer) -> None:
+        """Raise if margins that are not finite have a cause other than their size."""
+        error = name_bad_entry(X, names_of(self))
+        if error is not None:
+            raise error
+        bad = np.isnan(scorer.margins(X, None)).reshape(X.shape[0], -1).any(axis=1)
+        if bad.any():
+            raise DataError(
+                f"the margin of row {int(np.argmax(bad))} (from 0) is the difference of two "
+                "numbers beyond the largest float; the row is far outside the data of the fit."
+            )
