@@ -19,10 +19,12 @@ if TYPE_CHECKING:
         SeparationWarning,
         SolverWarning,
     )
+    from oddsmith.estimators.cross_validation import LogisticRegressionCV
     from oddsmith.estimators.logistic import LogisticRegression
 
 _HOMES = {
     "LogisticRegression": "oddsmith.estimators.logistic",
+    "LogisticRegressionCV": "oddsmith.estimators.cross_validation",
     "CollinearityWarning": "oddsmith.errors",
     "ConvergenceWarning": "oddsmith.errors",
     "DataError": "oddsmith.errors",
@@ -42,6 +44,7 @@ __all__ = [
     "ConvergenceWarning",
     "DataError",
     "LogisticRegression",
+    "LogisticRegressionCV",
     "MissingPackageError",
     "ModelFileError",
     "OddsmithError",

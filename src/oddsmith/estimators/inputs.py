@@ -11,7 +11,7 @@ from oddsmith.core.stable import Array
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.labels import Encoded
 
-__all__ = ["in_range", "row_offset", "row_weights"]
+__all__ = ["class_weights", "in_range", "row_offset", "row_weights"]
 
 # Rows looked at together, so that what is made of them stays small.
 _ROWS = 2**16
@@ -67,14 +67,26 @@ def row_weights(
         _check_weights(weight, "sample_weight")
         _check_classes_weigh(weight, encoded, all_classes)
     if class_weight is not None:
-        by_class = _class_weights(class_weight, weight, encoded)[encoded.index]
+        by_class = class_weights(class_weight, weight, encoded)[encoded.index]
         weight = by_class if sample_weight is None else np.multiply(by_class, weight, out=by_class)
         _check_weights(weight, "sample_weight times class_weight")
         _check_classes_weigh(weight, encoded, all_classes)
     return weight
 
 
-def _class_weights(class_weight: Any, weight: Array, encoded: Encoded) -> Array:
+def class_weights(class_weight: Any, weight: Array, encoded: Encoded) -> Array:
+    """Weight of each class, of shape (K,), for rows of these weights.
+
+    Raises
+    ------
+    ParameterError
+        If class_weight cannot be used.
+
+    Examples
+    --------
+    >>> class_weights("balanced", np.ones(4), Encoded(np.array([0, 1]), np.array([0, 1, 1, 1])))
+    array([2.        , 0.66666667])
+    """
     classes = encoded.classes
     try:
         # scikit-learn sorts the labels: each class once, as heavy as its rows, says the same.

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from oddsmith.core.certificate import FLOOR
+from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
 
-__all__ = ["check_stopping", "elastic_net", "refuse_balanced", "seed_of"]
+__all__ = ["check_stopping", "elastic_net", "penalty_grid", "refuse_balanced", "seed_of"]
 
 _PENALTIES = ("deprecated", None, "l2", "l1", "elasticnet")
 
@@ -118,6 +119,79 @@ def check_stopping(tol: Any, max_iter: Any) -> None:
     whole = isinstance(max_iter, Integral) and not isinstance(max_iter, bool)
     if max_iter is not None and not (whole and int(max_iter) >= 1):
         raise ParameterError(f"max_iter={_shown(max_iter)} is not a positive whole number.")
+
+
+# Decades of the penalties that are tried: from next to nothing left to next to no penalty.
+_L2_DECADES, _L1_DECADES = 8.0, 4.0
+
+
+def penalty_grid(
+    Cs: Any, l1_ratios: Any, X: Any, index: Any, weight: Array | None
+) -> tuple[Array, Array]:
+    """Inverse penalties, ascending, and shares of the L1 part.
+
+    Parameters
+    ----------
+    Cs : int, or array-like of floats
+        If a number, they are spaced evenly in the logarithm. With an L1 part from where all
+        coefficients are zero, as no gradient at zero is larger than the penalty, four decades
+        on; without one from where the penalty is ten times the largest curvature of a column,
+        (1/4) sum of s (x - mean)**2, eight decades on.
+    l1_ratios : array-like of floats
+    X : ndarray or CSR of shape (n, p)
+        Finite.
+    index : integer array of shape (n,)
+        Classes.
+    weight : array of shape (n,), or None
+
+    Raises
+    ------
+    ParameterError
+        If there is nothing to try, or a value cannot be used.
+
+    Examples
+    --------
+    >>> penalty_grid([1.0, 0.1], (0.0,), np.eye(4), np.array([0, 1, 0, 1]), None)
+    (array([0.1, 1. ]), array([0.]))
+    """
+    ratios, given = _floats("l1_ratios", l1_ratios), Cs
+    if isinstance(Cs, Integral) and not isinstance(Cs, bool):
+        if int(Cs) < 1:
+            raise ParameterError(f"Cs={_shown(Cs)}: give at least one penalty to try.")
+        given = _from_data(int(Cs), ratios, X, index, weight)
+    Cs = np.unique(_floats("Cs", given))
+    for ratio in ratios.tolist():
+        for C in Cs.tolist():
+            elastic_net(C, ratio)
+    return Cs, ratios
+
+
+def _floats(name: str, values: Any) -> Array:
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"{name}={_shown(values)} is not made of numbers.") from error
+    if array.ndim != 1 or array.size == 0:
+        raise ParameterError(f"{name}={_shown(values)}: give a list of at least one number.")
+    return array
+
+
+def _from_data(count: int, ratios: Array, X: Any, index: Any, weight: Array | None) -> Array:
+    share = np.ones(X.shape[0]) if weight is None else weight
+    total = share.sum()
+    mean = X.T @ share / total
+    squares = (X.multiply(X) if hasattr(X, "tocsr") else X * X).T @ share - total * mean * mean
+    strongest = [(10 * 0.25 * float(squares.max(initial=0.0)), _L2_DECADES)] * (0.0 in ratios)
+    kinked = ratios[ratios > 0]
+    if kinked.size:
+        own = np.arange(index.max() + 1)[None] == index[:, None]
+        residual = share[:, None] * (own - share @ own / total)
+        largest = float(np.abs(X.T @ residual).max(initial=0.0))
+        strongest.append((largest / float(kinked.min()), _L1_DECADES))
+    # Columns of zeros have no size: any penalty does.
+    firsts = [-math.log10(size) if size > 0 else 0.0 for size, _ in strongest]
+    lasts = [first + decades for first, (_, decades) in zip(firsts, strongest, strict=True)]
+    return np.logspace(min(firsts), max(lasts), count)
 
 
 def seed_of(random_state: Any) -> int:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, TextIO
 
 from oddsmith.views.tables import number_text
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from oddsmith.solvers.run import Progress
 
-__all__ = ["progress_text", "training_progress"]
+__all__ = ["counted_progress", "progress_text", "training_progress"]
 
 
 def progress_text(progress: "Progress") -> str:
@@ -66,6 +67,46 @@ def training_progress(
     watching = _in_terminal(console) if moving else _in_pipe(stream)
     with watching as watch:
         yield watch
+
+
+@contextmanager
+def counted_progress(
+    enabled: bool, total: int, what: str, file: TextIO | None = None
+) -> Iterator[Callable[[], None]]:
+    """Watch work of which the end is known: call what this yields once per step.
+
+    Parameters
+    ----------
+    enabled : bool
+        Whether to show anything.
+    total : int
+        Steps in all.
+    what : str
+        Name of a step.
+    file : text file, optional
+        Standard error unless told.
+
+    Examples
+    --------
+    >>> with counted_progress(True, 2, "fold", sys.stdout) as tick:
+    ...     tick()
+    fold 1 of 2
+    """
+    if not enabled:
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    stream = sys.stderr if file is None else file
+    console = Console(file=stream, highlight=False)
+    if not stream.isatty() or console.is_dumb_terminal:
+        steps = count(1)
+        yield lambda: print(f"{what} {next(steps)} of {total}", file=stream, flush=True)
+        return
+    with Bar(console=console, redirect_stdout=False, redirect_stderr=False) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
 
 
 @contextmanager

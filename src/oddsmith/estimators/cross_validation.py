@@ -1,0 +1,395 @@
+"""LogisticRegressionCV: the penalty that predicts held-out rows best, every fold's fit proved."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, Literal, Self
+
+import numpy as np
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+
+from oddsmith.core.loss import Binomial, Multinomial
+from oddsmith.core.stable import Array
+from oddsmith.errors import ConvergenceWarning, DataError, OddsmithWarning, ParameterError
+from oddsmith.estimators.door import admit, name_bad_entry, names_of
+from oddsmith.estimators.inputs import class_weights, row_offset, row_weights
+from oddsmith.estimators.labels import Encoded
+from oddsmith.estimators.linear import LinearClassifier
+from oddsmith.estimators.logistic import LogisticRegression
+from oddsmith.estimators.parameters import penalty_grid
+from oddsmith.views.progress import counted_progress
+
+__all__ = ["LogisticRegressionCV", "choose_penalty"]
+
+Rule = Literal["best", "1se"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """Rows to fit and rows to judge by, by number."""
+
+    number: int
+    train: np.ndarray[Any, Any]
+    test: np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What there is of each row."""
+
+    X: Any
+    y: np.ndarray[Any, Any]
+    labels: Encoded
+    weight: Array | None
+    class_weight: dict[Any, float] | None
+    offset: Array | None
+
+    def part(self, rows: np.ndarray[Any, Any]) -> dict[str, Any]:
+        """Arguments of `LogisticRegression.fit` for some of the rows."""
+        return {
+            "X": self.X[rows],
+            "y": self.y[rows],
+            "sample_weight": None if self.weight is None else self.weight[rows],
+            "offset": None if self.offset is None else self.offset[rows],
+        }
+
+
+class LogisticRegressionCV(LinearClassifier):
+    """Logistic regression whose penalty is chosen by cross-validation.
+
+    For every fold and every l1_ratio the penalties are fitted from the strongest on, each from
+    where the last one ended, and each to a proved optimum; the held-out rows are scored, and the
+    chosen penalty is fitted to all rows (Hastie, Tibshirani and Friedman, 2009, 7.10.1).
+
+    Parameters
+    ----------
+    Cs : int or array of floats, default 10
+        Inverse penalties, or how many: these are spaced evenly in the logarithm, from where the
+        penalty leaves next to nothing to where it is next to nothing itself (see `Cs_`).
+    l1_ratios : array of floats, default (0.0,)
+        Shares of the L1 penalty that are tried.
+    fit_intercept : bool, default True
+    cv : int, splitter of scikit-learn, iterable of (train, test), or None
+        5 folds if None, each class shared out evenly.
+    class_weight : dict, "balanced" or None
+        Multiplies the weights in the fits; "balanced" by the frequencies in all rows. Scores are
+        weighted by `sample_weight` alone.
+    scoring : str or callable, default "neg_log_loss"
+        What decides: a scorer of scikit-learn. Accuracy changes in steps and says little about
+        probabilities (scikit-learn#33214), so it is not the default.
+    rule : {"best", "1se"}, default "best"
+        The best mean score; or the strongest penalty whose mean score is within one standard
+        error of it (Breiman, Friedman, Olshen and Stone, 1984, 3.4.3).
+    refit : bool, default True
+        Whether the chosen penalty is fitted to all rows; else coefficients are the folds' mean.
+    solver, tol, max_iter, random_state, n_jobs
+        As in `LogisticRegression`.
+    verbose : int, default 0
+        1 shows progress on standard error.
+
+    Attributes
+    ----------
+    C_, l1_ratio_ : float
+        The chosen penalty.
+    Cs_ : array of shape (n_Cs,)
+        Ascending.
+    l1_ratios_ : array of shape (n_l1_ratios,)
+    scores_ : array of shape (n_folds, n_l1_ratios, n_Cs)
+        Greater is better.
+    losses_ : array of shape (n_folds, n_l1_ratios, n_Cs)
+        Mean log loss of the held-out rows (nats per unit of weight), whatever `scoring` is.
+    gaps_ : array of shape (n_folds, n_l1_ratios, n_Cs)
+        `optimality_gap_` of every fit.
+    coefs_paths_ : array of shape (n_folds, n_l1_ratios, n_Cs, 1 or K, p + 1)
+        Coefficients of every fit, the intercept last; p numbers without one.
+    coef_, intercept_, classes_, n_iter_, objective_, optimality_gap_, converged_, solver_
+        Of the fit to all rows, as in `LogisticRegression`; n_iter_ and the three after it only
+        with refit=True.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.preprocessing import scale
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = LogisticRegressionCV(Cs=[0.01, 0.1, 1.0, 10.0]).fit(scale(X), y)
+    >>> model.C_, round(float(model.losses_.mean(axis=0).min()), 3)
+    (0.1, 0.086)
+    """
+
+    def __init__(
+        self,
+        *,
+        Cs: Any = 10,
+        l1_ratios: Any = (0.0,),
+        fit_intercept: bool = True,
+        cv: Any = None,
+        class_weight: Any = None,
+        scoring: Any = "neg_log_loss",
+        rule: Rule = "best",
+        refit: bool = True,
+        solver: Any = "auto",
+        tol: float = 1e-12,
+        max_iter: int | None = None,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.Cs = Cs
+        self.l1_ratios = l1_ratios
+        self.fit_intercept = fit_intercept
+        self.cv = cv
+        self.class_weight = class_weight
+        self.scoring = scoring
+        self.rule: Rule = rule
+        self.refit = refit
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        offset: Any = None,
+        groups: Any = None,
+    ) -> Self:
+        """Choose the penalty, and fit all rows with it.
+
+        Parameters
+        ----------
+        X : array, sparse matrix (CSR, CSC) or data frame of shape (n, p)
+        y : array of shape (n,)
+        sample_weight : array of shape (n,), optional
+            Used in the fits and in the scores.
+        offset : array of shape (n,), or (n, K) for K > 2 classes, optional
+        groups : array of shape (n,), optional
+            For a splitter that keeps groups together.
+
+        Returns
+        -------
+        LogisticRegressionCV
+            The estimator itself.
+
+        Raises
+        ------
+        DataError
+            If the data cannot be fitted, or a fold lacks a class.
+        ParameterError
+            If a parameter cannot be used.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the optimum of some fold was not proved, with how many.
+        SeparationWarning, CollinearityWarning, SolverWarning
+            Of the fit to all rows.
+        """
+        if self.rule not in ("best", "1se"):
+            raise ParameterError(f"rule={self.rule!r} is not known; use 'best' or '1se'.")
+        given = X
+        X, labels = admit(self, X, y)
+        error = name_bad_entry(X, names_of(self))
+        if error is not None:
+            raise error
+        if offset is not None and self.scoring != "neg_log_loss":
+            raise ParameterError(
+                f"scoring={self.scoring!r} knows no offset; use 'neg_log_loss', or none."
+            )
+        X = X.tocsr() if hasattr(X, "tocsr") else X
+        rows = self._rows(X, labels, sample_weight, offset)
+        self.Cs_, self.l1_ratios_ = penalty_grid(
+            self.Cs, self.l1_ratios, X, labels.index, rows.weight
+        )
+        folds = list(self._folds(rows, groups))
+        self._search(rows, folds)
+        self._choose(rows, folds)
+        self.classes_ = labels.classes
+        if self.refit:
+            self._refit(given, rows)
+        else:
+            self._average()
+        return self
+
+    def _rows(self, X: Any, labels: Encoded, sample_weight: Any, offset: Any) -> _Rows:
+        n, K = X.shape[0], labels.classes.size
+        weight = row_weights(sample_weight, None, labels)
+        by_class = None
+        if self.class_weight is not None:
+            # By the frequencies in all rows, so that every fold minimises the same function.
+            every = np.broadcast_to(1.0, n) if weight is None else weight
+            numbers = class_weights(self.class_weight, every, labels).tolist()
+            by_class = dict(zip(labels.classes.tolist(), numbers, strict=True))
+        return _Rows(
+            X,
+            labels.classes[labels.index],
+            labels,
+            weight,
+            by_class,
+            row_offset(offset, n, 1 if K == 2 else K),
+        )
+
+    def _folds(self, rows: _Rows, groups: Any) -> Iterator[_Fold]:
+        """Folds of the splitter, each with every class in the rows to fit."""
+        index, classes = rows.labels.index, rows.labels.classes
+        if self.cv is None or isinstance(self.cv, Integral):
+            _refuse_rare_classes(rows.labels, 5 if self.cv is None else int(self.cv))
+        cv: Any = self.cv
+        splitter: Any = check_cv(cv, index, classifier=True)
+        counted = np.ones(index.size, dtype=bool) if rows.weight is None else rows.weight > 0
+        for number, (train, test) in enumerate(splitter.split(rows.X, index, groups)):
+            seen = np.bincount(index[train][counted[train]], minlength=classes.size)
+            if not seen.all():
+                label = classes.tolist()[int(np.argmin(seen))]
+                raise DataError(
+                    f"fold {number} (from 0) has no row of class {label!r} to fit; use fewer "
+                    "folds, or a splitter that shares out each class, such as StratifiedKFold."
+                )
+            if not counted[test].any():
+                raise DataError(f"fold {number} (from 0) has no row of positive weight to score.")
+            yield _Fold(number, train, test)
+
+    def _model(self, C: float, l1_ratio: float, **more: Any) -> LogisticRegression:
+        return LogisticRegression(
+            C,
+            l1_ratio=l1_ratio,
+            fit_intercept=self.fit_intercept,
+            solver=self.solver,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            random_state=self.random_state,
+            n_jobs=self.n_jobs,
+            **more,
+        )
+
+    def _search(self, rows: _Rows, folds: list[_Fold]) -> None:
+        """Fit and score every fold, ratio and penalty."""
+        shape = (len(folds), self.l1_ratios_.size, self.Cs_.size)
+        self.scores_, self.losses_, self.gaps_ = np.empty((3, *shape))
+        width = 1 if rows.labels.classes.size == 2 else rows.labels.classes.size
+        length = rows.X.shape[1] + bool(self.fit_intercept)
+        self.coefs_paths_ = np.empty((*shape, width, length))
+        steps = counted_progress(bool(self.verbose), len(folds) * self.l1_ratios_.size, "fold")
+        with steps as tick, warnings.catch_warnings():
+            # What is said of every fold's fits is said once, of all of them together.
+            warnings.simplefilter("ignore", OddsmithWarning)
+            for fold in folds:
+                for r, ratio in enumerate(self.l1_ratios_.tolist()):
+                    self._follow(rows, fold, r, ratio)
+                    tick()
+        late = int((self.gaps_ > self.tol).sum())
+        if late:
+            warnings.warn(
+                f"{late} of {self.gaps_.size} fits of the folds are not proved to be within "
+                f"tol={self.tol:.1e} of their optimum (the worst is within {self.gaps_.max():.1e} "
+                "nats per unit of weight, see gaps_); raise max_iter, or leave out the largest Cs.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _follow(self, rows: _Rows, fold: _Fold, r: int, ratio: float) -> None:
+        """Fit a fold's penalties from the strongest on, and score each."""
+        train, test = rows.part(fold.train), rows.part(fold.test)
+        index = rows.labels.index[fold.test]
+        model = self._model(1.0, ratio, class_weight=rows.class_weight, warm_start=True)
+        scorer = None if self.scoring == "neg_log_loss" else check_scoring(model, self.scoring)
+        for c, C in enumerate(self.Cs_.tolist()):
+            model.set_params(C=C).fit(**train)
+            at = (fold.number, r, c)
+            own = [model.coef_, model.intercept_[:, None]]
+            self.coefs_paths_[at] = np.hstack(own if self.fit_intercept else own[:1])
+            self.gaps_[at] = model.optimality_gap_
+            self.losses_[at] = _log_loss(model, test, index)
+            self.scores_[at] = -self.losses_[at] if scorer is None else _score(scorer, model, test)
+
+    def _choose(self, rows: _Rows, folds: list[_Fold]) -> None:
+        shares = [fold.test.size for fold in folds]
+        if rows.weight is not None:
+            shares = [float(rows.weight[fold.test].sum()) for fold in folds]
+        r, c = choose_penalty(self.scores_, np.array(shares), self.rule)
+        self.C_, self.l1_ratio_ = float(self.Cs_[c]), float(self.l1_ratios_[r])
+        self._chosen = (r, c)
+
+    def _refit(self, X: Any, rows: _Rows) -> None:
+        model = self._model(
+            self.C_, self.l1_ratio_, class_weight=rows.class_weight, verbose=self.verbose
+        )
+        model.fit(X, rows.y, sample_weight=rows.weight, offset=rows.offset)
+        for name in (
+            "coef_",
+            "intercept_",
+            "n_iter_",
+            "n_passes_",
+            "objective_",
+            "optimality_gap_",
+            "converged_",
+            "solver_",
+            "history_",
+        ):
+            setattr(self, name, getattr(model, name))
+
+    def _average(self) -> None:
+        mean = self.coefs_paths_[:, self._chosen[0], self._chosen[1]].mean(axis=0)
+        p = mean.shape[1] - bool(self.fit_intercept)
+        self.coef_ = np.ascontiguousarray(mean[:, :p])
+        self.intercept_ = mean[:, p] if self.fit_intercept else np.zeros(mean.shape[0])
+
+
+def choose_penalty(scores: Array, weight: Array, rule: Rule) -> tuple[int, int]:
+    """Ratio and penalty that the scores of the folds speak for.
+
+    Parameters
+    ----------
+    scores : array of shape (n_folds, n_l1_ratios, n_Cs)
+        Greater is better; penalties from the strongest on.
+    weight : array of shape (n_folds,)
+        Of the rows that were scored.
+    rule : {"best", "1se"}
+        Of equal scores the stronger penalty; with "1se" the strongest, of the ratio that has the
+        best, whose mean score is within one standard error of it.
+
+    Returns
+    -------
+    r, c : int
+
+    Examples
+    --------
+    >>> scores = np.array([[[1.0, 2.9, 3.0]], [[1.2, 3.5, 4.0]]])
+    >>> choose_penalty(scores, np.ones(2), "best"), choose_penalty(scores, np.ones(2), "1se")
+    ((0, 2), (0, 1))
+    """
+    mean = np.average(scores, axis=0, weights=weight)
+    r, c = np.unravel_index(int(np.argmax(np.where(np.isnan(mean), -np.inf, mean))), mean.shape)
+    if rule == "1se" and len(scores) > 1:
+        spread = np.average((scores[:, r, c] - mean[r, c]) ** 2, weights=weight)
+        error = np.sqrt(spread / (len(scores) - 1))
+        c = np.argmax(mean[r] >= mean[r, c] - error)
+    return int(r), int(c)
+
+
+def _refuse_rare_classes(labels: Encoded, folds: int) -> None:
+    counts = np.bincount(labels.index, minlength=labels.classes.size)
+    rarest = int(counts.argmin())
+    if folds > 1 and counts[rarest] < folds:
+        raise DataError(
+            f"class {labels.classes.tolist()[rarest]!r} has {counts[rarest]} rows, too few to be "
+            f"in each of {folds} folds; use cv={max(2, int(counts[rarest]))} or fewer folds, or "
+            "leave the class out."
+        )
+
+
+def _log_loss(model: LogisticRegression, test: dict[str, Any], index: Any) -> float:
+    """Mean loss of held-out rows (nats per unit of weight), finite however sure the model is."""
+    margin = model.decision_function(test["X"], test["offset"])
+    loss = (Binomial() if margin.ndim == 1 else Multinomial()).value(margin, index)
+    return float(np.average(loss, weights=test["sample_weight"]))
+
+
+def _score(scorer: Any, model: LogisticRegression, test: dict[str, Any]) -> float:
+    weight = {} if test["sample_weight"] is None else {"sample_weight": test["sample_weight"]}
+    return float(scorer(model, test["X"], test["y"], **weight))
