@@ -7,13 +7,17 @@ writes it as a Kronecker product).
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from oddsmith.core.stable import Array
 
 __all__ = ["class_hessian", "pair_sums"]
 
-# Products of two columns that are written out at once, and their rows: a megabyte, in the cache.
-_PRODUCTS, _ROWS = 128, 1024
+# Products of two columns that are written out at once, and their rows: four megabytes at the most,
+# which stay near the cache and are long enough for BLAS.
+_PRODUCTS, _ROWS = 256, 2048
+# Entries of a Hessian that are put in order at once.
+_ENTRIES = 2**15
 # Columns per class from which BLAS forms a Gram matrix faster than sums of written-out products.
 _MANY_COLUMNS = 16
 
@@ -67,18 +71,24 @@ def class_hessian(sums: Array, unit: Array) -> Array:
            [-8.,  9.]])
     """
     q, K = unit.size, _classes(sums)
-    hessian, block = np.empty((q, K, q, K)), np.empty((q, q))
-    upper, row = np.triu_indices(q), 0
-    for k in range(K):
-        for m in range(k + 1):
-            if sums.ndim == 3:
-                block = sums[row]
-            else:
-                block[upper] = sums[row]
-                block.T[upper] = sums[row]
-            hessian[:, k, :, m] = hessian[:, m, :, k] = block / unit[:, None] / unit
-            row += 1
+    high, low = _sides(K)
+    classes = high * (high + 1) // 2 + low
+    high, low = _sides(q)
+    columns = low * (2 * q - low - 1) // 2 + high if sums.ndim == 2 else np.arange(q * q)
+    columns = columns.reshape(q, q)
+    stored, hessian = sums.reshape(len(sums), -1), np.empty((q, K, q, K))
+    step = max(1, _ENTRIES // (q * K * K))
+    for j in range(0, q, step):  # runs of rows that stay in the cache while they are put in order
+        scale = unit[j : j + step, None] * unit
+        pairs = stored[:, columns[j : j + step]] / scale
+        hessian[j : j + step] = pairs[classes].transpose(2, 0, 3, 1)
     return hessian.reshape(q * K, q * K)
+
+
+def _sides(size: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Larger and smaller index of each entry of a symmetric matrix."""
+    index = np.arange(size)
+    return np.maximum(index[:, None], index), np.minimum(index[:, None], index)
 
 
 def _classes(pairs: Array) -> int:
