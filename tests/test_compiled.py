@@ -21,6 +21,7 @@ from test_solvers import fitted
 
 from oddsmith.core import fused, fused_loops, fused_multinomial
 from oddsmith.core.block import Block
+from oddsmith.core.class_pairs import class_hessian, pair_sums
 from oddsmith.core.columns import Standardisation, column_statistics
 from oddsmith.core.compiled import COMPILED
 from oddsmith.core.kernels import PLAIN, Design
@@ -383,12 +384,38 @@ def test_the_exponential_is_within_two_units_of_the_last_place():
 
 def test_the_logarithm_is_within_three_units_of_the_last_place():
     rng = np.random.default_rng(0)
-    e = np.concatenate([rng.random(5000), 10.0 ** rng.uniform(-320, 0, 2000), [0.0, 1.0, 5e-324]])
+    small = 10.0 ** rng.uniform(-320, 0, 2000)
+    e = np.concatenate([rng.random(5000), small, [0.0, 1.0, 5e-324]])
     z, ours = np.full(e.size, -1.0), np.empty(e.size)
     fused_loops.log1pexp(z, e, ours)
+    halves = 2.0 ** np.arange(-50, 1000) * np.sqrt(2)
+    edges = np.concatenate([halves, np.nextafter(halves, 0), 2.0 ** np.arange(60)]) - 1
+    more = np.concatenate([e, 10.0 ** rng.uniform(0, 300, 2000), -rng.random(5000), -small, edges])
+    more = more[more > -1]
+    any_sum = np.array([fused_loops.log1p(u) for u in more.tolist()])
     with mpmath.workdps(400):
-        exact = [mpmath.log1p(mpmath.mpf(v)) for v in e.tolist()]
-    assert _ulps(ours, exact).max() <= 3.0
+        for u, found in ((e, ours), (more, any_sum)):
+            exact = [mpmath.log1p(mpmath.mpf(v)) for v in u.tolist()]
+            assert _ulps(found, exact).max() <= 3.0
+    assert np.isnan(fused_loops.log1p(np.nan))
+
+
+@pytest.mark.parametrize(("q", "K"), [(1, 3), (7, 4), (33, 3), (50, 3), (60, 3)])
+@pytest.mark.parametrize("n", [1, 100, 5000])
+def test_hessians_by_pairs_of_classes_are_the_sums_they_stand_for(n, q, K):
+    rng = np.random.default_rng(0)
+    Z, unit = rng.normal(size=(q, n)), 2.0 ** rng.integers(-3, 4, q)
+    a = softmax(rng.normal(size=(n, K)))
+    curvature = a[:, :, None] * np.eye(K) - a[:, :, None] * a[:, None]
+    pairs = curvature[:, *np.tril_indices(K)].T
+    exact = np.einsum("ikm,ji,li->jklm", curvature, Z / unit[:, None], Z / unit[:, None])
+    size = np.einsum("ikm,ji,li->jklm", np.abs(curvature), *2 * [np.abs(Z / unit[:, None])])
+    for halves in (1, 2):  # sums of parts are sums of all rows
+        cut = np.array_split(np.arange(n), halves)
+        sums = sum(pair_sums(Z[:, own], pairs[:, own]) for own in cut)
+        hessian = class_hessian(sums, unit)
+        assert (np.abs(hessian.reshape(exact.shape) - exact) <= 1e-14 * np.sqrt(n) * size).all()
+        np.testing.assert_array_equal(hessian, hessian.T)
 
 
 @pytest.mark.parametrize("case", ["scale", "sparse", "no columns"])

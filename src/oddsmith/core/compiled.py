@@ -70,9 +70,9 @@ class _Rows:
         """Turn sums over the entries as they are stored into sums over the design's rows."""
         return (sums.T / self.unit).T
 
-    def parts(self, width: int) -> Iterator["_Rows"]:
+    def parts(self, width: int, fewest: int) -> Iterator["_Rows"]:
         """Rows in parts that stay in the cache while `width` more numbers a row are formed."""
-        n, size = self.X.shape[0], max(64, _PART_ENTRIES // (self.q + width))
+        n, size = self.X.shape[0], max(fewest, _PART_ENTRIES // (self.q + width))
         for first in range(0, n, size):
             rows = slice(first, first + size)
             yield replace(
@@ -152,7 +152,7 @@ class Evaluate(kernels.Evaluate):
             value = fused.evaluate(*_arrays(rows), w, b, gradient, np.empty((0, 0)))
             return Moments(weight, value, rows.outward(gradient) if self.order else gradient)
         hessian, value = np.zeros((rows.q, rows.q)), 0.0
-        for part in rows.parts(0):
+        for part in rows.parts(0, 64):
             roots = np.empty((part.y.size, rows.q))
             value += fused.evaluate(*_arrays(part), w, b, gradient, roots)
             hessian += roots.T @ roots
@@ -166,7 +166,7 @@ class Evaluate(kernels.Evaluate):
             return Moments(0.0, value, rows.gathered(gradient))
         pairs = self.coef.shape[1] * (self.coef.shape[1] + 1) // 2
         value, sums = 0.0, np.zeros(())
-        for part in rows.parts(pairs):
+        for part in rows.parts(pairs, 512):
             curvatures = np.empty((pairs, part.y.size))
             value += fused_multinomial.evaluate(*part.ready, w, b, gradient, curvatures)
             sums = sums + pair_sums(part.columns(), curvatures)

@@ -86,13 +86,20 @@ def _add_up(S: Array, part: Array, by_columns: bool, room: Array, g: Array) -> N
 
 
 @jit
-def _shift(M: Array, b: Array, offset: Array, first: int) -> None:
-    """Add intercepts, and offsets of rows `first` and on unless they are empty."""
+def _shift(M: Array, b: Array) -> None:
+    """Add the intercepts."""
     for k in range(b.size):
         m, own = M[k], b[k]
         for i in range(m.size):
             m[i] += own
-        if offset.size:
+
+
+@jit
+def _offset(M: Array, offset: Array, first: int) -> None:
+    """Add the offsets of rows `first` and on, unless they are empty."""
+    if offset.size:
+        for k in range(M.shape[0]):
+            m = M[k]
             for i in range(m.size):
                 m[i] += offset[first + i, k]
 
@@ -238,7 +245,8 @@ def evaluate(
         labels = y[first : first + size]
         part = _entries(X, ready, by_columns, first, center, size, room[: size * p])
         _times(part, by_columns, w, M)
-        _shift(M, b, offset, first)
+        _shift(M, b)
+        _offset(M, offset, first)
         _highest(M, top)
         _exponentials(M, top, e, others, s)
         _losses(M, labels, top, others, s)
@@ -358,7 +366,7 @@ def walk(
     divergence, reach, lead, widest = 0.0, 0.0, math.inf, 0.0
     room = np.empty(0 if ready.size else tile * p)
     wide, work = np.empty(4 * tile * K), np.empty((6, tile))
-    sums, lost, none = np.empty((K, p)), np.zeros(lengths.size), np.empty((0, 0))
+    sums, lost = np.empty((K, p)), np.zeros(lengths.size)
     for first in range(0, n, tile):
         size = min(tile, n - first)
         rows = wide[: 4 * K * size].reshape(4 * K, size)
@@ -374,9 +382,8 @@ def walk(
         labels = y[first : first + size]
         part = _entries(X, ready, by_columns, first, center, size, room[: size * p])
         _times(part, by_columns, w, both)
-        _shift(both, b, none, first)
-        if offset.size:
-            _shift(M, np.zeros(K), offset, first)
+        _shift(both, b)
+        _offset(M, offset, first)
         if weight.size:  # rows of weight 0 stay where they are
             for i in range(size):
                 if weight[first + i] == 0.0:

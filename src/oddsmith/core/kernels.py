@@ -102,7 +102,7 @@ class Evaluate:
             own[:, k] if j == k else -weight * a[k] * a[j] for k in range(K) for j in range(k + 1)
         ]
         rows = np.ascontiguousarray(Z.dense().T)
-        return class_hessian(pair_sums(rows, np.array(pairs)), np.ones(q))
+        return class_hessian(pair_sums(rows, np.array(pairs)), np.ones(len(rows)))
 
 
 @dataclass(frozen=True, slots=True)
