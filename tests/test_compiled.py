@@ -19,8 +19,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from test_core_laws import rows
 from test_solvers import fitted
 
-from oddsmith.core import fused
+from oddsmith.core import fused, fused_loops, fused_multinomial
 from oddsmith.core.block import Block
+from oddsmith.core.class_pairs import class_hessian, pair_sums
 from oddsmith.core.columns import Standardisation, column_statistics
 from oddsmith.core.compiled import COMPILED
 from oddsmith.core.kernels import PLAIN, Design
@@ -370,32 +371,59 @@ def test_the_exponential_is_within_two_units_of_the_last_place():
     )
     z *= rng.choice([-1.0, 1.0], z.size)
     ours = np.empty(z.size)
-    fused._exp_of_minus(z, ours)
+    fused_loops.exp_of_minus(z, ours)
     with mpmath.workdps(60):
         exact = [mpmath.exp(-abs(mpmath.mpf(v))) for v in z.tolist()]
     assert _ulps(ours, exact).max() <= 2.0
     assert ours[np.abs(z) > 746].tolist() == [0.0, 0.0] or (ours[np.abs(z) > 746] == 0).all()
     assert ours[z == 0].tolist() == [1.0]
     special = np.array([np.nan, np.inf, -np.inf])
-    fused._exp_of_minus(special, ours[:3])
+    fused_loops.exp_of_minus(special, ours[:3])
     np.testing.assert_array_equal(ours[:3], [np.nan, 0.0, 0.0])
 
 
 def test_the_logarithm_is_within_three_units_of_the_last_place():
     rng = np.random.default_rng(0)
-    e = np.concatenate([rng.random(5000), 10.0 ** rng.uniform(-320, 0, 2000), [0.0, 1.0, 5e-324]])
+    small = 10.0 ** rng.uniform(-320, 0, 2000)
+    e = np.concatenate([rng.random(5000), small, [0.0, 1.0, 5e-324]])
     z, ours = np.full(e.size, -1.0), np.empty(e.size)
-    fused._log1pexp(z, e, ours)
+    fused_loops.log1pexp(z, e, ours)
+    halves = 2.0 ** np.arange(-50, 1000) * np.sqrt(2)
+    edges = np.concatenate([halves, np.nextafter(halves, 0), 2.0 ** np.arange(60)]) - 1
+    more = np.concatenate([e, 10.0 ** rng.uniform(0, 300, 2000), -rng.random(5000), -small, edges])
+    more = more[more > -1]
+    any_sum = np.array([fused_loops.log1p(u) for u in more.tolist()])
     with mpmath.workdps(400):
-        exact = [mpmath.log1p(mpmath.mpf(v)) for v in e.tolist()]
-    assert _ulps(ours, exact).max() <= 3.0
+        for u, found in ((e, ours), (more, any_sum)):
+            exact = [mpmath.log1p(mpmath.mpf(v)) for v in u.tolist()]
+            assert _ulps(found, exact).max() <= 3.0
+    assert np.isnan(fused_loops.log1p(np.nan))
+
+
+@pytest.mark.parametrize(("q", "K"), [(1, 3), (7, 4), (33, 3), (50, 3), (60, 3)])
+@pytest.mark.parametrize("n", [1, 100, 5000])
+def test_hessians_by_pairs_of_classes_are_the_sums_they_stand_for(n, q, K):
+    rng = np.random.default_rng(0)
+    Z, unit = rng.normal(size=(q, n)), 2.0 ** rng.integers(-3, 4, q)
+    a = softmax(rng.normal(size=(n, K)))
+    curvature = a[:, :, None] * np.eye(K) - a[:, :, None] * a[:, None]
+    pairs = curvature[:, *np.tril_indices(K)].T
+    exact = np.einsum("ikm,ji,li->jklm", curvature, Z / unit[:, None], Z / unit[:, None])
+    size = np.einsum("ikm,ji,li->jklm", np.abs(curvature), *2 * [np.abs(Z / unit[:, None])])
+    for halves in (1, 2):  # sums of parts are sums of all rows
+        cut = np.array_split(np.arange(n), halves)
+        sums = sum(pair_sums(Z[:, own], pairs[:, own]) for own in cut)
+        hessian = class_hessian(sums, unit)
+        assert (np.abs(hessian.reshape(exact.shape) - exact) <= 1e-14 * np.sqrt(n) * size).all()
+        np.testing.assert_array_equal(hessian, hessian.T)
 
 
 @pytest.mark.parametrize("case", ["scale", "sparse", "no columns"])
 @pytest.mark.parametrize("K", [2, 3])
 def test_what_is_not_compiled_is_left_to_the_plain_kernels(monkeypatch, case, K):
-    for name in fused.__all__:
-        monkeypatch.setattr(fused, name, None)
+    for module in (fused, fused_multinomial):
+        for name in module.__all__:
+            monkeypatch.setattr(module, name, None)
     walk = problem(0, 50, 3, K)
     X, scale = walk.block.X, np.ones(3)
     if case == "scale":

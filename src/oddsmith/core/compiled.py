@@ -13,14 +13,13 @@ are welcome, which spare calls.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import add
 from typing import Any, ClassVar
 
 import numpy as np
 
-from oddsmith.core import fused, kernels
+from oddsmith.core import fused, fused_multinomial, kernels
 from oddsmith.core.block import Block
+from oddsmith.core.class_pairs import class_hessian, pair_sums
 from oddsmith.core.columns import Columns, Standardisation, column_statistics
 from oddsmith.core.kernels import Design, Kernels
 from oddsmith.core.loss import Binomial
@@ -32,8 +31,6 @@ __all__ = ["COMPILED"]
 _LARGEST_SCALE = 2.0**300
 # Numbers of a part of a block whose rows are written out for a product of matrices.
 _PART_ENTRIES = 2**18
-# Numbers that are formed for a row of K margins, besides its entries: room for a few classes.
-_ROOM = 64
 # Squares below this have lost digits below the normal numbers.
 _LEAST_SQUARE = 2.0**-900
 
@@ -73,9 +70,9 @@ class _Rows:
         """Turn sums over the entries as they are stored into sums over the design's rows."""
         return (sums.T / self.unit).T
 
-    def parts(self, width: int) -> Iterator["_Rows"]:
+    def parts(self, width: int, fewest: int) -> Iterator["_Rows"]:
         """Rows in parts that stay in the cache while `width` more numbers a row are formed."""
-        n, size = self.X.shape[0], max(64, _PART_ENTRIES // (self.q + width))
+        n, size = self.X.shape[0], max(fewest, _PART_ENTRIES // (self.q + width))
         for first in range(0, n, size):
             rows = slice(first, first + size)
             yield replace(
@@ -86,37 +83,28 @@ class _Rows:
                 offset=self.offset[rows],
             )
 
-    def times(self, coef: Array) -> Array:
-        """Margins of shape (K, n), offsets left out."""
-        w, b = self.inward(coef)
-        margin = w.T @ self._entries().T
-        fused.add_each(margin, b)
-        return margin
+    @property
+    def ready(self) -> tuple[Any, ...]:
+        """What the loops over K margins take: X once more, if it is fit for BLAS as it is."""
+        X, by_columns = _memory(self.X)
+        fit = X.dtype == np.float64 and X.shape[1] == self.X.shape[1] and not self.center.size
+        own = X if fit and not by_columns else np.empty((0, 0))
+        return X, by_columns, own, self.y, self.weight, self.offset, self.center
 
-    def margins(self, coef: Array) -> Array:
-        """Margins of shape (K, n)."""
-        margin = self.times(coef)
-        if self.offset.size:
-            margin += self.offset.T
-        return margin
+    def room(self, classes: int) -> Array:
+        """Zeros for a sum of the design's rows, for each of K classes."""
+        return np.zeros((classes, self.q))
 
-    def transposed_times(self, slope: Array) -> Array:
-        """Add up the design's rows times slopes of shape (K, n), to shape (q K,)."""
-        sums = slope @ self._entries()
-        if self.intercept:
-            sums = np.column_stack([sums, slope.sum(axis=1)])
-        return self.outward(sums.T).ravel()
+    def gathered(self, sums: Array) -> Array:
+        """Such sums of entries as they are stored, as flat sums over the design's rows."""
+        return (sums / self.unit).T.ravel()
 
-    def design(self) -> Array:
-        """Rows as they are stored but centred, ones included, of shape (n, q)."""
-        Z = np.ones((self.y.size, self.q))
-        Z[:, : self.X.shape[1]] = self._entries()
+    def columns(self) -> Array:
+        """Rows as they are stored but centred, ones included, side by side: (q, n)."""
+        Z = np.ones((self.q, self.y.size))
+        entries = self.X.astype(np.float64, copy=False).T
+        Z[: len(entries)] = entries - self.center[:, None] if self.center.size else entries
         return Z
-
-    def _entries(self) -> Array:
-        if self.center.size:
-            return self.X - self.center
-        return self.X.astype(np.float64, copy=False)
 
 
 def _rows(block: Block, design: Design) -> _Rows | None:
@@ -164,51 +152,25 @@ class Evaluate(kernels.Evaluate):
             value = fused.evaluate(*_arrays(rows), w, b, gradient, np.empty((0, 0)))
             return Moments(weight, value, rows.outward(gradient) if self.order else gradient)
         hessian, value = np.zeros((rows.q, rows.q)), 0.0
-        for part in rows.parts(0):
+        for part in rows.parts(0, 64):
             roots = np.empty((part.y.size, rows.q))
             value += fused.evaluate(*_arrays(part), w, b, gradient, roots)
             hessian += roots.T @ roots
         return Moments(weight, value, rows.outward(gradient), rows.outward(rows.outward(hessian).T))
 
     def _multinomial(self, rows: _Rows) -> Moments:
-        total = reduce(add, (self._part(part) for part in rows.parts(self._room)))
+        gradient = rows.room(self.coef.shape[1] if self.order else 0)
+        w, b = rows.inward(self.coef)
         if self.order < 2:
-            return total
-        hessian = total.hessian
-        hessian /= rows.unit[:, None, None, None] * rows.unit[:, None]
-        return replace(total, hessian=hessian.reshape(self.coef.size, -1))
-
-    @property
-    def _room(self) -> int:
-        """Numbers that are formed for a row, besides those of the design."""
-        q, K = self.coef.shape
-        return q * K // 4 if self.order == 2 else 3 * K
-
-    def _part(self, rows: _Rows) -> Moments:
-        margin = rows.margins(self.coef)
-        e, largest, others = _softmax_of(margin)
-        value = fused.losses(margin, rows.y, rows.weight, largest, others)
-        if self.order == 0:
-            return Moments(0.0, value)
-        slope = np.empty_like(margin)
-        fused.slopes(e, rows.y, rows.weight, others, slope)
-        gradient = rows.transposed_times(slope)
-        if self.order == 1:
-            return Moments(0.0, value, gradient)
-        return Moments(0.0, value, gradient, _hessian(rows, e, others))
-
-
-def _hessian(rows: _Rows, e: Array, others: Array) -> Array:
-    """Sum of s (diag(a) - a a') kron z z': one product of matrices, and one for each class."""
-    K, n = e.shape
-    q = rows.q
-    Z, spread, roots = rows.design(), np.empty((n, q * K)), np.empty_like(e)
-    fused.weighted_rows(Z, e, rows.weight, others, spread, roots)
-    hessian = -(spread.T @ spread).reshape(q, K, q, K)
-    for k in range(K):
-        weighted = Z * roots[k][:, None]
-        hessian[:, k, :, k] = weighted.T @ weighted
-    return hessian
+            value = fused_multinomial.evaluate(*rows.ready, w, b, gradient, np.empty((0, 0)))
+            return Moments(0.0, value, rows.gathered(gradient))
+        pairs = self.coef.shape[1] * (self.coef.shape[1] + 1) // 2
+        value, sums = 0.0, np.zeros(())
+        for part in rows.parts(pairs, 512):
+            curvatures = np.empty((pairs, part.y.size))
+            value += fused_multinomial.evaluate(*part.ready, w, b, gradient, curvatures)
+            sums = sums + pair_sums(part.columns(), curvatures)
+        return Moments(0.0, value, rows.gathered(gradient), class_hessian(sums, rows.unit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +206,7 @@ def _walked(
 ) -> tuple[LineMoments, VectorMoments]:
     """Line and Hessian product; the latter is empty where losses along the line are wanted."""
     if not isinstance(walk.loss, Binomial):
-        parts = [_walked_multinomial(part, walk, lengths) for part in rows.parts(_ROOM)]
-        return reduce(add, (line for line, _ in parts)), reduce(add, (own for _, own in parts))
+        return _walked_multinomial(rows, walk, lengths)
     w, b = rows.inward(walk.coef)
     direction, shift = rows.inward(walk.direction)
     product = np.zeros(0 if isinstance(walk, kernels.Line) else rows.q)
@@ -259,26 +220,12 @@ def _walked(
 def _walked_multinomial(
     rows: _Rows, walk: kernels.Line | kernels.HessianProduct, lengths: tuple[float, ...]
 ) -> tuple[LineMoments, VectorMoments]:
-    margin, moved = rows.margins(walk.coef), rows.times(walk.direction)
-    e, largest, others = _softmax_of(margin)
-    product = np.empty_like(margin)
-    found = fused.along(margin, moved, rows.y, rows.weight, e, others, product)
-    if isinstance(walk, kernels.HessianProduct):
-        own = VectorMoments(rows.transposed_times(product))
-        return LineMoments(np.empty(0), *found), own
-    values: list[float] = []
-    for length in lengths:
-        there = margin - length * moved
-        _, largest, others = _softmax_of(there)
-        values.append(fused.losses(there, rows.y, rows.weight, largest, others))
-    return LineMoments(np.array(values), *found), VectorMoments(np.empty(0))
-
-
-def _softmax_of(margin: Array) -> tuple[Array, Array, Array]:
-    n = margin.shape[1]
-    e, largest, others = np.empty_like(margin), np.empty(n), np.empty(n)
-    fused.softmax(margin, e, largest, others)
-    return e, largest, others
+    K = walk.coef.shape[1]
+    product = rows.room(0 if isinstance(walk, kernels.Line) else K)
+    values = np.zeros(len(lengths))
+    both = rows.inward(np.hstack([walk.coef, walk.direction]))
+    found = fused_multinomial.walk(*rows.ready, *both, np.array(lengths), values, product)
+    return LineMoments(values, *found), VectorMoments(rows.gathered(product))
 
 
 def _arrays(rows: _Rows) -> tuple[Any, ...]:

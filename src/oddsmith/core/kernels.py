@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from oddsmith.core.block import Block
+from oddsmith.core.class_pairs import class_hessian, pair_sums
 from oddsmith.core.columns import Columns, Standardisation, column_statistics
 from oddsmith.core.loss import Labels, Loss
 from oddsmith.core.matrix import DesignMatrix, design_matrix
@@ -96,14 +97,12 @@ class Evaluate:
             for k, j, curvature in self.loss.curvatures(margin):
                 hessian[:, k, :, j] = hessian[:, j, :, k] = Z.gram(weight * curvature)
             return hessian.reshape(q * K, q * K)
-        # diag(a) - a a' of every row: one product of matrices for all pairs of classes.
-        shares = softmax(margin) * np.sqrt(weight)[:, None]
-        spread = np.einsum("ij,ik->ijk", Z.dense(), shares, order="C").reshape(-1, q * K)
-        hessian = (spread.T @ spread).reshape(q, K, q, K)
-        np.negative(hessian, out=hessian)
-        for k in range(K):
-            hessian[:, k, :, k] = Z.gram(own[:, k])
-        return hessian.reshape(q * K, q * K)
+        a = softmax(margin).T
+        pairs = [
+            own[:, k] if j == k else -weight * a[k] * a[j] for k in range(K) for j in range(k + 1)
+        ]
+        rows = np.ascontiguousarray(Z.dense().T)
+        return class_hessian(pair_sums(rows, np.array(pairs)), np.ones(len(rows)))
 
 
 @dataclass(frozen=True, slots=True)
