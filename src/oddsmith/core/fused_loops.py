@@ -26,13 +26,24 @@ __all__ = [
     "weigh",
 ]
 
-# For long sums, whose terms may be added in any order; a difference would lose its parentheses.
-jit_sums: Any = numba.njit(
-    nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
-)
-# For extremes, whose numbers are known to be none that compare with nothing.
-jit_extremes: Any = numba.njit(nogil=True, cache=True, fastmath={"nnan", "nsz", "reassoc"})
-jit: Any = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+
+def jit_sums(function: Any) -> Any:
+    """Compile long sums, whose terms may be added in any order: differences lose parentheses."""
+    how = {"reassoc", "contract", "nsz"}
+    return numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=how)(function)
+
+
+def jit_extremes(function: Any) -> Any:
+    """Compile a search for extremes among numbers of which none is NaN."""
+    how = {"nnan", "nsz", "reassoc"}
+    return numba.njit(nogil=True, cache=True, fastmath=how)(function)
+
+
+def jit(function: Any) -> Any:
+    """Compile a loop whose terms stay in their order."""
+    how = {"contract"}
+    return numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=how)(function)
+
 
 _LOG2_E = 1.4426950408889634
 # ln 2 as a sum whose first part has 21 trailing zero bits (Cody and Waite, 1980, chapter 6).
