@@ -14,6 +14,7 @@ from oddsmith.core.loss import Binomial, Multinomial
 from oddsmith.core.stable import Array
 from oddsmith.errors import ConvergenceWarning, DataError, OddsmithWarning, ParameterError
 from oddsmith.estimators.door import admit, name_bad_entry, names_of
+from oddsmith.estimators.folds import Given, Paths, ridge_paths
 from oddsmith.estimators.inputs import class_weights, row_offset, row_weights
 from oddsmith.estimators.labels import Encoded
 from oddsmith.estimators.linear import LinearClassifier
@@ -278,9 +279,10 @@ class LogisticRegressionCV(LinearClassifier):
         with steps as tick, warnings.catch_warnings():
             # What is said of every fold's fits is said once, of all of them together.
             warnings.simplefilter("ignore", OddsmithWarning)
-            for fold in folds:
-                for r, ratio in enumerate(self.l1_ratios_.tolist()):
-                    self._follow(rows, fold, r, ratio)
+            for r, ratio in enumerate(self.l1_ratios_.tolist()):
+                known = self._known_ridge(rows, folds) if ratio == 0 else iter(())
+                for fold in folds:
+                    self._follow(rows, fold, r, ratio, next(known, None))
                     tick()
         late = int((self.gaps_ > self.tol).sum())
         if late:
@@ -292,18 +294,33 @@ class LogisticRegressionCV(LinearClassifier):
                 stacklevel=4,
             )
 
-    def _follow(self, rows: _Rows, fold: _Fold, r: int, ratio: float) -> None:
-        """Fit a fold's penalties from the strongest on, and score each."""
+    def _known_ridge(self, rows: _Rows, folds: list[_Fold]) -> Iterator[Paths]:
+        """Fits of each fold that go together, where nothing but the penalty was asked for."""
+        if self.solver != "auto" or self.max_iter is not None or not np.isfinite(self.Cs_).all():
+            return iter(())
+        weight = row_weights(rows.weight, rows.class_weight, rows.labels)
+        given = Given(rows.X, rows.labels.index, weight, rows.offset, bool(self.fit_intercept))
+        parts = [(fold.train, fold.test) for fold in folds]
+        return ridge_paths(given, parts, 1.0 / self.Cs_, float(self.tol), self.n_jobs)
+
+    def _follow(self, rows: _Rows, fold: _Fold, r: int, ratio: float, known: Paths | None) -> None:
+        """Fit a fold's penalties from the strongest on, but those that are known; score each."""
         train, test = rows.part(fold.train), rows.part(fold.test)
         index = rows.labels.index[fold.test]
         model = self._model(1.0, ratio, class_weight=rows.class_weight, warm_start=True)
         scorer = None if self.scoring == "neg_log_loss" else check_scoring(model, self.scoring)
         for c, C in enumerate(self.Cs_.tolist()):
-            model.set_params(C=C).fit(**train)
+            model.set_params(C=C)
             at = (fold.number, r, c)
+            if known is not None and known.gaps[c] <= self.tol:
+                vars(model).update(classes_=rows.labels.classes, n_features_in_=rows.X.shape[1])
+                model.coef_, model.intercept_ = known.coef[c], known.intercept[c]
+                self.gaps_[at] = known.gaps[c]
+            else:
+                model.fit(**train)
+                self.gaps_[at] = model.optimality_gap_
             own = [model.coef_, model.intercept_[:, None]]
             self.coefs_paths_[at] = np.hstack(own if self.fit_intercept else own[:1])
-            self.gaps_[at] = model.optimality_gap_
             self.losses_[at] = _log_loss(model, test, index)
             self.scores_[at] = -self.losses_[at] if scorer is None else _score(scorer, model, test)
 

@@ -20,7 +20,7 @@ _GOOD_PIVOT = 2.0**-30
 # Log-odds that changed by more make a curvature too little to prove with.
 _FAR = 4.0
 # A bound on that change which is not worth a pass to lower.
-_NEAR = 0.125
+_NEAR = 2.0**-5
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,12 @@ class Curvature:
     factor: Factor
     at: Array
     moved: float = 0.0
+
+    def lifted(self, diagonal: Array) -> "Curvature | None":
+        """Curvature with this much more penalty on all rows; None where it is not definite."""
+        half = self.factor.lower / self.factor.unit[:, None]
+        factor = cholesky(half @ half.T + self.share * np.diag(diagonal))
+        return None if factor is None else replace(self, factor=factor)
 
     def times(self, vector: Array) -> Array:
         """Multiply A / share by a vector."""

@@ -22,7 +22,7 @@ from oddsmith.solvers.newton_cg import prove_by_products
 from oddsmith.solvers.run import Progress, Run, Solver, Watch, run
 from oddsmith.solvers.separation import separation
 
-__all__ = ["Task", "aliased_columns", "minimise"]
+__all__ = ["Task", "aliased_columns", "minimise", "objective_of"]
 
 # Up to this length of coef a proof forms the Hessian; beyond, conjugate gradients are cheaper.
 _HESSIAN_FOR_PROOF = 500
@@ -87,26 +87,8 @@ class Task:
         return self.l2 > 0 or self.l1 > 0
 
 
-def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task: Task) -> Fit:
-    """Fit coefficients, and prove how far they can be from the optimum.
-
-    Parameters
-    ----------
-    source : CountedSource
-    columns : Columns
-        Of the same source.
-    solver : str or Solver
-    task : Task
-
-    Returns
-    -------
-    Fit
-
-    Raises
-    ------
-    DataError
-        If the objective is not a finite number even at the start.
-    """
+def objective_of(source: CountedSource, columns: Columns, task: Task) -> tuple[Objective, Problem]:
+    """Objective in the coordinates that suit its columns and penalty, and its shape."""
     how = standardise(
         columns,
         intercept=task.intercept,
@@ -129,6 +111,30 @@ def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task
     few = problem.n_rows * problem.size <= _FEW_ENTRIES and not task.sparse
     if few and objective.kernels is PLAIN:
         objective = replace(objective, source=ReadySource(source, design))
+    return objective, problem
+
+
+def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task: Task) -> Fit:
+    """Fit coefficients, and prove how far they can be from the optimum.
+
+    Parameters
+    ----------
+    source : CountedSource
+    columns : Columns
+        Of the same source.
+    solver : str or Solver
+    task : Task
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    DataError
+        If the objective is not a finite number even at the start.
+    """
+    objective, problem = objective_of(source, columns, task)
     walker = choose(solver, problem)
     if walker.waits is not None and task.validation is None:
         raise ParameterError(

@@ -69,7 +69,7 @@ class SampledLBFGS(Parameters):
 
     def iterates(self, objective: Objective, start: Array) -> Iterator[Iterate]:
         """Walk from where the sample's optimum is; where no sample tells, Newton from start."""
-        known = self._sampled(objective, start)
+        known = self.sampled(objective, start)
         if known is None:
             yield from Newton(self.max_iter).iterates(objective, start)
             return
@@ -78,7 +78,7 @@ class SampledLBFGS(Parameters):
             prove = partial(metric.certificate, objective, coef, here)
             yield Iterate(coef, here.value, here.gradient, estimate, prove=prove)
 
-    def _sampled(self, objective: Objective, start: Array) -> tuple[Array, Curvature] | None:
+    def sampled(self, objective: Objective, start: Array) -> tuple[Array, Curvature] | None:
         """Where the walk begins, and its metric; None where a sample does not tell."""
         q = objective.size // objective.width
         # A Hessian's time grows with the square of the margins, a pass's with their number.

@@ -1,0 +1,144 @@
+"""Ridge fits of the folds of a cross-validation, by the way that their shape allows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from oddsmith.core.block import CountedSource
+from oddsmith.core.each import MOST_PARTS, with_parts
+from oddsmith.core.loss import Labels
+from oddsmith.core.objective import Objective
+from oddsmith.core.stable import Array
+from oddsmith.data.memory import memory_blocks
+from oddsmith.engines.threads import Threads
+from oddsmith.solvers.choose import Problem, choose, kernels_for
+from oddsmith.solvers.each import fit_each
+from oddsmith.solvers.follow import follow
+from oddsmith.solvers.minimise import Task, objective_of
+
+__all__ = ["Given", "Paths", "ridge_paths"]
+
+# Rows times coefficients up to which all folds are fitted at once.
+_FEW_ENTRIES = 2**19
+Parts = list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Rows as they are fitted.
+
+    Attributes
+    ----------
+    X : ndarray or CSR of shape (n, p)
+    index : integer array of shape (n,)
+        Classes.
+    weight : array of shape (n,), or None
+    offset : array of shape (n,) or (n, K), or None
+    intercept : bool
+    """
+
+    X: Any
+    index: Labels
+    weight: Array | None
+    offset: Array | None
+    intercept: bool
+
+    def part(self, rows: Any) -> "Given":
+        """Take some of the rows."""
+        return replace(
+            self,
+            X=self.X[rows],
+            index=self.index[rows],
+            weight=None if self.weight is None else self.weight[rows],
+            offset=None if self.offset is None else self.offset[rows],
+        )
+
+    @property
+    def n_classes(self) -> int:
+        """Classes in all."""
+        return int(self.index.max()) + 1
+
+    @property
+    def width(self) -> int:
+        """Margins a row."""
+        return 1 if self.n_classes == 2 else self.n_classes
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Fits of one fold.
+
+    Attributes
+    ----------
+    coef : array of shape (C, 1 or K, p)
+    intercept : array of shape (C, 1 or K)
+    gaps : array of shape (C,)
+        Nats per unit of weight; inf where nothing is proved, and the numbers are no fit.
+    """
+
+    coef: Array
+    intercept: Array
+    gaps: Array
+
+
+def ridge_paths(
+    given: Given, parts: Parts, l2: Array, tol: float, n_jobs: int | None
+) -> Iterator[Paths]:
+    """Fits of every fold; none where the shape allows no way but one fit after the other.
+
+    Parameters
+    ----------
+    given : Given
+    parts : list of (train, test)
+        Rows of each fold, by number.
+    l2 : array of shape (C,)
+        Penalties, descending.
+    tol : float
+        Gap to reach (nats per unit of weight).
+    n_jobs : int or None
+    """
+    (n, p), dense = given.X.shape, not hasattr(given.X, "tocsr")
+    size = (p + given.intercept) * given.width
+    few = n * size <= _FEW_ENTRIES and given.width == 1 and len(parts) <= MOST_PARTS
+    if dense and few:
+        yield from _at_once(given, parts, l2, n_jobs)
+    elif dense and choose("auto", Problem(n, size, given.width, False, samples=True)).name == (
+        "sampled-lbfgs"
+    ):
+        for train, _ in parts:
+            yield _one_by_one(given.part(train), l2, tol, n_jobs)
+
+
+def _objective(given: Given, threads: Threads, l2: float) -> Objective:
+    """Objective over rows, with columns as they lie in all of them."""
+    source, width = CountedSource(threads), given.width
+    shape = Problem(source.n_rows, source.n_features * width, width, False)
+    columns = source.fold(kernels_for(shape).columns)
+    task = Task(given.n_classes, given.intercept, l2, False, 1e-12)
+    return objective_of(source, columns, task)[0]
+
+
+def _at_once(given: Given, parts: Parts, l2: Array, n_jobs: int | None) -> Iterator[Paths]:
+    labels = with_parts(given.index, [train for train, _ in parts], [test for _, test in parts])
+    blocks = memory_blocks(given.X, labels, given.weight, given.offset)
+    with Threads(blocks, n_jobs) as threads:
+        objective = _objective(given, threads, float(l2.min()))
+        found = fit_each(objective, l2, len(parts))
+    for coefs, gaps in zip(found.coefs, found.gaps, strict=True):
+        yield _paths(objective, list(coefs), gaps)
+
+
+def _one_by_one(given: Given, l2: Array, tol: float, n_jobs: int | None) -> Paths:
+    blocks = memory_blocks(given.X, given.index, given.weight, given.offset, given.width)
+    with Threads(blocks, n_jobs) as threads:
+        objective = _objective(given, threads, float(l2.min()))
+        nowhere = np.zeros(objective.size), np.inf
+        found = [nowhere if fit is None else fit for fit in follow(objective, l2, tol)]
+    return _paths(objective, [coef for coef, _ in found], np.array([gap for _, gap in found]))
+
+
+def _paths(objective: Objective, coefs: list[Array], gaps: Array) -> Paths:
+    users = [objective.to_user(coef) for coef in coefs]
+    return Paths(np.stack([w.T for w, _ in users]), np.stack([b for _, b in users]), gaps)

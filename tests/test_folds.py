@@ -1,0 +1,201 @@
+"""Fits that go together: many parts of the same rows at once, and penalty after penalty."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_core_laws import objective_of, rows
+from test_solvers import fitted
+
+from oddsmith import LogisticRegression, LogisticRegressionCV
+from oddsmith.core.each import EvaluateEach, JudgeEach, ReachEach, with_parts
+from oddsmith.estimators import folds
+from oddsmith.solvers import Newton, SampledLBFGS, each, follow
+from oddsmith.solvers.each import fit_each
+
+
+def parts_of(n, F, seed):
+    """Rows to fit and to judge by, of each part, overlapping as they like."""
+    rng = np.random.default_rng(seed)
+    return [np.flatnonzero(rng.random(n) < 0.7) for _ in range(F)], [
+        np.flatnonzero(rng.random(n) < 0.5) for _ in range(F)
+    ]
+
+
+def each_objective(seed=0, n=90, p=3, F=3, size=None, **options):
+    X, _, y = rows(seed, n, p, 2)
+    fits, judges = parts_of(n, F, seed)
+    labels = with_parts(y, fits, judges)
+    return X, y, fits, judges, objective_of(X, labels, 2, rows=size, **options)
+
+
+@given(st.integers(0, 99), st.sampled_from([None, 7]), st.booleans())
+@settings(max_examples=20)
+def test_sums_of_each_part_are_those_of_its_rows(seed, size, intercept):
+    rng = np.random.default_rng(seed)
+    weight, offset = rng.integers(0, 3, 90).astype(float), rng.normal(size=90)
+    options = {"intercept": intercept, "weight": weight, "offset": offset}
+    X, y, fits, judges, objective = each_objective(seed, size=size, **options)
+    coefs = rng.normal(size=(4, objective.size))
+    parts, wanted = np.array([0, 2, 1, 2]), np.array([1, 3])
+    sums = objective.source.fold(EvaluateEach(objective.design, coefs, parts, wanted))
+    judged = objective.source.fold(JudgeEach(objective.design, coefs, 3 + parts))
+    how = objective.design.standardisation
+    for m, part in enumerate(parts):
+        for own, found in ((fits[part], sums), (judges[part], judged)):
+            alone = objective_of(
+                X[own], y[own], 2, l2=0.0, intercept=intercept,
+                weight=weight[own], offset=offset[own], how=how,
+            )  # fmt: skip
+            moments = alone.evaluate(coefs[m], 2)
+            assert found.values[m] == pytest.approx(moments.value, rel=1e-10, abs=1e-12)
+            assert found.weights[m] == pytest.approx(moments.weight)
+            if found is sums:
+                np.testing.assert_allclose(sums.gradients[m], moments.gradient, atol=1e-9)
+                if m in wanted:
+                    hessian = sums.hessians[wanted.tolist().index(m)]
+                    np.testing.assert_allclose(hessian, moments.hessian, atol=1e-9)
+    reach = objective.source.fold(ReachEach(objective.design, coefs)).largest
+    for m, coef in enumerate(coefs):
+        zero = np.zeros(objective.size)
+        counted = replace(objective, source=objective_of(X, y, 2, weight=weight).source)
+        line = counted.along(zero, coef, ())
+        assert reach[m] == pytest.approx(line.reach)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e6])
+def test_each_fit_is_that_of_its_rows_alone(shift):
+    l2 = np.array([100.0, 1.0, 1e-2, 1e-4])
+    X, y, fits, judges, objective = each_objective(n=200)
+    X = X + shift
+    objective = objective_of(X, with_parts(y, fits, judges), 2, l2=1e-4)
+    found = fit_each(objective, l2, 3)
+    assert found.gaps.max() <= 1e-12
+    for f, own in enumerate(fits):
+        for c, penalty in enumerate(l2):
+            alone = fitted(X[own], y[own], Newton(), 2, penalty)
+            w, b = objective.to_user(found.coefs[f, c])
+            np.testing.assert_allclose(w, alone.coef, rtol=1e-5, atol=1e-7)
+            margin = X[judges[f]] @ w[:, 0] + b
+            loss = np.logaddexp(0, np.where(y[judges[f]] == 1, -margin, margin)).mean()
+            assert found.losses[f, c] == pytest.approx(loss, rel=1e-5)
+
+
+def test_steps_that_go_too_far_are_taken_back():
+    """Weak penalties at once, on classes that are nearly separated: whole steps overshoot."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_cauchy(size=(120, 2)) * 10
+    y = (X[:, 0] + 0.1 * rng.normal(size=120) > 0).astype(int)
+    labels = with_parts(y, [np.arange(120), np.arange(100)], [np.arange(120)] * 2)
+    objective = objective_of(X, labels, 2, l2=1e-6)
+    found = fit_each(objective, np.array([1e-6, 1e3]), 2)
+    proved = found.gaps <= 1e-12
+    assert proved.any()
+    alone = fitted(X, y, Newton(), 2, 1e3)
+    w, _ = objective.to_user(found.coefs[0, 1])
+    np.testing.assert_allclose(w, alone.coef, rtol=1e-6)
+
+
+def test_what_is_not_definite_proves_nothing():
+    """Two equal columns and next to no penalty: no Hessian is trusted, and none is proved."""
+    X, y, fits, judges, _ = each_objective()
+    X[:, 1] = X[:, 0]
+    objective = objective_of(X, with_parts(y, fits, judges), 2, l2=1e-14)
+    assert np.isinf(fit_each(objective, np.array([1e-14]), 3).gaps).all()
+
+
+def test_a_matrix_that_is_not_positive_spoils_no_more_than_a_pass():
+    hessians = np.stack([np.eye(2), np.array([[1.0, 2.0], [2.0, 1.0]])])
+    assert np.isnan(each._inverses(hessians)).all()
+    hessians[1] = np.nan
+    inverses = each._inverses(hessians)
+    np.testing.assert_array_equal(inverses[0], np.eye(2))
+    assert np.isnan(inverses[1]).all()
+
+
+def test_passes_run_out(monkeypatch):
+    monkeypatch.setattr(each, "_MOST_PASSES", 1)
+    *_, objective = each_objective()
+    found = fit_each(objective, np.array([1e-3]), 3)
+    assert not (found.gaps <= 1e-12).any()
+
+
+# --------------------------------------------------------------------- penalty after penalty
+
+
+def tall(K=2, n=40_000, p=3, shift=0.0):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, p)) + shift
+    margins = (X - shift) @ rng.normal(size=(p, K))
+    return X, (margins + rng.gumbel(size=(n, K))).argmax(axis=1)
+
+
+@pytest.mark.parametrize("K", [2, 3])
+@pytest.mark.parametrize("shift", [0.0, 1e5])
+def test_every_penalty_is_fitted_in_turn(K, shift):
+    X, y = tall(K, shift=shift)
+    l2 = 1.0 / np.logspace(-6, 2, 6)
+    objective = objective_of(X, y, K, l2=float(l2.min()))
+    for own, found in zip(l2, follow.follow(objective, l2, 1e-12), strict=True):
+        coef, gap = found
+        assert gap <= 1e-12
+        alone = fitted(X, y, Newton(), K, own)
+        np.testing.assert_allclose(objective.to_user(coef)[0], alone.coef, atol=2e-6)
+
+
+def test_penalties_that_are_not_reached_are_left_open(monkeypatch):
+    X, y = tall()
+    objective = objective_of(X, y, 2, l2=1.0)
+    monkeypatch.setattr(follow, "_MOST_PASSES", 1)
+    assert list(follow.follow(objective, np.array([1e4, 1.0]), 1e-12)) == [None, None]
+    monkeypatch.setattr(SampledLBFGS, "sampled", lambda self, objective, start: None)
+    assert list(follow.follow(objective, np.array([1e4, 1.0]), 1e-12)) == [None, None]
+
+
+# --------------------------------------------------------------------------- the estimator
+
+
+@pytest.mark.parametrize("K", [2, 3])
+def test_folds_of_tall_rows_are_those_of_single_fits(K):
+    X, y = tall(K)
+    Cs = np.array([1e-5, 1e-2, 10.0])
+    weight = np.random.default_rng(0).integers(1, 3, len(y)).astype(float)
+    model = LogisticRegressionCV(Cs=Cs, cv=2).fit(X, y, sample_weight=weight)
+    assert model.gaps_.max() <= 1e-12
+    splits = model._folds(model._rows(X, folds_labels(y), weight, None), None)
+    for fold in splits:
+        for c, C in enumerate(Cs):
+            alone = LogisticRegression(C).fit(X[fold.train], y[fold.train], weight[fold.train])
+            coef = model.coefs_paths_[fold.number, 0, c]
+            np.testing.assert_allclose(coef[:, :-1], alone.coef_, atol=2e-6)
+
+
+def folds_labels(y):
+    from oddsmith.estimators.labels import encode_labels
+
+    return encode_labels(y)
+
+
+def test_fits_that_do_not_go_together_are_made_alone(monkeypatch):
+    """Whatever is not proved there is fitted as any other."""
+    X, y = tall(n=300)
+    Cs = [0.1, 1.0]
+    together = LogisticRegressionCV(Cs=Cs, cv=3).fit(X, y)
+    path = folds.Paths(np.full((2, 1, 3), 7.0), np.zeros((2, 1)), np.array([np.inf, np.inf]))
+    monkeypatch.setattr(folds, "_at_once", lambda *given: iter([path] * 3))
+    alone = LogisticRegressionCV(Cs=Cs, cv=3).fit(X, y)
+    np.testing.assert_allclose(together.coefs_paths_, alone.coefs_paths_, atol=2e-6)
+    monkeypatch.undo()
+    monkeypatch.setattr(folds, "MOST_PARTS", 2)
+    many = LogisticRegressionCV(Cs=Cs, cv=3).fit(X, y)
+    np.testing.assert_allclose(together.coefs_paths_, many.coefs_paths_, atol=2e-6)
+
+
+def test_thirty_one_parts_are_told_apart():
+    index = np.array([0, 1])
+    every = [np.array([f % 2]) for f in range(31)]
+    labels = with_parts(index, every, every[::-1])
+    assert (labels & 1).tolist() == [0, 1]
+    assert (labels > 0).all()
