@@ -400,6 +400,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             l1=rows.l1,
             l2=rows.l2,
             sparse=sp.issparse(rows.X),
+            entries=getattr(rows.X, "nnz", 0),
             tol=float(self.tol),
             seed=seed_of(self.random_state),
             **more,

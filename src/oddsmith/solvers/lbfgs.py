@@ -3,20 +3,25 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
+from scipy.linalg import blas
 
+from oddsmith.core.certificate import certificate_by_penalty
 from oddsmith.core.moments import Moments
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
+from oddsmith.solvers.column_metric import ColumnMetric
 from oddsmith.solvers.line_search import sufficient
 from oddsmith.solvers.parameters import Parameters, require_whole
 from oddsmith.solvers.run import Iterate
 
 __all__ = ["LBFGS", "Diagonal", "Metric", "quasi_newton", "two_loop_recursion"]
 
-Pairs = deque[tuple[Array, Array]]
+# Steps s, changes y of the gradient, and s'y.
+Pairs = deque[tuple[Array, Array, float]]
 
 _LONGER = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 _SHORTER = tuple(0.5**k for k in range(1, 13))
@@ -24,6 +29,9 @@ _SHORTER = tuple(0.5**k for k in range(1, 13))
 _WOLFE = 0.9
 # Steps in a row that do not lower the objective: it is as low as its rounding lets it be.
 _STALE = 20
+# A bound by the penalty alone that is at most this many estimates comes for a few steps more,
+# which also serve the coefficients: other proofs would cost as many passes.
+_DEAR = 1e4
 
 
 class Metric(Protocol):
@@ -59,8 +67,8 @@ def two_loop_recursion(gradient: Array, pairs: Pairs, metric: Metric) -> Array:
     Parameters
     ----------
     gradient : array of shape (q,)
-    pairs : deque of (array, array)
-        Steps s and changes of the gradient y, oldest first.
+    pairs : deque of (array, array, float)
+        Steps s and changes of the gradient y, oldest first, and s'y.
     metric : Metric
         A first guess of the Hessian, up to a factor that the last pair gives.
 
@@ -71,23 +79,28 @@ def two_loop_recursion(gradient: Array, pairs: Pairs, metric: Metric) -> Array:
     """
     direction = gradient.copy()
     products: list[float] = []
-    for s, y in reversed(pairs):
-        products.append(float(s @ direction) / float(s @ y))
-        direction -= products[-1] * y
+    for s, y, curvature in reversed(pairs):
+        products.append(float(s @ direction) / curvature)
+        direction = _plus(direction, -products[-1], y)
     if pairs:
-        s, y = pairs[-1]
-        direction *= float(s @ y) / float(y @ metric.solve(y))
+        _, y, curvature = pairs[-1]
+        direction *= curvature / float(y @ metric.solve(y))
     direction = metric.solve(direction)
-    for s, y in pairs:
-        direction += (products.pop() - float(y @ direction) / float(s @ y)) * s
+    for s, y, curvature in pairs:
+        direction = _plus(direction, products.pop() - float(y @ direction) / curvature, s)
     return direction
+
+
+def _plus(own: Array, factor: float, other: Array) -> Array:
+    """Add factor times another vector to a vector of our own, in its place: one read of both."""
+    return blas.daxpy(other, own, a=factor)
 
 
 @dataclass
 class LBFGS(Parameters):
     """Limited-memory BFGS (Nocedal, 1980; Nocedal and Wright, 2006, algorithm 7.5).
 
-    It starts from the bound on the diagonal of the Hessian. A whole step is tried first and
+    It starts from what the columns tell of the Hessian, see `ColumnMetric`. A whole step is tried first and
     costs one pass; only where it fails Wolfe's tests, one more pass tries many lengths at once.
 
     Parameters
@@ -114,10 +127,27 @@ class LBFGS(Parameters):
 
     def iterates(self, objective: Objective, start: Array) -> Iterator[Iterate]:
         """Walk from start, until no step lowers the objective any more."""
-        bound = objective.curvature_bound
-        metric = Diagonal(np.where(bound > 0, bound, 1.0))
+        metric = ColumnMetric.of(objective)
         for coef, here, estimate in quasi_newton(objective, start, metric, self.memory):
-            yield Iterate(coef, here.value, here.gradient, estimate)
+            bound = _bound_by_penalty(objective, metric, here.gradient)
+            if not bound <= _DEAR * estimate:
+                yield Iterate(coef, here.value, here.gradient, estimate)
+                continue
+            prove = partial(certificate_by_penalty, objective, coef, here)
+            yield Iterate(coef, here.value, here.gradient, max(bound, estimate), prove=prove)
+
+
+def _bound_by_penalty(objective: Objective, metric: ColumnMetric, gradient: Array) -> float:
+    """About the gap that `certificate_by_penalty` can prove (nats); inf if there is none."""
+    p, K = metric.own.shape
+    P = objective.penalty.diagonal[: p * K].reshape(p, K)
+    if objective.l1 > 0 or not (P.size and float(P.min()) > 0.0):
+        return np.inf
+    table = gradient.reshape(-1, K)
+    if not metric.whole:
+        return 0.5 * float((table * table / P).sum())
+    centred = table[:p] - metric.mean * table[p]
+    return 0.5 * float((centred * centred / P).sum() + (table[p] ** 2).sum() / metric.whole)
 
 
 def quasi_newton(
@@ -153,7 +183,7 @@ def quasi_newton(
         step = -length * direction
         change = there.gradient - gradient
         if _informative(step, change, metric):
-            pairs.append((step, change))
+            pairs.append((step, change, float(step @ change)))
         coef, here = coef + step, there
         lowest, since = (here.value, 0) if here.value < lowest else (lowest, since + 1)
 
