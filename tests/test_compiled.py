@@ -12,7 +12,6 @@ from dataclasses import dataclass, fields
 import mpmath
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
@@ -391,7 +390,7 @@ def test_the_logarithm_is_within_three_units_of_the_last_place():
     assert _ulps(ours, exact).max() <= 3.0
 
 
-@pytest.mark.parametrize("case", ["scale", "sparse", "no columns"])
+@pytest.mark.parametrize("case", ["scale", "no columns"])
 @pytest.mark.parametrize("K", [2, 3])
 def test_what_is_not_compiled_is_left_to_the_plain_kernels(monkeypatch, case, K):
     for name in fused.__all__:
@@ -400,11 +399,9 @@ def test_what_is_not_compiled_is_left_to_the_plain_kernels(monkeypatch, case, K)
     X, scale = walk.block.X, np.ones(3)
     if case == "scale":
         scale = np.array([1.0, 2.0**301, 2.0**-301])
-    elif case == "no columns":
+    else:
         X, scale = X[:, :0], scale[:0]
         walk = Walk(walk.block, walk.design, walk.coef[-1:], walk.direction[-1:])
-    else:
-        X = sp.csr_array(X)
     block = Block(X, walk.block.y, walk.block.weight, walk.block.offset)
     how = Standardisation(np.zeros_like(scale), scale)
     walk = Walk(block, Design(how, True), walk.coef, walk.direction)

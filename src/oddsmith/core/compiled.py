@@ -242,6 +242,19 @@ class HessianProduct(kernels.HessianProduct):
         return _walked(rows, self, ())[1]
 
 
+@dataclass(frozen=True, slots=True)
+class HessianDiagonal(kernels.HessianDiagonal):
+    """Diagonal of the Hessian; that of dense rows is as plain as it was."""
+
+    def __call__(self, block: Block) -> VectorMoments:
+        """Diagonal of a block."""
+        if hasattr(block.X, "indptr"):
+            sums = compiled_sparse.hessian_diagonal(self, block)
+            if sums is not None:
+                return sums
+        return kernels.HessianDiagonal.__call__(self, block)
+
+
 def _walked(
     rows: _Rows, walk: kernels.Line | kernels.HessianProduct, lengths: tuple[float, ...]
 ) -> tuple[LineMoments, VectorMoments]:
@@ -339,4 +352,4 @@ class ColumnStatistics:
         return _columns_of(block)
 
 
-COMPILED = Kernels(ColumnStatistics(), Evaluate, HessianProduct, Line)
+COMPILED = Kernels(ColumnStatistics(), Evaluate, HessianProduct, Line, HessianDiagonal)

@@ -22,7 +22,15 @@ from oddsmith.core.loss import Binomial
 from oddsmith.core.moments import LineMoments, Moments, VectorMoments
 from oddsmith.core.stable import Array
 
-__all__ = ["column_statistics", "evaluate", "hessian_product", "line"]
+__all__ = [
+    "View",
+    "column_statistics",
+    "evaluate",
+    "hessian_diagonal",
+    "hessian_product",
+    "line",
+    "unless_all",
+]
 
 _LARGEST_SCALE = 2.0**300
 # Squares outside of this have lost digits, or will when they are added.
@@ -87,7 +95,7 @@ class _Rows:
         """Margins of shape (K, n)."""
         margin = self.times(coef)
         if self.offset.size:
-            margin += self.offset.T
+            margin += self.offset.T  # broadcast, of one margin
         return margin
 
     def add_up(self, slope: Array, sums: Array) -> None:
@@ -218,6 +226,26 @@ def hessian_product(kernel: kernels.HessianProduct, block: Block) -> VectorMomen
             fused.along(margin, moved, part.y, part.weight, e, others, curved)
             part.add_up(curved, product)
     return VectorMoments(rows.outward(product))
+
+
+def hessian_diagonal(kernel: kernels.HessianDiagonal, block: Block) -> VectorMoments | None:
+    """Diagonal of the Hessian, of rows in which no column comes twice."""
+    rows = _rows(block, kernel.design)
+    if rows is None or not fused_sparse.sorted_once(rows.indices, rows.indptr):
+        return None
+    K = 1 if kernel.coef.ndim == 1 else kernel.coef.shape[1]
+    diagonal = np.zeros((kernel.coef.shape[0], K))
+    for part in rows.parts(K):
+        margin = part.margins(kernel.coef.reshape(-1, K))
+        curvature = kernel.loss.own_curvature(margin[0] if kernel.coef.ndim == 1 else margin.T)
+        weighted = np.ascontiguousarray(curvature.reshape(-1, K).T)
+        if part.weight.size:
+            weighted *= part.weight
+        fused_sparse.squares_times(part.data, part.indices, part.indptr, weighted, diagonal)
+        if rows.intercept:
+            diagonal[-1] += weighted.sum(axis=1)
+    rows.outward(diagonal)
+    return VectorMoments(rows.outward(diagonal))
 
 
 def _softmax_of(margin: Array) -> tuple[Array, Array, Array]:

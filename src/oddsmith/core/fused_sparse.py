@@ -31,6 +31,7 @@ __all__ = [
     "full_columns",
     "sorted_once",
     "spreads",
+    "squares_times",
     "statistics",
     "times",
     "transposed_times",
@@ -197,6 +198,22 @@ def transposed_times(data: Any, indices: Any, indptr: Any, S: Array, G: Array) -
             x_j, g = x[j], G[own[j]]
             for k in range(K):
                 g[k] += x_j * s[k]
+
+
+@jit
+def squares_times(data: Any, indices: Any, indptr: Any, S: Array, G: Array) -> None:
+    """Add (X * X)' S' to the first p rows of G, for S of shape (K, n)."""
+    K, n = S.shape
+    s = np.empty(K)
+    for i in range(n):
+        x = data[indptr[i] : indptr[i + 1]]
+        own = indices[indptr[i] : indptr[i + 1]]
+        for k in range(K):
+            s[k] = S[k, i]
+        for j in range(x.size):
+            c, square = own[j], np.float64(x[j]) * np.float64(x[j])
+            for k in range(K):
+                G[c, k] += square * s[k]
 
 
 @jit

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -29,9 +30,13 @@ _SHORTER = tuple(0.5**k for k in range(1, 13))
 _WOLFE = 0.9
 # Steps in a row that do not lower the objective: it is as low as its rounding lets it be.
 _STALE = 20
+# Steps until the curvatures are looked at anew; twice as many each time.
+_STEPS = 50
 # A bound by the penalty alone that is at most this many estimates comes for a few steps more,
 # which also serve the coefficients: other proofs would cost as many passes.
 _DEAR = 1e4
+# The proof may be worse than what is about its gap, and is dearer than a step.
+_ROOM = 1.5
 
 
 class Metric(Protocol):
@@ -127,14 +132,29 @@ class LBFGS(Parameters):
 
     def iterates(self, objective: Objective, start: Array) -> Iterator[Iterate]:
         """Walk from start, until no step lowers the objective any more."""
-        metric = ColumnMetric.of(objective)
-        for coef, here, estimate in quasi_newton(objective, start, metric, self.memory):
-            bound = _bound_by_penalty(objective, metric, here.gradient)
-            if not bound <= _DEAR * estimate:
-                yield Iterate(coef, here.value, here.gradient, estimate)
-                continue
-            prove = partial(certificate_by_penalty, objective, coef, here)
-            yield Iterate(coef, here.value, here.gradient, max(bound, estimate), prove=prove)
+        metric, steps = ColumnMetric.of(objective), _STEPS
+        coef, first = start, 0
+        while True:
+            walk = quasi_newton(objective, coef, metric, self.memory)
+            seen = first
+            for coef, here, estimate in islice(walk, first, steps):
+                seen += 1
+                yield _iterate(objective, metric, coef, here, estimate)
+            if seen < steps:
+                return
+            # Curvatures may be others where the walk has come to: it goes on from what they are.
+            metric, steps, first = ColumnMetric.of(objective, coef), 2 * steps, 1
+
+
+def _iterate(
+    objective: Objective, metric: ColumnMetric, coef: Array, here: Moments, estimate: float
+) -> Iterate:
+    """Iterate that waits for a proof by the penalty alone, where it is not far."""
+    bound = _ROOM * _bound_by_penalty(objective, metric, here.gradient)
+    if not bound <= _DEAR * estimate:
+        return Iterate(coef, here.value, here.gradient, estimate)
+    prove = partial(certificate_by_penalty, objective, coef, here)
+    return Iterate(coef, here.value, here.gradient, max(bound, estimate), prove=prove)
 
 
 def _bound_by_penalty(objective: Objective, metric: ColumnMetric, gradient: Array) -> float:
@@ -144,10 +164,10 @@ def _bound_by_penalty(objective: Objective, metric: ColumnMetric, gradient: Arra
     if objective.l1 > 0 or not (P.size and float(P.min()) > 0.0):
         return np.inf
     table = gradient.reshape(-1, K)
-    if not metric.whole:
+    if not metric.whole.size:
         return 0.5 * float((table * table / P).sum())
     centred = table[:p] - metric.mean * table[p]
-    return 0.5 * float((centred * centred / P).sum() + (table[p] ** 2).sum() / metric.whole)
+    return 0.5 * float((centred * centred / P).sum() + (table[p] ** 2 / metric.whole).sum())
 
 
 def quasi_newton(
