@@ -196,7 +196,7 @@ def certificate_by_penalty(
 
 
 def _units(size: int, last: int) -> Array:
-    """Unit vectors of the last coordinates."""
+    """Make the unit vectors of the last coordinates."""
     units = np.zeros((last, size))
     units[:, size - last :] = np.eye(last)
     return units

@@ -7,8 +7,8 @@ whole: float32 is widened in registers, columns are centred in registers, and sc
 powers of two, are carried by the coefficients. The interpreter's lock is released meanwhile.
 
 Importing this module imports Numba; the machine code is made once and cached on disk. Sparse
-blocks go to `compiled_sparse`, and scales beyond 2**300 to the plain kernels. `tiled` tells an engine that long blocks
-are welcome, which spare calls.
+blocks go to `compiled_sparse`, and scales beyond 2**300 to the plain kernels. `tiled` tells an
+engine that long blocks are welcome, which spare calls.
 """
 
 from collections.abc import Iterator

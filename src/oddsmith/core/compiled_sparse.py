@@ -292,5 +292,7 @@ def column_statistics(block: Block) -> Columns | None:
         about = np.zeros((p, 2))
         fused_sparse.spreads(*arrays, mean, near, about)
         rest = np.where(empty, np.maximum(weight - about[:, 1], 0.0), 0.0)
-        square = np.where(near, (about[:, 0] + rest * mean * mean) / weight, square)
-    return Columns(weight, mean, np.sqrt(np.maximum(square, 0.0, out=square), out=square), low, high)
+        square[near] = ((about[:, 0] + rest * mean * mean) / weight)[near]
+    return Columns(
+        weight, mean, np.sqrt(np.maximum(square, 0.0, out=square), out=square), low, high
+    )

@@ -35,6 +35,8 @@ _STEPS = 50
 # A bound by the penalty alone that is at most this many estimates comes for a few steps more,
 # which also serve the coefficients: other proofs would cost as many passes.
 _DEAR = 1e4
+# So many coefficients are better proved by their Hessian, which gives a Newton step as well.
+_FEW = 500
 # The proof may be worse than what is about its gap, and is dearer than a step.
 _ROOM = 1.5
 
@@ -150,11 +152,15 @@ def _iterate(
     objective: Objective, metric: ColumnMetric, coef: Array, here: Moments, estimate: float
 ) -> Iterate:
     """Iterate that waits for a proof by the penalty alone, where it is not far."""
-    bound = _ROOM * _bound_by_penalty(objective, metric, here.gradient)
+    few = objective.size <= _FEW
+    bound = np.inf if few else _ROOM * _bound_by_penalty(objective, metric, here.gradient)
     if not bound <= _DEAR * estimate:
         return Iterate(coef, here.value, here.gradient, estimate)
     prove = partial(certificate_by_penalty, objective, coef, here)
-    return Iterate(coef, here.value, here.gradient, max(bound, estimate), prove=prove)
+    # With sums over classes of 0 it is the same model, and no dearer: what is proved holds.
+    return Iterate(
+        objective.centred(coef), here.value, here.gradient, max(bound, estimate), prove=prove
+    )
 
 
 def _bound_by_penalty(objective: Objective, metric: ColumnMetric, gradient: Array) -> float:
