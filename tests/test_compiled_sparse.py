@@ -210,7 +210,7 @@ def test_statistics_of_any_column_there_may_be(weights, holes):
 
 
 @pytest.mark.parametrize("K", [2, 3])
-@pytest.mark.parametrize("case", ["scale", "centred"])
+@pytest.mark.parametrize("case", ["scale", "centred", "big-endian"])
 def test_what_is_not_compiled_is_left_to_the_plain_kernels(monkeypatch, case, K):
     for name in fused_sparse.__all__:
         monkeypatch.setattr(fused_sparse, name, None)
@@ -218,8 +218,10 @@ def test_what_is_not_compiled_is_left_to_the_plain_kernels(monkeypatch, case, K)
     scale, center = np.ones(3), np.zeros(3)
     if case == "scale":
         scale = np.array([1.0, 2.0**301, 2.0**-301])
-    else:
+    elif case == "centred":
         center[1] = 5.0
+    else:
+        rows.sparse.block.X.data = rows.sparse.block.X.data.astype(">f8")
     walk = replace(rows.sparse, design=Design(Standardisation(center, scale), True))
     plain, fast = walk.kernels(PLAIN), walk.kernels(COMPILED)
     diagonal = COMPILED.hessian_diagonal(walk.loss, walk.design, walk.coef)

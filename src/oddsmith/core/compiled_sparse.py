@@ -286,13 +286,12 @@ def column_statistics(block: Block) -> Columns | None:
     total /= weight
     squares /= weight
     mean = np.clip(total, low, high, out=total)
-    square = squares - mean * mean
+    square: Array = squares - mean * mean
     near = square < _CANCELLED * squares
     if near.any():
         about = np.zeros((p, 2))
         fused_sparse.spreads(*arrays, mean, near, about)
         rest = np.where(empty, np.maximum(weight - about[:, 1], 0.0), 0.0)
         square[near] = ((about[:, 0] + rest * mean * mean) / weight)[near]
-    return Columns(
-        weight, mean, np.sqrt(np.maximum(square, 0.0, out=square), out=square), low, high
-    )
+    spread = np.sqrt(np.maximum(square, 0.0, out=square), out=square)
+    return Columns(weight, mean, spread, low, high)

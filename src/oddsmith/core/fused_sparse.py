@@ -250,7 +250,7 @@ def full_columns(indices: Any, indptr: Any) -> Any:
 
 @jit
 def statistics(data: Any, indices: Any, indptr: Any, weight: Array, sums: Array) -> None:
-    """Sums of x and x^2, least and largest entry of each column.
+    """Add up x and x^2 of each column, and find its least and largest entry.
 
     Updates sums, of shape (p, 4), which were 0, 0, inf and -inf.
     """

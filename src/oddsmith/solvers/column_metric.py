@@ -59,7 +59,7 @@ class ColumnMetric:
         return cls(own, mean[:, None], whole)
 
     def times(self, vector: Array) -> Array:
-        """A times a vector of shape (q K,)."""
+        """Multiply A by a vector of shape (q K,)."""
         p, K = self.own.shape
         table = vector.reshape(-1, K)
         image = np.empty_like(table)

@@ -107,8 +107,9 @@ def _plus(own: Array, factor: float, other: Array) -> Array:
 class LBFGS(Parameters):
     """Limited-memory BFGS (Nocedal, 1980; Nocedal and Wright, 2006, algorithm 7.5).
 
-    It starts from what the columns tell of the Hessian, see `ColumnMetric`. A whole step is tried first and
-    costs one pass; only where it fails Wolfe's tests, one more pass tries many lengths at once.
+    It starts from what the columns tell of the Hessian, see `ColumnMetric`. A whole step is tried
+    first and costs one pass; only where it fails Wolfe's tests, one more pass tries many lengths
+    at once.
 
     Parameters
     ----------
@@ -158,9 +159,8 @@ def _iterate(
         return Iterate(coef, here.value, here.gradient, estimate)
     prove = partial(certificate_by_penalty, objective, coef, here)
     # With sums over classes of 0 it is the same model, and no dearer: what is proved holds.
-    return Iterate(
-        objective.centred(coef), here.value, here.gradient, max(bound, estimate), prove=prove
-    )
+    coef, estimate = objective.centred(coef), max(bound, estimate)
+    return Iterate(coef, here.value, here.gradient, estimate, prove=prove)
 
 
 def _bound_by_penalty(objective: Objective, metric: ColumnMetric, gradient: Array) -> float:
