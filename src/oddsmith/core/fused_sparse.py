@@ -177,9 +177,9 @@ def times(data: Any, indices: Any, indptr: Any, W: Array, b: Array, M: Array) ->
         own = indices[indptr[i] : indptr[i + 1]]
         m[:] = b
         for j in range(x.size):
-            x_j, w = x[j], W[own[j]]
+            c, x_j = own[j], x[j]
             for k in range(K):
-                m[k] += x_j * w[k]
+                m[k] += x_j * W[c, k]
         for k in range(K):
             M[k, i] = m[k]
 
@@ -195,9 +195,9 @@ def transposed_times(data: Any, indices: Any, indptr: Any, S: Array, G: Array) -
         for k in range(K):
             s[k] = S[k, i]
         for j in range(x.size):
-            x_j, g = x[j], G[own[j]]
+            c, x_j = own[j], x[j]
             for k in range(K):
-                g[k] += x_j * s[k]
+                G[c, k] += x_j * s[k]
 
 
 @jit
