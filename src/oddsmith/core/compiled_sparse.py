@@ -84,16 +84,15 @@ class _Rows:
                 offset=self.offset[rows],
             )
 
-    def times(self, coef: Array) -> Array:
-        """Margins of shape (K, n), offsets left out."""
-        w, b = self.inward(coef)
+    def times(self, w: Array, b: Array) -> Array:
+        """Margins of shape (K, n), offsets left out, of what `inward` gives."""
         margin = np.empty((w.shape[1], self.y.size))
         fused_sparse.times(self.data, self.indices, self.indptr, w, b, margin)
         return margin
 
-    def margins(self, coef: Array) -> Array:
-        """Margins of shape (K, n)."""
-        margin = self.times(coef)
+    def margins(self, w: Array, b: Array) -> Array:
+        """Margins of shape (K, n), of what `inward` gives."""
+        margin = self.times(w, b)
         if self.offset.size:
             margin += self.offset.T  # broadcast, of one margin
         return margin
@@ -162,19 +161,18 @@ def evaluate(kernel: kernels.Evaluate, block: Block) -> Moments | None:
         return None
     weight = float(block.weight.sum())
     gradient = np.zeros(kernel.coef.shape if kernel.order else (0, *kernel.coef.shape[1:]))
+    w, b = rows.inward(kernel.coef)
     if isinstance(kernel.loss, Binomial):
-        w, b = rows.inward(kernel.coef)
         value = fused_sparse.evaluate(*rows.arrays, w, b, gradient)
     else:
-        value = sum(
-            _multinomial(part, kernel.coef, gradient) for part in rows.parts(kernel.coef.shape[1])
-        )
+        parts = rows.parts(kernel.coef.shape[1])
+        value = sum(_multinomial(part, w, b, gradient) for part in parts)
     return Moments(weight, value, rows.outward(gradient) if kernel.order else np.empty(0))
 
 
-def _multinomial(rows: _Rows, coef: Array, gradient: Array) -> float:
+def _multinomial(rows: _Rows, w: Array, b: Array, gradient: Array) -> float:
     """Sum of the losses of K margins; adds to the gradient, unless it is empty."""
-    margin = rows.margins(coef)
+    margin = rows.margins(w, b)
     e, largest, others = _softmax_of(margin)
     if gradient.size:
         slope = np.empty_like(margin)
@@ -189,23 +187,25 @@ def line(kernel: kernels.Line, block: Block) -> LineMoments | None:
     if rows is None:
         return None
     lengths, values = np.array(kernel.lengths), np.zeros(len(kernel.lengths))
+    there = *rows.inward(kernel.coef), *rows.inward(kernel.direction)
     if isinstance(kernel.loss, Binomial):
-        there = *rows.inward(kernel.coef), *rows.inward(kernel.direction)
         found = fused_sparse.walk(*rows.arrays, *there, lengths, values, np.empty(0))
         return LineMoments(values, *found)
     parts = rows.parts(kernel.coef.shape[1])
-    return reduce(add, (_multinomial_line(part, kernel) for part in parts))
+    return reduce(add, (_multinomial_line(part, *there, kernel.lengths) for part in parts))
 
 
-def _multinomial_line(rows: _Rows, kernel: kernels.Line) -> LineMoments:
-    margin, moved = rows.margins(kernel.coef), rows.times(kernel.direction)
+def _multinomial_line(
+    rows: _Rows, w: Array, b: Array, direction: Array, shift: Array, lengths: tuple[float, ...]
+) -> LineMoments:
+    margin, moved = rows.margins(w, b), rows.times(direction, shift)
     e, _, others = _softmax_of(margin)
     found = fused.along(margin, moved, rows.y, rows.weight, e, others, np.empty_like(margin))
     values: list[float] = []
-    for length in kernel.lengths:
-        there = margin - length * moved
-        _, largest, others = _softmax_of(there)
-        values.append(fused.losses(there, rows.y, rows.weight, largest, others))
+    for length in lengths:
+        along = margin - length * moved
+        _, largest, others = _softmax_of(along)
+        values.append(fused.losses(along, rows.y, rows.weight, largest, others))
     return LineMoments(np.array(values), *found)
 
 
@@ -215,16 +215,18 @@ def hessian_product(kernel: kernels.HessianProduct, block: Block) -> VectorMomen
     if rows is None:
         return None
     product = np.zeros(kernel.coef.shape)
+    w, b = rows.inward(kernel.coef)
+    direction, shift = rows.inward(kernel.direction)
     if isinstance(kernel.loss, Binomial):
-        there = *rows.inward(kernel.coef), *rows.inward(kernel.direction)
+        there = w, b, direction, shift
         fused_sparse.walk(*rows.arrays, *there, np.empty(0), np.empty(0), product)
-    else:
-        for part in rows.parts(kernel.coef.shape[1]):
-            margin, moved = part.margins(kernel.coef), part.times(kernel.direction)
-            e, _, others = _softmax_of(margin)
-            curved = np.empty_like(margin)
-            fused.along(margin, moved, part.y, part.weight, e, others, curved)
-            part.add_up(curved, product)
+        return VectorMoments(rows.outward(product))
+    for part in rows.parts(kernel.coef.shape[1]):
+        margin, moved = part.margins(w, b), part.times(direction, shift)
+        e, _, others = _softmax_of(margin)
+        curved = np.empty_like(margin)
+        fused.along(margin, moved, part.y, part.weight, e, others, curved)
+        part.add_up(curved, product)
     return VectorMoments(rows.outward(product))
 
 
@@ -235,8 +237,9 @@ def hessian_diagonal(kernel: kernels.HessianDiagonal, block: Block) -> VectorMom
         return None
     K = 1 if kernel.coef.ndim == 1 else kernel.coef.shape[1]
     diagonal = np.zeros((kernel.coef.shape[0], K))
+    w, b = rows.inward(kernel.coef.reshape(-1, K))
     for part in rows.parts(K):
-        margin = part.margins(kernel.coef.reshape(-1, K))
+        margin = part.margins(w, b)
         curvature = kernel.loss.own_curvature(margin[0] if kernel.coef.ndim == 1 else margin.T)
         weighted = np.ascontiguousarray(curvature.reshape(-1, K).T)
         if part.weight.size:
