@@ -121,3 +121,20 @@ def test_a_long_walk_looks_at_the_curvatures_anew(monkeypatch, l2):
     assert fit.objective == pytest.approx(exact.objective, abs=2e-12)
     values = fit.history["objective"]
     assert (np.diff(values) < 0).all(), "no step is told twice"
+
+
+def test_a_walk_ends_where_rounding_does():
+    """Asked for more than floats can hold, and without a penalty to prove anything by."""
+    X, _, y = rows(0, 100, 4, 2)
+    exact = fitted(X, y, Newton(), l2=0.0)
+    objective = objective_of(X, y, 2, l2=0.0)
+    seen = list(LBFGS().iterates(objective, np.zeros(objective.size)))
+    assert len(seen) < 200
+    w, _ = objective.to_user(seen[-1].coef)
+    np.testing.assert_allclose(w, exact.coef, rtol=1e-6)
+
+
+def test_many_coefficients_without_a_penalty_are_proved_by_others(monkeypatch):
+    X, _, y = rows(0, 100, 4, 2)
+    monkeypatch.setattr("oddsmith.solvers.lbfgs._FEW", 0)
+    assert fitted(X, y, LBFGS(), l2=0.0).converged

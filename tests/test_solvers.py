@@ -534,6 +534,11 @@ class Plateau(Valley):
         return np.ones(len(lengths))
 
 
+def test_a_diagonal_metric_is_inverted():
+    metric, vector = Diagonal(np.array([2.0, 4.0])), np.array([3.0, -1.0])
+    np.testing.assert_array_equal(metric.solve(metric.times(vector)), vector)
+
+
 def test_a_quasi_newton_method_ends_where_no_step_helps():
     walk = quasi_newton(Plateau(), np.zeros(1), Diagonal(np.ones(1)), 20)
     assert len(list(walk)) == 1
