@@ -9,8 +9,11 @@ from test_core_laws import objective_of, rows
 from test_solvers import fitted
 
 from oddsmith.core.certificate import certificate_by_penalty
+from oddsmith.core.columns import Standardisation
 from oddsmith.solvers import LBFGS, Newton
 from oddsmith.solvers.column_metric import ColumnMetric
+from oddsmith.solvers.lbfgs import _search, quasi_newton
+from oddsmith.solvers.newton_cg import _solve_nearly
 
 
 @given(
@@ -138,3 +141,51 @@ def test_many_coefficients_without_a_penalty_are_proved_by_others(monkeypatch):
     X, _, y = rows(0, 100, 4, 2)
     monkeypatch.setattr("oddsmith.solvers.lbfgs._FEW", 0)
     assert fitted(X, y, LBFGS(), l2=0.0).converged
+
+
+def test_a_walk_that_its_memory_misleads_begins_afresh(monkeypatch):
+    X, _, y = rows(0, 100, 4, 2)
+    objective, asked = objective_of(X, y, 2), []
+
+    def misled(*walk):
+        asked.append(walk)
+        return None if len(asked) == 3 else _search(*walk)
+
+    monkeypatch.setattr("oddsmith.solvers.lbfgs._search", misled)
+    metric = ColumnMetric.of(objective)
+    seen = [coef for coef, _, _ in quasi_newton(objective, np.zeros(5), metric, 20)]
+    assert len(seen) > 4
+    (_, direction), (_, afresh) = ((walk[1], walk[3]) for walk in asked[2:4])
+    np.testing.assert_array_equal(afresh, metric.solve(asked[3][2].gradient))
+    assert not np.array_equal(direction, afresh)
+    assert np.linalg.norm(objective.evaluate(seen[-1], 1).gradient) < 1e-6
+
+
+def test_nothing_is_left_to_solve_for_a_gradient_of_zeros():
+    X, _, y = rows(0, 100, 4, 2)
+    objective, zeros = objective_of(X, y, 2), np.zeros(5)
+    assert not _solve_nearly(objective, zeros, zeros, 1e-12).any()
+
+
+@pytest.mark.parametrize("K", [2, 3])
+def test_the_proof_knows_what_the_intercept_does_to_the_columns(K):
+    """All coefficients are at their best beside an intercept that is not."""
+    X, _, y = rows(0, 60, 2, K)
+    how = Standardisation.none(2)
+    objective = objective_of(X + 5.0, y, K, l2=0.5, how=how)
+    coef = objective.from_user(*_user(fitted(X + 5.0, y, Newton(), K, 0.5, tol=1e-15)))
+    best, held = objective.evaluate(coef, 0).value, 2 * objective.width
+    coef[held:] += 1e-3 * np.arange(1, objective.width + 1)
+    for _ in range(5):
+        here = objective.evaluate(coef, 2)
+        coef[:held] -= np.linalg.solve(here.hessian[:held, :held], here.gradient[:held])
+    moments = objective.evaluate(coef, 1)
+    proof = certificate_by_penalty(objective, coef, moments)
+    assert proof is not None
+    assert proof.gap >= moments.value - best > 1e-9
+    step = moments.gradient[held:]
+    assert proof.gap > step @ step, "which their own curvature would make of it"
+
+
+def _user(fit):
+    return fit.coef, fit.intercept
