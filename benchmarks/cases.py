@@ -53,6 +53,7 @@ _CASES = (
     Case("multinomial", "200,000 x 50, 10 classes, L2, C=1", ("multinomial",), 5),
     Case("digits", "1,797 x 64, 10 classes, L2, C=1", ("digits",), 5),
     Case("wide", "1,000 x 20,000, L2, C=1", ("wide",), 3),
+    Case("sparse-l2", "100,000 x 100,000, tf-idf, 66 entries a row, L2, C=1", ("sparse",), 3),
     Case("predict", "predict_proba, 2,000,000 x 50", ("tall",), 2, task="predict"),
     Case("predict-one", "predict_proba, 1 x 50", ("small",), 2, task="predict-one"),
     Case("memory", "peak beyond X, tall", ("tall",), 0.05, kind="memory"),

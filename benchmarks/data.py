@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.datasets import load_breast_cancer, load_digits
 
 __all__ = ["DATASETS", "SIGNAL", "Problem", "Truth", "objective", "problem"]
@@ -18,13 +19,13 @@ _BLOCK = 8192  # rows that are made, or judged, at a time
 
 @dataclass(frozen=True)
 class Problem:
-    """Rows, labels 0 .. K - 1, and the penalty.
+    """Rows, labels 0 .. K - 1, and the penalty; X is an array, or a sparse matrix by rows.
 
     The objective is ``C * sum_i loss_i + 1/2 ||w||^2`` without the intercept in w; ``C = inf`` is
     the sum of the losses alone.
     """
 
-    X: Array
+    X: Any
     y: Array
     C: float = 1.0
 
@@ -106,6 +107,50 @@ class Truth:
         return rows
 
 
+@dataclass(frozen=True)
+class Texts:
+    """How words become a sparse problem: tf-idf of words whose frequencies are a power law.
+
+    Parameters
+    ----------
+    n, p : int
+        Texts, and words that there are. The word of rank r is drawn in proportion to 1 / r
+        (Zipf, 1949); words are numbered in no order.
+    words : int
+        Mean of the Poisson number of words a text: 80 make 66 different ones.
+    telling : float
+        Share of the words that have a coefficient, a normal one.
+    """
+
+    n: int
+    p: int
+    words: int = 80
+    telling: float = 0.05
+
+    def make(self, seed: int, scale: float) -> Problem:
+        """Make the problem, the same bits for the same seed; `scale` is the share of the texts.
+
+        Weights are those of scikit-learn's TfidfTransformer: count times
+        log((1 + n) / (1 + d)) + 1, d the number of texts with the word, rows of length 1.
+        """
+        n, rng = max(round(self.n * scale), 40), np.random.default_rng(seed)
+        ranks = np.cumsum(1.0 / np.arange(1, self.p + 1))
+        row = np.repeat(np.arange(n), np.maximum(rng.poisson(self.words, n), 1))
+        place = np.searchsorted(ranks, ranks[-1] * rng.random(row.size))
+        column = rng.permutation(self.p)[np.minimum(place, self.p - 1)]
+        X = sp.csr_matrix((np.ones(row.size), (row, column)), shape=(n, self.p))
+        texts = np.bincount(X.indices, minlength=self.p)
+        X.data *= (np.log((1.0 + n) / (1.0 + texts)) + 1.0)[X.indices]
+        lengths = np.sqrt(np.asarray(X.multiply(X).sum(axis=1)).ravel())
+        X.data /= np.repeat(lengths, np.diff(X.indptr))
+        told = rng.choice(self.p, round(self.telling * self.p), replace=False)
+        coef = np.zeros(self.p)
+        coef[told] = rng.standard_normal(told.size)
+        margin = X @ coef
+        margin *= SIGNAL / margin.std()
+        return Problem(X, (rng.logistic(size=n) < margin + 0.5).astype(np.int64))
+
+
 def _breast_cancer(seed: int, scale: float) -> Problem:
     return Problem(*load_breast_cancer(return_X_y=True))
 
@@ -126,6 +171,7 @@ DATASETS: dict[str, Callable[[int, float], Problem]] = {
     "multinomial": Truth(200_000, 50, n_classes=10).make,
     "digits": _digits,
     "wide": Truth(1_000, 20_000, wide=True).make,
+    "sparse": Texts(100_000, 100_000).make,
     "small": Truth(10_000, 50).make,
     **{f"rows-{n}": Truth(int(float(n)), 20).make for n in ("1e4", "1e5", "1e6", "3e6", "1e7")},
 }

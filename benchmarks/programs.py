@@ -187,6 +187,19 @@ def _liblinear(problem: Problem, options: Options, threads: int) -> Run:
     return lambda: train(y, csr_matrix(problem.X), text)
 
 
+def _liblinear_dual(problem: Problem, options: Options, threads: int) -> Run:
+    """Its coordinate descent on the dual (-s 7), which has one thread and penalises the intercept.
+
+    That counts the less the larger the constant column is (-B).
+    """
+    from liblinear.liblinearutil import train
+    from scipy.sparse import csr_matrix
+
+    text = f"-s 7 -c {problem.C!r} -B {options['B']!r} -e {options['e']!r} -q"
+    y = problem.y.astype(np.float64)
+    return lambda: train(y, csr_matrix(problem.X), text)
+
+
 def _read_liblinear(model: Any) -> Solution:
     coef, intercept = model.get_decfun()
     sign = 1.0 if model.get_labels()[0] == 1 else -1.0
@@ -236,6 +249,14 @@ FITTERS = (
         module="liblinear",
         ladders=(_tolerances("e", 3, 10),),
         prepare=_liblinear,
+        read=_read_liblinear,
+        cannot=_binary_penalised,
+    ),
+    Program(
+        name="liblinear dual",
+        module="liblinear",
+        ladders=tuple(_tolerances("e", 1, 5, B=column) for column in (1.0, 10.0)),
+        prepare=_liblinear_dual,
         read=_read_liblinear,
         cannot=_binary_penalised,
     ),

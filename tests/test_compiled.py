@@ -12,7 +12,6 @@ from dataclasses import dataclass, fields
 import mpmath
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
@@ -418,7 +417,7 @@ def test_hessians_by_pairs_of_classes_are_the_sums_they_stand_for(n, q, K):
         np.testing.assert_array_equal(hessian, hessian.T)
 
 
-@pytest.mark.parametrize("case", ["scale", "sparse", "no columns"])
+@pytest.mark.parametrize("case", ["scale", "no columns"])
 @pytest.mark.parametrize("K", [2, 3])
 def test_what_is_not_compiled_is_left_to_the_plain_kernels(monkeypatch, case, K):
     for module in (fused, fused_multinomial):
@@ -428,11 +427,9 @@ def test_what_is_not_compiled_is_left_to_the_plain_kernels(monkeypatch, case, K)
     X, scale = walk.block.X, np.ones(3)
     if case == "scale":
         scale = np.array([1.0, 2.0**301, 2.0**-301])
-    elif case == "no columns":
+    else:
         X, scale = X[:, :0], scale[:0]
         walk = Walk(walk.block, walk.design, walk.coef[-1:], walk.direction[-1:])
-    else:
-        X = sp.csr_array(X)
     block = Block(X, walk.block.y, walk.block.weight, walk.block.offset)
     how = Standardisation(np.zeros_like(scale), scale)
     walk = Walk(block, Design(how, True), walk.coef, walk.direction)

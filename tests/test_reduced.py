@@ -261,7 +261,8 @@ def test_auto_takes_it_for_few_rows_of_many_columns():
         return choose("auto", Problem(n, (p + 1) * width, width, **how)).name
 
     assert name(1000, 20_000) == name(1000, 20_000, 10) == "newton-kernel"
-    for other in ({"sparse": True}, {"l2": False}, {"by_column": False}):
+    assert name(1000, 20_000, sparse=True) == "lbfgs"
+    for other in ({"l2": False}, {"by_column": False}):
         assert name(1000, 20_000, **other) == "newton-cg"
     assert name(1000, 4000) == name(10_000, 100_000) == name(2000, 20_000, 10) == "newton-cg"
     assert name(100, 900) == "newton-cholesky"

@@ -26,7 +26,14 @@ from oddsmith.core.moments import LineMoments, Moments
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
 
-__all__ = ["FLOOR", "Certificate", "certificate", "certificate_by_curvature", "left_over"]
+__all__ = [
+    "FLOOR",
+    "Certificate",
+    "certificate",
+    "certificate_by_curvature",
+    "certificate_by_penalty",
+    "left_over",
+]
 
 # Below this, per unit of weight, the bound is rounding: it is what is reported at the least.
 FLOOR = 2.0**-52
@@ -145,6 +152,54 @@ def certificate_by_curvature(
     gap, rounding = _rounded(objective, coef, moments.value, gap)
     line = LineMoments(np.empty(0), gap, np.inf, -np.inf, np.inf)
     return Certificate(gap, line, moments, np.zeros_like(coef), rounding, definite=True)
+
+
+def certificate_by_penalty(
+    objective: Objective, coef: Array, moments: Moments
+) -> Certificate | None:
+    """Bound f(coef) - min f by an L2 penalty on all but the intercepts: a pass for each of those.
+
+    Let B be the intercepts' block of the Hessian at coef and C their rows of it. As Z'S h Z is
+    positive semidefinite, it is at least C' B^-1 C (Boyd and Vandenberghe, 2004, A.5.5), so that
+
+        A = P + C' B^-1 C <= H,   ||g||^2 = ||g_w - C_w' B^-1 g_b||^2 in P^-1 + g_b' B^-1 g_b
+
+    in the metric of A^-1, which is all that `certificate_by_curvature` asks for.
+
+    Returns
+    -------
+    Certificate or None
+        None where a coefficient but an intercept is not penalised, or coef is too far off.
+    """
+    K, free = objective.width, objective.width * objective.design.intercept
+    held = coef.size - free
+    P, gradient = objective.penalty.diagonal[:held], moments.gradient
+    if not (objective.l1 == 0.0 and held and float(P.min()) > 0.0):
+        return None
+    row = float(np.sqrt((objective.largest_entries[: held // K] ** 2 / P[::K]).sum()))
+    size, apart = gradient[:held], 1.0 if K == 1 else np.sqrt(2.0)
+    decrement = 0.0
+    if free:
+        rows = np.stack([objective.hessian_product(coef, unit) for unit in _units(coef.size, free)])
+        values, vectors = np.linalg.eigh(rows[:, held:])
+        # Adding the same to all K margins changes nothing, so that one value is 0.
+        values, vectors = values[K > 1 :], vectors[:, K > 1 :]
+        if not values[0] > 0.0:
+            return None
+        size = size - (vectors / values @ (vectors.T @ gradient[held:])) @ rows[:, :held]
+        decrement = float(((vectors.T @ gradient[held:]) ** 2 / values).sum())
+        # u' C' B^-1 C u is at most what the rows' curvatures, 1/4 or for K margins 1/2, make of u.
+        most = (0.25 if K == 1 else 0.5) * objective.weight
+        row += row * float(np.sqrt(most / values[0])) + float(np.sqrt(1.0 / values[0]))
+    decrement = float(np.sqrt(decrement + (size**2 / P).sum()))
+    return certificate_by_curvature(objective, coef, moments, decrement, apart * row)
+
+
+def _units(size: int, last: int) -> Array:
+    """Make the unit vectors of the last coordinates."""
+    units = np.zeros((last, size))
+    units[:, size - last :] = np.eye(last)
+    return units
 
 
 def left_over(residual: float, step: float) -> float:

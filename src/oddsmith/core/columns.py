@@ -6,7 +6,7 @@ when it is read, and coefficients are carried back at the end. Scales are powers
 scaling is exact; centring is a change of the intercept alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +24,8 @@ _FAR_FROM_ZERO = 1.0
 # A sparse column so far out is nearly full (at most 1 / 900 of its entries are missing), so
 # centring its entries in a block costs no sparsity.
 _FAR_FROM_ZERO_SPARSE = 30.0
+# Squares below this have lost digits.
+_LEAST_SQUARE = 2.0**-900
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,11 @@ class Columns:
         rest = 1.0 - share
         with np.errstate(over="ignore", invalid="ignore"):
             between = np.sqrt(share * rest) * (other.mean - self.mean)
-            within = np.hypot(np.sqrt(rest) * self.spread, np.sqrt(share) * other.spread)
+            within = _hypot(np.sqrt(rest) * self.spread, np.sqrt(share) * other.spread)
             return Columns(
                 weight,
                 rest * self.mean + share * other.mean,
-                np.hypot(within, between),
+                _hypot(within, between),
                 np.minimum(self.low, other.low),
                 np.maximum(self.high, other.high),
             )
@@ -72,6 +74,19 @@ class Columns:
     def constant(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which columns hold one value only."""
         return self.low == self.high
+
+
+def _hypot(a: Array, b: Array) -> Array:
+    """Root of a^2 + b^2; NumPy's takes ten times as long, and is needed at the ends of floats."""
+    squares = a * a + b * b
+    usual = (squares > _LEAST_SQUARE) & (squares < 1.0 / _LEAST_SQUARE) | (squares == 0.0)
+    return np.sqrt(squares) if usual.all() and not _lost(a, b, squares) else np.hypot(a, b)
+
+
+def _lost(a: Array, b: Array, squares: Array) -> bool:
+    """Whether squares vanished of numbers that are not 0."""
+    gone = squares == 0.0
+    return bool(gone.any()) and bool((a[gone] != 0).any() or (b[gone] != 0).any())
 
 
 def column_statistics(block: Block) -> Columns:
@@ -147,10 +162,28 @@ class Standardisation:
     center : array of shape (p,)
     scale : array of shape (p,)
         Powers of two, so that dividing by them is exact.
+    unit : array of shape (p,)
+        1 / scale.
+    largest : float
+        Largest of scale, unit and 1.
+    centred : bool
+        Whether any center is not 0.
     """
 
     center: Array
     scale: Array
+    unit: Array = field(init=False, repr=False, compare=False)
+    largest: float = field(init=False, repr=False, compare=False)
+    centred: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what each block asks for."""
+        with np.errstate(over="ignore", divide="ignore"):
+            unit = 1.0 / self.scale
+        far = float(max(self.scale.max(initial=1.0), unit.max(initial=1.0)))
+        object.__setattr__(self, "unit", unit)
+        object.__setattr__(self, "largest", far)
+        object.__setattr__(self, "centred", bool(self.center.any()))
 
     @property
     def trivial(self) -> bool:

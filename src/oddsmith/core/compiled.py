@@ -7,8 +7,8 @@ whole: float32 is widened in registers, columns are centred in registers, and sc
 powers of two, are carried by the coefficients. The interpreter's lock is released meanwhile.
 
 Importing this module imports Numba; the machine code is made once and cached on disk. Sparse
-blocks, and scales beyond 2**300, go to the plain kernels. `tiled` tells an engine that long blocks
-are welcome, which spare calls.
+blocks go to `compiled_sparse`, and scales beyond 2**300 to the plain kernels. `tiled` tells an
+engine that long blocks are welcome, which spare calls.
 """
 
 from collections.abc import Iterator
@@ -17,10 +17,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from oddsmith.core import fused, fused_multinomial, kernels
+from oddsmith.core import compiled_sparse, fused, fused_multinomial, kernels
 from oddsmith.core.block import Block
 from oddsmith.core.class_pairs import class_hessian, pair_sums
 from oddsmith.core.columns import Columns, Standardisation, column_statistics
+from oddsmith.core.compiled_sparse import View, unless_all
 from oddsmith.core.kernels import Design, Kernels
 from oddsmith.core.loss import Binomial
 from oddsmith.core.moments import LineMoments, Moments, VectorMoments
@@ -117,19 +118,12 @@ def _rows(block: Block, design: Design) -> _Rows | None:
     return _Rows(
         X,
         block.y,
-        _unless_all(block.weight, 1.0),
-        _unless_all(block.offset, 0.0),
+        unless_all(block.weight, 1.0),
+        unless_all(block.offset, 0.0),
         how.center if how.center.any() else np.empty(0),
         how.scale,
         design.intercept,
     )
-
-
-def _unless_all(numbers: Array, usual: float) -> Array:
-    """Numbers of the rows, contiguous; empty where one usual number is told for all of them."""
-    if not any(numbers.strides) and numbers.flat[0] == usual:
-        return np.empty((0,) * numbers.ndim)
-    return np.ascontiguousarray(numbers, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +134,9 @@ class Evaluate(kernels.Evaluate):
 
     def __call__(self, block: Block) -> Moments:
         """Moments of a block."""
+        if hasattr(block.X, "indptr"):
+            sums = compiled_sparse.evaluate(self, block)
+            return kernels.Evaluate.__call__(self, block) if sums is None else sums
         rows = _rows(block, self.design)
         if rows is None:
             return kernels.Evaluate.__call__(self, block)
@@ -181,6 +178,9 @@ class Line(kernels.Line):
 
     def __call__(self, block: Block) -> LineMoments:
         """Add up a block along the line."""
+        if hasattr(block.X, "indptr"):
+            sums = compiled_sparse.line(self, block)
+            return kernels.Line.__call__(self, block) if sums is None else sums
         rows = _rows(block, self.design)
         if rows is None:
             return kernels.Line.__call__(self, block)
@@ -195,10 +195,26 @@ class HessianProduct(kernels.HessianProduct):
 
     def __call__(self, block: Block) -> VectorMoments:
         """Hessian product of a block."""
+        if hasattr(block.X, "indptr"):
+            sums = compiled_sparse.hessian_product(self, block)
+            return kernels.HessianProduct.__call__(self, block) if sums is None else sums
         rows = _rows(block, self.design)
         if rows is None:
             return kernels.HessianProduct.__call__(self, block)
         return _walked(rows, self, ())[1]
+
+
+@dataclass(frozen=True, slots=True)
+class HessianDiagonal(kernels.HessianDiagonal):
+    """Diagonal of the Hessian; that of dense rows is as plain as it was."""
+
+    def __call__(self, block: Block) -> VectorMoments:
+        """Diagonal of a block."""
+        if hasattr(block.X, "indptr"):
+            sums = compiled_sparse.hessian_diagonal(self, block)
+            if sums is not None:
+                return sums
+        return kernels.HessianDiagonal.__call__(self, block)
 
 
 def _walked(
@@ -232,14 +248,6 @@ def _arrays(rows: _Rows) -> tuple[Any, ...]:
     return *_memory(rows.X), rows.y, rows.weight, rows.offset, rows.center
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
-    """Memory of an array, told to NumPy by its array interface."""
-
-    __array_interface__: dict[str, Any]
-    owner: Any
-
-
 def _memory(X: Any) -> tuple[Any, bool]:
     """Memory of a block as a contiguous array of its rows, or of its columns if so stored.
 
@@ -264,7 +272,7 @@ def _memory(X: Any) -> tuple[Any, bool]:
         "shape": (count, pitch // size),
         "typestr": owner.dtype.str,
     }
-    return np.asarray(_View(view, owner)), by_columns
+    return np.asarray(View(view, owner)), by_columns
 
 
 def _columns_of(block: Block) -> Columns:
@@ -286,7 +294,9 @@ class ColumnStatistics:
 
     def __call__(self, block: Block) -> Columns:
         """Statistics of a block's columns."""
+        if hasattr(block.X, "indptr"):
+            return compiled_sparse.column_statistics(block) or column_statistics(block)
         return _columns_of(block)
 
 
-COMPILED = Kernels(ColumnStatistics(), Evaluate, HessianProduct, Line)
+COMPILED = Kernels(ColumnStatistics(), Evaluate, HessianProduct, Line, HessianDiagonal)

@@ -10,13 +10,16 @@ import numpy as np
 
 from oddsmith.core.fused_loops import (
     add,
-    entropy_term,
     exp_of_minus,
+    highest_of,
     jit,
     jit_extremes,
     jit_sums,
+    largest_of,
     log1pexp,
-    near_entropy_term,
+    relative_entropies,
+    sigmoid,
+    signed,
     sum_of,
     weigh,
 )
@@ -25,13 +28,6 @@ from oddsmith.core.stable import Array
 __all__ = ["evaluate", "statistics", "walk"]
 
 _LANES = 64
-
-
-@jit
-def _sigmoid(z: Array, e: Array, a: Array) -> None:
-    """Set a = sigmoid(z) given e = exp(-abs(z))."""
-    for i in range(z.size):
-        a[i] = (1.0 if z[i] >= 0 else e[i]) / (1.0 + e[i])
 
 
 @jit_sums
@@ -139,13 +135,6 @@ def _tile(p: int, by_columns: bool) -> int:
 
 
 @jit
-def _signed(y: Any, m: Array, z: Array) -> None:
-    """Set z = (1 - 2y) m, the margin in favour of the other class."""
-    for i in range(m.size):
-        z[i] = (1.0 - 2.0 * y[i]) * m[i]
-
-
-@jit
 def evaluate(
     X: Any,
     by_columns: bool,
@@ -172,14 +161,14 @@ def evaluate(
         _margins(X, by_columns, first, center, w, b, m)
         if offset.size:
             m += offset[first : first + size]
-        _signed(own, m, z)
+        signed(own, m, z)
         exp_of_minus(z, e)
         log1pexp(z, e, s)
         weigh(weight, first, s)
         value, lost = add(value, lost, sum_of(s))
         if g.size:
-            _sigmoid(z, e, s)
-            _signed(own, s, s)
+            sigmoid(z, e, s)
+            signed(own, s, s)
             weigh(weight, first, s)
             _add_up(X, by_columns, first, p, center, s, g)
         if roots.size:
@@ -219,20 +208,6 @@ def _write_out(
 
 
 @jit
-def _divergence(a: Array, rest: Array, t: Array, far: float, out: Array) -> None:
-    """Set out to the relative entropy of the dual point a - a (1 - a) t to a; rest is 1 - a."""
-    for i in range(t.size):
-        up, down = -rest[i] * t[i], a[i] * t[i]
-        u, v = near_entropy_term(up), near_entropy_term(down)
-        out[i] = a[i] * u + rest[i] * v
-    if far < 1e-3:
-        return
-    for i in range(t.size):
-        up, down = -rest[i] * t[i], a[i] * t[i]
-        out[i] = a[i] * entropy_term(up) + rest[i] * entropy_term(down)
-
-
-@jit
 def walk(
     X: Any,
     by_columns: bool,
@@ -269,20 +244,20 @@ def walk(
         if weight.size:  # rows of weight 0 stay where they are, and lead by nothing
             for i in range(size):
                 t[i] = t[i] if share[i] > 0 else 0.0
-        reach = max(reach, _largest(t))
-        _signed(own, m, z)
+        reach = max(reach, largest_of(t))
+        signed(own, m, z)
         if weight.size:
             for i in range(size):
                 if share[i] > 0:
                     lead, widest = min(lead, -z[i]), max(widest, abs(m[i]))
         else:
-            lead, widest = min(lead, -_highest(z)), max(widest, _largest(m))
+            lead, widest = min(lead, -highest_of(z)), max(widest, largest_of(m))
         exp_of_minus(m, e)
-        _sigmoid(m, e, a)
+        sigmoid(m, e, a)
         for i in range(size):
             rest[i] = -m[i]
-        _sigmoid(rest, e, rest)
-        _divergence(a, rest, t, reach, s)
+        sigmoid(rest, e, rest)
+        relative_entropies(a, rest, t, reach, s)
         weigh(weight, first, s)
         divergence += sum_of(s)
         if product.size:
@@ -295,29 +270,13 @@ def walk(
         for k in range(lengths.size):
             for i in range(size):
                 a[i] = m[i] - lengths[k] * t[i]
-            _signed(own, a, z)
+            signed(own, a, z)
             exp_of_minus(z, e)
             log1pexp(z, e, s)
             weigh(weight, first, s)
             values[k], lost[k] = add(values[k], lost[k], sum_of(s))
     values += lost
     return divergence, reach, lead, widest
-
-
-@jit_extremes
-def _largest(t: Array) -> float:
-    largest = 0.0
-    for i in range(t.size):
-        largest = max(largest, abs(t[i]))
-    return largest
-
-
-@jit_extremes
-def _highest(z: Array) -> float:
-    highest = -math.inf
-    for i in range(z.size):
-        highest = max(highest, z[i])
-    return highest
 
 
 @jit_extremes

@@ -16,12 +16,17 @@ __all__ = [
     "entropy_term",
     "exp_of_minus",
     "exp_to_one",
+    "highest_of",
     "jit",
     "jit_extremes",
     "jit_sums",
+    "largest_of",
     "log1p",
     "log1pexp",
     "near_entropy_term",
+    "relative_entropies",
+    "sigmoid",
+    "signed",
     "sum_of",
     "weigh",
 ]
@@ -176,3 +181,49 @@ def add(total: float, lost: float, term: float) -> tuple[float, float]:
     if abs(total) >= abs(term):
         return new, lost + ((total - new) + term)
     return new, lost + ((term - new) + total)
+
+
+@jit
+def sigmoid(z: Array, e: Array, a: Array) -> None:
+    """Set a = sigmoid(z) given e = exp(-abs(z))."""
+    for i in range(z.size):
+        a[i] = (1.0 if z[i] >= 0 else e[i]) / (1.0 + e[i])
+
+
+@jit
+def signed(y: Any, m: Array, z: Array) -> None:
+    """Set z = (1 - 2y) m, the margin in favour of the other class."""
+    for i in range(m.size):
+        z[i] = (1.0 - 2.0 * y[i]) * m[i]
+
+
+@jit
+def relative_entropies(a: Array, rest: Array, t: Array, far: float, out: Array) -> None:
+    """Set out to the relative entropy of the dual point a - a (1 - a) t to a; rest is 1 - a."""
+    for i in range(t.size):
+        up, down = -rest[i] * t[i], a[i] * t[i]
+        u, v = near_entropy_term(up), near_entropy_term(down)
+        out[i] = a[i] * u + rest[i] * v
+    if far < 1e-3:
+        return
+    for i in range(t.size):
+        up, down = -rest[i] * t[i], a[i] * t[i]
+        out[i] = a[i] * entropy_term(up) + rest[i] * entropy_term(down)
+
+
+@jit_extremes
+def largest_of(t: Array) -> float:
+    """Largest absolute value."""
+    largest = 0.0
+    for i in range(t.size):
+        largest = max(largest, abs(t[i]))
+    return largest
+
+
+@jit_extremes
+def highest_of(z: Array) -> float:
+    """Largest number."""
+    highest = -math.inf
+    for i in range(z.size):
+        highest = max(highest, z[i])
+    return highest

@@ -322,6 +322,7 @@ class Kernels:
     evaluate: type[Evaluate]
     hessian_product: type[HessianProduct]
     line: type[Line]
+    hessian_diagonal: type[HessianDiagonal] = HessianDiagonal
 
 
 PLAIN = Kernels(column_statistics, Evaluate, HessianProduct, Line)

@@ -21,7 +21,6 @@ from oddsmith.core.kernels import (
     Evaluate,
     Gram,
     GramIn,
-    HessianDiagonal,
     Kernels,
     Score,
     ScoreMoments,
@@ -169,7 +168,7 @@ class Objective:
 
     def hessian_diagonal(self, coef: Array) -> Array:
         """Diagonal of the Hessian at coef, of shape (size,): one pass."""
-        kernel = HessianDiagonal(self.loss, self.design, self.shaped(coef))
+        kernel = self.kernels.hessian_diagonal(self.loss, self.design, self.shaped(coef))
         return self.source.fold(kernel).vector + self.penalty.diagonal
 
     def along(

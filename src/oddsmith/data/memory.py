@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from oddsmith.core.block import Block
 from oddsmith.core.loss import Labels
@@ -17,6 +18,8 @@ __all__ = ["MemoryBlocks", "memory_blocks"]
 _ENTRIES = 2**18
 _SPARSE_ENTRIES = 2**16
 _FEWEST_ROWS = 64
+# Sparse entries of a block for each column, unless that left too few blocks for the threads.
+_ENTRIES_A_COLUMN, _FEWEST_BLOCKS = 16, 8
 # A strip of columns: long enough for BLAS to be at its fastest. A multiple of `_STRIPS` of them.
 _STRIP_ENTRIES = 2**21
 _STRIPS = 8
@@ -64,9 +67,8 @@ class MemoryBlocks:
             # Rows of weight 0 are left out, whatever they hold; one stays, as none is no block.
             first = index * self.rows
             rows = first + (np.flatnonzero(weight) if weight.any() else np.zeros(1, dtype=int))
-        X = self.X[rows]
         return Block(
-            X.tocsr() if hasattr(X, "tocsr") else X,
+            _block_of(self.X, rows),
             self.y[rows],
             self.weight[rows],
             self.offset[rows],
@@ -75,10 +77,12 @@ class MemoryBlocks:
     def joined(self, run: range) -> Iterator[Block]:
         """Consecutive blocks as one, where no row has weight 0 and would have to be left out."""
         rows = slice(run[0] * self.rows, (run[-1] + 1) * self.rows)
-        if hasattr(self.X, "nnz") or not self.weight[rows].all():
+        by_columns = getattr(self.X, "format", "csr") != "csr"
+        if by_columns or not self.weight[rows].all():
             yield from (self[index] for index in run)
         else:
-            yield Block(self.X[rows], self.y[rows], self.weight[rows], self.offset[rows])
+            X = _block_of(self.X, rows)
+            yield Block(X, self.y[rows], self.weight[rows], self.offset[rows])
 
     def sample(self, stride: int) -> "MemoryBlocks":
         """Every stride-th row; copied only where rows are not stored in one piece.
@@ -141,6 +145,21 @@ class MemoryBlocks:
             yield rows.size / order.size, block
 
 
+def _block_of(X: Any, rows: Any) -> Any:
+    """Rows of X: no copy if they are consecutive, which SciPy would make of sparse ones."""
+    if not hasattr(X, "nnz"):
+        return X[rows]
+    if X.format != "csr" or not isinstance(rows, slice):
+        return X[rows].tocsr()
+    first, last, _ = rows.indices(X.shape[0])
+    ends = X.indptr[first : last + 1]
+    entries = slice(ends[0], ends[-1])
+    own: Any = sp.csr_array((last - first, X.shape[1]), dtype=X.dtype)
+    # Given to its constructor, views of much longer arrays would be copied.
+    own.data, own.indices, own.indptr = X.data[entries], X.indices[entries], ends - ends[0]
+    return own
+
+
 def memory_blocks(
     X: Any,
     y: Labels,
@@ -183,4 +202,5 @@ def _rows_of_a_block(X: Any, width: int) -> int:
     entries_a_row = X.nnz // max(1, n) + width + 1
     # Each block makes a gradient of length p: with many columns, blocks must be worth it.
     rows = max(_FEWEST_ROWS, _SPARSE_ENTRIES // entries_a_row, p // 16)
+    rows = max(rows, min(_ENTRIES_A_COLUMN * p // entries_a_row, -(-n // _FEWEST_BLOCKS)))
     return rows if X.format == "csr" else max(rows, -(-n // _MOST_CSC_BLOCKS))

@@ -116,7 +116,13 @@ def admit_columns(
     DataError
         If an entry is not finite, or a coefficient could not be.
     """
-    shape = Problem(source.n_rows, source.n_features * width, width, hasattr(X, "tocsr"))
+    shape = Problem(
+        source.n_rows,
+        source.n_features * width,
+        width,
+        hasattr(X, "tocsr"),
+        entries=getattr(X, "nnz", 0),
+    )
     columns = source.fold(kernels_for(shape).columns)
     if not columns.finite:
         error = name_bad_entry(X, names_of(model))

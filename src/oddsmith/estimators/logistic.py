@@ -347,6 +347,7 @@ class LogisticRegression(LinearClassifier):
             l1=rows.l1,
             l2=rows.l2,
             sparse=sp.issparse(rows.X),
+            entries=getattr(rows.X, "nnz", 0),
             tol=float(self.tol),
             seed=seed_of(self.random_state),
             **more,

@@ -37,6 +37,8 @@ class Problem:
         Whether the penalty is strictly convex.
     by_column : bool
         Whether rows can be read column by column.
+    entries : int
+        Entries that are stored, of sparse rows.
     """
 
     n_rows: int
@@ -47,6 +49,7 @@ class Problem:
     samples: bool = False
     l2: bool = False
     by_column: bool = False
+    entries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,11 @@ def _wide(problem: Problem) -> bool:
     return few and problem.l2 and problem.by_column and not problem.sparse
 
 
+def _sparse(problem: Problem) -> bool:
+    """Whether the columns tell enough of the Hessian: most hardly meet, and all are penalised."""
+    return problem.sparse and problem.l2
+
+
 # Products of an entry and a coefficient in a pass, from which on compiled kernels repay the
 # second that importing them takes, and in time that of compiling them once.
 _MANY_PRODUCTS = 2**22
@@ -97,7 +105,8 @@ _MANY_PRODUCTS = 2**22
 
 def kernels_for(problem: Problem) -> Kernels:
     """Plain or compiled kernels, by the shape alone."""
-    if problem.sparse or problem.n_rows * problem.size < _MANY_PRODUCTS:
+    entries = problem.entries * problem.width if problem.sparse else problem.n_rows * problem.size
+    if entries < _MANY_PRODUCTS:
         return PLAIN
     # Imports Numba, which small problems need not wait for.
     return import_module("oddsmith.core.compiled").COMPILED
@@ -108,8 +117,8 @@ TABLE = (
     Row("sampled-lbfgs", SampledLBFGS, _tall),
     Row("newton-cholesky", Newton, _small),
     Row("newton-kernel", KernelNewton, _wide),
+    Row("lbfgs", LBFGS, _sparse),
     Row("newton-cg", NewtonCG, lambda _: True),
-    Row("lbfgs", LBFGS, lambda _: False),
     Row("gradient-descent", GradientDescent, lambda _: False),
 )
 

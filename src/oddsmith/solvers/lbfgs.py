@@ -3,13 +3,18 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from scipy.linalg import blas
 
+from oddsmith.core.certificate import certificate_by_penalty
 from oddsmith.core.moments import Moments
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
+from oddsmith.solvers.column_metric import ColumnMetric
 from oddsmith.solvers.line_search import sufficient
 from oddsmith.solvers.parameters import Parameters, require_whole
 from oddsmith.solvers.run import Iterate
@@ -36,6 +41,15 @@ _WOLFE = 0.9
 _LEAST_GUESS = 0.05
 # Steps in a row that do not lower the objective: it is as low as its rounding lets it be.
 _STALE = 20
+# Steps until the curvatures are looked at anew; twice as many each time.
+_STEPS = 50
+# A bound by the penalty alone that is at most this many estimates comes for a few steps more,
+# which also serve the coefficients: other proofs would cost as many passes.
+_DEAR = 1e4
+# So many coefficients are better proved by their Hessian, which gives a Newton step as well.
+_FEW = 500
+# The proof may be worse than what is about its gap, and is dearer than a step.
+_ROOM = 1.5
 
 
 class Metric(Protocol):
@@ -85,22 +99,27 @@ def two_loop_recursion(gradient: Array, pairs: Pairs, metric: Metric) -> Array:
     products: list[float] = []
     for s, y, curvature, _ in reversed(pairs):
         products.append(float(s @ direction) / curvature)
-        direction -= products[-1] * y
+        direction = _plus(direction, -products[-1], y)
     direction = metric.solve(direction)
     if pairs:
         direction *= pairs[-1].curvature / pairs[-1].size
     for s, y, curvature, _ in pairs:
-        direction += (products.pop() - float(y @ direction) / curvature) * s
+        direction = _plus(direction, products.pop() - float(y @ direction) / curvature, s)
     return direction
+
+
+def _plus(own: Array, factor: float, other: Array) -> Array:
+    """Add factor times another vector to a vector of our own, in its place: one read of both."""
+    return blas.daxpy(other, own, a=factor)
 
 
 @dataclass
 class LBFGS(Parameters):
     """Limited-memory BFGS (Nocedal, 1980; Nocedal and Wright, 2006, algorithm 7.5).
 
-    It starts from the bound on the diagonal of the Hessian. A whole step is tried first and
-    costs one pass; where it goes too far, one more is made where the slopes at its ends say that
-    the lowest point is; only where that fails as well, a pass tries many lengths at once.
+    It starts from what the columns tell of the Hessian, see `ColumnMetric`. A whole step is tried
+    first and costs one pass; where it goes too far, one more is made where the slopes at its ends
+    say that the lowest point is; only where that fails as well, a pass tries many lengths at once.
 
     Parameters
     ----------
@@ -126,10 +145,45 @@ class LBFGS(Parameters):
 
     def iterates(self, objective: Objective, start: Array) -> Iterator[Iterate]:
         """Walk from start, until no step lowers the objective any more."""
-        bound = objective.curvature_bound
-        metric = Diagonal(np.where(bound > 0, bound, 1.0))
-        for coef, here, estimate in quasi_newton(objective, start, metric, self.memory):
-            yield Iterate(coef, here.value, here.gradient, estimate)
+        metric, steps = ColumnMetric.of(objective), _STEPS
+        coef, first = start, 0
+        while True:
+            walk = quasi_newton(objective, coef, metric, self.memory)
+            seen = first
+            for coef, here, estimate in islice(walk, first, steps):
+                seen += 1
+                yield _iterate(objective, metric, coef, here, estimate)
+            if seen < steps:
+                return
+            # Curvatures may be others where the walk has come to: it goes on from what they are.
+            metric, steps, first = ColumnMetric.of(objective, coef), 2 * steps, 1
+
+
+def _iterate(
+    objective: Objective, metric: ColumnMetric, coef: Array, here: Moments, estimate: float
+) -> Iterate:
+    """Iterate that waits for a proof by the penalty alone, where it is not far."""
+    few = objective.size <= _FEW
+    bound = np.inf if few else _ROOM * _bound_by_penalty(objective, metric, here.gradient)
+    if not bound <= _DEAR * estimate:
+        return Iterate(coef, here.value, here.gradient, estimate)
+    prove = partial(certificate_by_penalty, objective, coef, here)
+    # With sums over classes of 0 it is the same model, and no dearer: what is proved holds.
+    coef, estimate = objective.centred(coef), max(bound, estimate)
+    return Iterate(coef, here.value, here.gradient, estimate, prove=prove)
+
+
+def _bound_by_penalty(objective: Objective, metric: ColumnMetric, gradient: Array) -> float:
+    """About the gap that `certificate_by_penalty` can prove (nats); inf if there is none."""
+    p, K = metric.own.shape
+    P = objective.penalty.diagonal[: p * K].reshape(p, K)
+    if objective.l1 > 0 or not (P.size and float(P.min()) > 0.0):
+        return np.inf
+    table = gradient.reshape(-1, K)
+    if not metric.whole.size:
+        return 0.5 * float((table * table / P).sum())
+    centred = table[:p] - metric.mean * table[p]
+    return 0.5 * float((centred * centred / P).sum() + (table[p] ** 2 / metric.whole).sum())
 
 
 def quasi_newton(

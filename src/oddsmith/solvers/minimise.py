@@ -65,6 +65,8 @@ class Task:
         What solvers draw from.
     record_coef : bool
         Whether the history keeps the coefficients of every iteration.
+    entries : int
+        Entries that are stored, of sparse blocks.
     """
 
     n_classes: int
@@ -80,6 +82,7 @@ class Task:
     l1: float = 0.0
     seed: int = 0
     record_coef: bool = False
+    entries: int = 0
 
     @property
     def penalised(self) -> bool:
@@ -106,6 +109,7 @@ def objective_of(source: CountedSource, columns: Columns, task: Task) -> tuple[O
         isinstance(source.source, SampleSource),
         task.l2 > 0,
         source.by_column,
+        task.entries,
     )
     objective = replace(objective, kernels=kernels_for(problem))
     few = problem.n_rows * problem.size <= _FEW_ENTRIES and not task.sparse

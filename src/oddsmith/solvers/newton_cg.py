@@ -10,6 +10,7 @@ import scipy.linalg as la
 from oddsmith.core.certificate import Certificate, certificate, left_over
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
+from oddsmith.solvers.column_metric import ColumnMetric
 from oddsmith.solvers.line_search import newton_length
 from oddsmith.solvers.parameters import Parameters, require_whole
 from oddsmith.solvers.run import Iterate
@@ -25,7 +26,6 @@ _RESTARTS = 4
 _AMPLE = 1e-3
 # Curvature relative to its bound that cannot be told from 0.
 _NO_CURVATURE = 2.0**-46
-_LEAST_DIAGONAL = 1e-12
 # Products of one inexact step.
 _MOST_INEXACT = 250
 
@@ -35,8 +35,9 @@ def conjugate_gradient(
 ) -> Iterator[tuple[Array, Array]]:
     """Approximate solutions d of H d = g and their residuals r = H d - g, better and better.
 
-    Conjugate gradients preconditioned by the diagonal of the Hessian (Nocedal and Wright, 2006,
-    algorithm 5.3); one pass over the rows each, and one for the diagonal.
+    Conjugate gradients preconditioned by the diagonal of the Hessian and its tie to the intercept,
+    see `ColumnMetric` (Nocedal and Wright, 2006, algorithm 5.3); one pass over the rows each, and
+    one for the diagonal.
 
     Parameters
     ----------
@@ -47,25 +48,23 @@ def conjugate_gradient(
     ------
     step, residual : array of shape (q,)
     """
-    bound = objective.curvature_bound
-    # A coordinate that lost its curvature to well-fitted rows must not rule all the others.
-    diagonal = np.maximum(objective.hessian_diagonal(coef), _LEAST_DIAGONAL * bound)
-    inverse = 1.0 / np.where(diagonal > 0, diagonal, 1.0)
+    metric = ColumnMetric.of(objective, coef)
     step = np.zeros_like(gradient)
     residual = -gradient
-    direction = -inverse * residual
-    size = float(residual @ (inverse * residual))
+    direction = metric.solve(gradient)
+    size = float(gradient @ direction)
     while size > 0:
         product = objective.hessian_product(coef, direction)
         curvature = float(direction @ product)
-        if curvature <= _NO_CURVATURE * float(direction @ (diagonal * direction)):
+        if curvature <= _NO_CURVATURE * float(direction @ metric.times(direction)):
             return  # what is left lies in the null space of H, within rounding
         alpha = size / curvature
         step = step + alpha * direction
         residual = residual + alpha * product
         yield step, residual
-        new_size = float(residual @ (inverse * residual))
-        direction = -inverse * residual + new_size / size * direction
+        solved = metric.solve(residual)
+        new_size = float(residual @ solved)
+        direction = new_size / size * direction - solved
         size = new_size
 
 
