@@ -276,6 +276,11 @@ class Objective:
         far = np.maximum(self.columns.high - how.center, how.center - self.columns.low)
         return np.append(far / how.scale, np.ones(int(self.design.intercept)))
 
+    @property
+    def column_sizes(self) -> Array:
+        """Root mean square of each column of the design, of shape (q,)."""
+        return self._column_size
+
     @cached_property
     def _column_size(self) -> Array:
         """Root mean square of each column of the design, of shape (q,)."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,8 @@ class Penalty:
         P, the smooth part.
     l1 : array of shape (q,)
         The part with a kink at 0.
+    low, high : arrays of shape (q,), or None
+        Bounds; low <= 0 <= high.
 
     Examples
     --------
@@ -33,6 +36,26 @@ class Penalty:
 
     diagonal: Array
     l1: Array
+    low: Array | None = None
+    high: Array | None = None
+
+    def bounds(self) -> tuple[Array, Array]:
+        """Bounds of shape (q,) each, infinite where there are none."""
+        free = np.full(self.l1.size, np.inf)
+        low = -free if self.low is None else self.low
+        return low, free if self.high is None else self.high
+
+    def at(self, ids: Any) -> "Penalty":
+        """Penalty of some of the coordinates."""
+        low = None if self.low is None else self.low[ids]
+        high = None if self.high is None else self.high[ids]
+        return Penalty(self.diagonal[ids], self.l1[ids], low, high)
+
+    @cached_property
+    def bounded(self) -> bool:
+        """Whether any coordinate has a bound."""
+        low, high = self.bounds()
+        return bool((low > -np.inf).any() or (high < np.inf).any())
 
     @cached_property
     def kinked(self) -> bool:
@@ -61,6 +84,38 @@ class Penalty:
         array([2.5, 0. , 0.2])
         """
         return _shrunk(point, step * self.l1)
+
+    def fenchel(self, coef: Array, v: Array) -> Array:
+        """Fenchel-Young gaps of the coordinates, of shape (q,): 0 exactly where v explains coef.
+
+        penalty_j(coef_j) + v_j coef_j + sup over t of (-v_j t - penalty_j(t)), t within the
+        bounds (Boyd and Vandenberghe, 2004, 3.3.2). With t the maximiser and
+        s = -(v + P t) its subgradient it is P (coef - t)^2 / 2 + l1 (|coef| - |t|) - s (coef - t),
+        in which no large terms cancel.
+
+        Parameters
+        ----------
+        coef, v : arrays of shape (q,)
+            v is the gradient of the losses, or another feasible point of the dual.
+
+        Examples
+        --------
+        >>> penalty = Penalty(np.array([0.0, 1.0]), np.ones(2))
+        >>> penalty.fenchel(np.array([2.0, 2.0]), np.array([-1.0, -1.0])).tolist()
+        [0.0, 2.0]
+        """
+        low, high = self.bounds()
+        point = -_shrunk(v, self.l1)  # -v less the kink
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.where(point == 0, 0.0, np.divide(point, self.diagonal))
+        t = np.minimum(np.maximum(t, low), high)
+        found = np.isfinite(t)
+        t = np.where(found, t, 0.0)
+        s = -(v + self.diagonal * t)
+        away = coef - t
+        kink = self.l1 * (np.abs(coef) - np.abs(t))
+        gaps = 0.5 * self.diagonal * away**2 + kink - s * away
+        return np.where(found, np.maximum(gaps, 0.0), np.inf)
 
     def steepest(self, coef: Array, gradient: Array) -> Array:
         """Least-norm subgradient, of shape (q,): 0 exactly at the minimum.

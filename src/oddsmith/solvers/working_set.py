@@ -1,0 +1,342 @@
+"""The columns that coordinate descent works on, held in memory, and their Hessian.
+
+Coordinates are places in the flat coef: column j of class k is at j K + k, the intercepts last.
+Rows are those of positive weight, in the order of the source's strips.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from oddsmith.core import descent
+from oddsmith.core.block import Block, ColumnSource
+from oddsmith.core.kernels import Design
+from oddsmith.core.objective import Objective
+from oddsmith.core.stable import Array
+
+__all__ = ["WorkingSet", "loops", "pulled"]
+
+Indices = np.ndarray[Any, np.dtype[np.intp]]
+
+# Entries of the rows up to which plain NumPy is done before Numba is imported.
+_FEW_ENTRIES = 2**17
+
+
+def loops(objective: Objective) -> Any:
+    """Compiled loops, or the plain ones for small dense rows."""
+    source = objective.source
+    if source.n_rows * source.n_features <= _FEW_ENTRIES:
+        return descent
+    return import_module("oddsmith.core.fused_descent")
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Pieces of an array, one for each strip of columns, in their order."""
+
+    parts: tuple[Any, ...]
+    rows: Block
+
+    def __add__(self, other: Self) -> "_Parts":
+        return _Parts(self.parts + other.parts, self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gather:
+    """Some of the columns, standardised, each as a row of an array; sparse ones as CSC."""
+
+    design: Design
+    features: Indices
+
+    def __call__(self, strip: Block, columns: slice) -> _Parts:
+        """Columns of a strip."""
+        first, last = np.searchsorted(self.features, [columns.start, columns.stop])
+        own = self.features[first:last]
+        how = self.design.standardisation
+        if hasattr(strip.X, "tocsr"):
+            return _Parts((_picked(strip.X, own, how),), strip)
+        Z = strip.X[:, own - columns.start].T.astype(np.float64, order="C")
+        if how.center[own].any():
+            Z -= how.center[own][:, None]
+        Z /= how.scale[own][:, None]
+        return _Parts((Z,), strip)
+
+
+def _picked(X: Any, own: Indices, how: Any) -> Any:
+    """Columns of a CSR matrix as a standardised CSR matrix with ascending columns."""
+    fused = import_module("oddsmith.core.fused_descent")
+    slot = np.full(X.shape[1], -1, dtype=np.int32)
+    slot[own] = np.arange(own.size)
+    starts = np.empty(X.shape[0] + 1, dtype=np.int64)
+    kind = np.uint32 if X.indices.dtype.itemsize == 4 else np.uint64
+    memory = (X.indptr, X.indices.view(kind), X.data, slot, starts)
+    count = fused.pick_columns(*memory, np.empty(0, np.uint32), np.empty(0))
+    columns, values = np.empty(max(count, 1), np.uint32), np.empty(max(count, 1))
+    fused.pick_columns(*memory, columns, values)
+    columns, values = columns[:count], values[:count]
+    values /= how.scale[own][columns]
+    Z: Any = sp.csr_array((values, columns.view(np.int32), starts), shape=(X.shape[0], own.size))
+    moved = how.center[own] / how.scale[own]
+    if moved.any():  # such columns are nearly full
+        there = np.flatnonzero(moved)
+        Z = Z.tolil()
+        Z[:, there] = Z[:, there].toarray() - moved[there]
+        Z = Z.tocsr()
+    Z.sum_duplicates()
+    return Z
+
+
+@dataclass(frozen=True, slots=True)
+class _Pull:
+    """Z'R for a strip of columns, of shape (columns, m)."""
+
+    design: Design
+    R: Array
+
+    def __call__(self, strip: Block, columns: slice) -> _Parts:
+        """Products of a strip."""
+        how = self.design.standardisation
+        center, scale = how.center[columns], how.scale[columns]
+        if hasattr(strip.X, "tocsr"):
+            X = strip.X
+            kind = np.uint32 if X.indices.dtype.itemsize == 4 else np.uint64
+            out = np.zeros((X.shape[1], self.R.shape[1]))
+            fused = import_module("oddsmith.core.fused_descent")
+            fused.pull(X.indptr, X.indices.view(kind), X.data, self.R, out)
+            out -= np.outer(center, self.R.sum(axis=0))
+        else:
+            X = strip.X - center if center.any() else strip.X
+            out = (self.R.T @ X).T
+        return _Parts((out / scale[:, None],), strip)
+
+
+def pulled(objective: Objective, R: Array) -> Array:
+    """Z'R of shape (q, m), the intercept's row included, for R of shape (n, m): one pass."""
+    source: ColumnSource = objective.source  # type: ignore[assignment]
+    parts = list(source.fold_columns(_Pull(objective.design, R)).parts)
+    if objective.design.intercept:
+        parts.append(R.sum(axis=0)[None, :])
+    return np.concatenate(parts)
+
+
+class WorkingSet:
+    """Columns held in memory, and the Hessian of some of their coordinates.
+
+    Attributes
+    ----------
+    rows : Block
+        Labels, weights and offsets of the rows of positive weight.
+    ids : index array of shape (m,)
+        Coordinates, intercepts first.
+    H : array of shape (m, m) or larger, float32
+        Hessian at the weights of the last `refresh`, and the ridge of then on its diagonal.
+    version : int
+        Changes whenever H or the order of its coordinates does.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.K = objective.width
+        self.sparse = False
+        self.version = 0
+        base = int(objective.design.intercept)
+        self.ids = np.arange(objective.size - base * self.K, objective.size)
+        self._feature = np.full(base, objective.source.n_features)
+        self._slot_of = np.full(objective.source.n_features + base, -1)
+        self._slot_of[objective.source.n_features :] = 0
+        self._add_rows: Callable[..., None] = loops(objective).add_rows
+        empty = self._gathered(np.empty(0, dtype=np.intp))
+        self.rows = empty.rows
+        n = self.rows.y.size
+        self.sparse = hasattr(self.rows.X, "tocsr")
+        self.Z: Any = sp.csr_array(np.ones((n, base))) if self.sparse else np.ones((base, n))
+        self.H = np.empty((0, 0), dtype=np.float32)
+        self._curvatures: list[tuple[int, int, Array]] = []
+
+    @property
+    def m(self) -> int:
+        """Coordinates."""
+        return int(self.ids.size)
+
+    def _gathered(self, features: Indices) -> _Parts:
+        source: ColumnSource = self.objective.source  # type: ignore[assignment]
+        return source.fold_columns(_Gather(self.objective.design, features))
+
+    def _places(self) -> tuple[Indices, Indices]:
+        """Slot and class of each coordinate."""
+        return self._slot_of[self.ids // self.K], self.ids % self.K
+
+    def add(self, ids: Indices) -> None:
+        """Take in coordinates that are not there yet, ascending."""
+        if ids.size == 0:
+            return
+        wanted = np.unique(ids // self.K)
+        new = wanted[self._slot_of[wanted] < 0]
+        if new.size:
+            self._hold(new)
+        before = self.m
+        self.ids = np.concatenate([self.ids, ids])
+        if self._curvatures:
+            self._reserve()
+            self._fill(before)
+        self.version += 1
+
+    def _hold(self, new: Indices) -> None:
+        if self.sparse:
+            self._feature = np.concatenate([self._feature, new])
+            self._regather()
+            return
+        columns = np.concatenate(self._gathered(new).parts)
+        have = self._feature.size
+        if have + new.size > self.Z.shape[0]:
+            room = np.empty((max(2 * have, have + new.size, 64), self.rows.y.size))
+            room[:have] = self.Z[:have]
+            self.Z = room
+        self.Z[have : have + new.size] = columns
+        self._slot_of[new] = np.arange(have, have + new.size)
+        self._feature = np.concatenate([self._feature, new])
+
+    def _regather(self) -> None:
+        """Read all columns of the set anew: sparse rows are only found by searching them."""
+        base = int(self.objective.design.intercept)
+        features = np.sort(self._feature[base:])
+        (Z,) = self._gathered(features).parts
+        n = self.rows.y.size
+        self.Z = sp.hstack([np.ones((n, 1)), Z], format="csr") if base else Z
+        self._feature = np.concatenate([self._feature[:base], features])
+        self._slot_of[features] = np.arange(base, base + features.size)
+
+    def _reserve(self) -> None:
+        if self.m > self.H.shape[0]:
+            room = np.empty((max(2 * self.H.shape[0], self.m),) * 2, dtype=np.float32)
+            old = self.H.shape[0]
+            room[:old, :old] = self.H
+            self.H = room
+
+    def refresh(self, curvatures: list[tuple[int, int, Array]], ridge: Array) -> None:
+        """Form the Hessian anew, from s times the curvatures of each pair of classes k >= j."""
+        self._curvatures = curvatures
+        self._ridge = ridge
+        self._reserve()
+        self._fill(0)
+        self.version += 1
+
+    def _fill(self, before: int) -> None:
+        """Rows and columns of H from `before` on."""
+        m, H = self.m, self.H
+        slot, cls = self._places()
+        for k, j, weight in self._curvatures:
+            for row_class, column_class in {(k, j), (j, k)}:
+                rows = before + np.flatnonzero(cls[before:] == row_class)
+                columns = np.flatnonzero(cls == column_class)
+                if rows.size == 0 or columns.size == 0:
+                    continue
+                if row_class != column_class and before == 0 and row_class < column_class:
+                    continue  # the transpose of what is there
+                block = self._gram(slot[rows], slot[columns], weight)
+                H[np.ix_(rows, columns)] = block
+                H[np.ix_(columns, rows)] = block.T
+        diagonal = H.ravel()[:: H.shape[1] + 1]
+        diagonal[before:m] += self._ridge[self.ids[before:]].astype(np.float32)
+
+    def _gram(self, left: Indices, right: Indices, weight: Array) -> Array:
+        if self.sparse:
+            return self._sparse_gram(left, right, weight)
+        if left.size == right.size and not (weight < 0).any():
+            scaled = (self._rows_of(left) * np.sqrt(weight)).astype(np.float32)
+            return scaled @ scaled.T
+        scaled = (self._rows_of(left) * weight).astype(np.float32)
+        return scaled @ self._rows_of(right).astype(np.float32).T
+
+    def _rows_of(self, slots: Indices) -> Array:
+        whole = slots.size and slots[-1] - slots[0] == slots.size - 1 and (np.diff(slots) > 0).all()
+        return self.Z[slots[0] : slots[-1] + 1] if whole else self.Z[slots]
+
+    def _sparse_gram(self, left: Indices, right: Indices, weight: Array) -> Array:
+        fused = import_module("oddsmith.core.fused_descent")
+        count = self._feature.size
+        whole = np.zeros((count, count), dtype=np.float32)
+        Z = self.Z
+        fused.row_gram(Z.indptr, Z.indices.view(_unsigned(Z.indices)), Z.data, weight, whole)
+        lower = np.tril(whole, -1)
+        whole += lower.T
+        return whole[np.ix_(left, right)]
+
+    def drop(self, kept: Any) -> None:
+        """Leave out coordinates; columns that none needs go as well where X is dense."""
+        places = np.flatnonzero(kept)
+        if self._curvatures:
+            self.H = np.ascontiguousarray(self.H[places][:, places])
+        self.ids = self.ids[places]
+        self.version += 1
+        if not self.sparse and self.K == 1:
+            slots = self._slot_of[self.ids]
+            base = int(self.objective.design.intercept)
+            gone = np.setdiff1d(self._feature[base:], self.ids[base:])
+            self._slot_of[gone] = -1
+            self.Z[: slots.size] = self.Z[slots]
+            self._feature = self._feature[slots]
+            self._slot_of[self._feature[base:]] = np.arange(base, slots.size)
+
+    def times(self, change: Array) -> Array:
+        """Change of the margins, of shape (n,) or (n, K)."""
+        slot, cls = self._places()
+        D = np.zeros((self._feature.size, self.K))
+        D[slot, cls] = change
+        if self.sparse:
+            out = np.empty((self.rows.y.size, self.K))
+            fused = import_module("oddsmith.core.fused_descent")
+            Z = self.Z
+            fused.row_times(Z.indptr, Z.indices.view(_unsigned(Z.indices)), Z.data, D, out)
+        else:
+            moving = np.flatnonzero(D.any(axis=1))
+            few = 2 * moving.size < D.shape[0]
+            Z = self.Z[moving] if few else self.Z[: D.shape[0]]
+            out = ((D[moving] if few else D).T @ Z).T
+        return out[:, 0] if self.K == 1 else out
+
+    def transposed_times(self, slope: Array) -> Array:
+        """Z'slope at the coordinates, of shape (m,), for slopes of shape (n,) or (n, K)."""
+        R = slope.reshape(-1, self.K)
+        slot, cls = self._places()
+        if self.sparse:
+            out = np.zeros((self._feature.size, self.K))
+            fused = import_module("oddsmith.core.fused_descent")
+            Z = self.Z
+            fused.pull(Z.indptr, Z.indices.view(_unsigned(Z.indices)), Z.data, R, out)
+        elif self.K == 1:
+            out = (self.Z[: self._feature.size] @ slope)[:, None]
+        else:
+            out = self.Z[: self._feature.size] @ R
+        return out[slot, cls]
+
+    def exact(
+        self, free: Indices, curvatures: list[tuple[int, int, Array]], slope: Array
+    ) -> tuple[Array, Array]:
+        """Hessian and gradient of a few coordinates, in float64."""
+        slot, cls = self._places()
+        slot, cls = slot[free], cls[free]
+        Z = self.Z[:, slot].toarray().T if self.sparse else self.Z[slot]
+        R = slope.reshape(-1, self.K)
+        gradient = np.einsum("ci,ic->c", Z, R[:, cls])
+        H = np.zeros((free.size, free.size))
+        for k, j, weight in curvatures:
+            rows, columns = np.flatnonzero(cls == k), np.flatnonzero(cls == j)
+            block = (Z[rows] * weight) @ Z[columns].T
+            H[np.ix_(rows, columns)] = block
+            H[np.ix_(columns, rows)] = block.T
+        return H, gradient
+
+    def model_move(self, which: Indices, change: Array) -> Array:
+        """H change for a change of some coordinates, of shape (m,)."""
+        out = np.zeros(self.m)
+        self._add_rows(self.H, which, change, out)
+        return out
+
+
+def _unsigned(indices: Any) -> Any:
+    return np.uint32 if indices.dtype.itemsize == 4 else np.uint64
