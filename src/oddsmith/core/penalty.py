@@ -51,9 +51,17 @@ class Penalty:
         high = None if self.high is None else self.high[ids]
         return Penalty(self.diagonal[ids], self.l1[ids], low, high)
 
+    def times(self, factor: float) -> "Penalty":
+        """A multiple of the penalty, with the same bounds."""
+        if factor == 1.0:
+            return self
+        return Penalty(factor * self.diagonal, factor * self.l1, self.low, self.high)
+
     @cached_property
     def bounded(self) -> bool:
         """Whether any coordinate has a bound."""
+        if self.low is None and self.high is None:
+            return False
         low, high = self.bounds()
         return bool((low > -np.inf).any() or (high < np.inf).any())
 
@@ -104,6 +112,10 @@ class Penalty:
         >>> penalty.fenchel(np.array([2.0, 2.0]), np.array([-1.0, -1.0])).tolist()
         [0.0, 2.0]
         """
+        if not (self.bounded or self.diagonal.any()):
+            kink = self.l1 * np.abs(coef)
+            inside = np.abs(v) <= self.l1
+            return np.where(inside, np.maximum(kink + v * coef, 0.0), np.inf)
         low, high = self.bounds()
         point = -_shrunk(v, self.l1)  # -v less the kink
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -132,7 +144,12 @@ class Penalty:
         [0.0, 0.0]
         """
         at_kink = _shrunk(gradient, self.l1)
-        return np.where(coef == 0, at_kink, gradient + self.l1 * np.sign(coef))
+        steepest = np.where(coef == 0, at_kink, gradient + self.l1 * np.sign(coef))
+        if not self.bounded:
+            return steepest
+        low, high = self.bounds()
+        outward = ((coef <= low) & (steepest > 0)) | ((coef >= high) & (steepest < 0))
+        return np.where(outward, 0.0, steepest)
 
 
 def _shrunk(point: Array, by: Array) -> Array:

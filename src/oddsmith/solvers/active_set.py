@@ -63,7 +63,7 @@ class ActiveSet:
         schur = -(self._border.T @ self._border).astype(np.float64)
         schur[: more.size, : more.size] += self._H[more][:, more]
         schur.ravel()[:: len(keys) + 1][: more.size] *= 1.0 + _RIDGES[0]
-        self._inverse = np.linalg.pinv(schur, hermitian=True) if keys else schur
+        self._inverse = _inverse(schur)
         return True
 
     def solve(self, right: Array) -> Array:
@@ -109,3 +109,10 @@ def _factor(matrix: Array) -> Array:
         if not failed:
             return lower
     return np.asfortranarray(np.diag(np.sqrt(diagonal * np.float32(2.0)) + np.float32(1e-30)))
+
+
+def _inverse(schur: Array) -> Array:
+    try:
+        return np.linalg.inv(schur) if schur.size else schur
+    except np.linalg.LinAlgError:
+        return np.linalg.pinv(schur, hermitian=True)

@@ -11,6 +11,7 @@ from oddsmith.solvers.kernel_newton import KernelNewton
 from oddsmith.solvers.lbfgs import LBFGS
 from oddsmith.solvers.newton import Newton
 from oddsmith.solvers.newton_cg import NewtonCG
+from oddsmith.solvers.proximal_newton import ProximalNewton
 from oddsmith.solvers.run import Solver
 from oddsmith.solvers.sampled import SampledLBFGS
 
@@ -105,6 +106,7 @@ def kernels_for(problem: Problem) -> Kernels:
 
 # `auto` takes the first row that suits; a name takes the row of that name.
 TABLE = (
+    Row("proximal-newton", ProximalNewton, lambda problem: problem.l1 and problem.by_column),
     Row("sampled-lbfgs", SampledLBFGS, _tall),
     Row("newton-cholesky", Newton, _small),
     Row("newton-kernel", KernelNewton, _wide),

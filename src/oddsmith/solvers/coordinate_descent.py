@@ -29,8 +29,9 @@ __all__ = ["CoordinateDescent", "Point"]
 
 # Rows from which on compiled losses are worth importing.
 _MANY_ROWS = 1000
-# A step's length relative to the last, beyond which the Hessian is formed anew.
-_CONTRACTION = 0.1
+# Steps with a new Hessian, and the coordinates for which forming it takes as long as a step.
+_STEPS_ANEW = 2.0
+_SIZE_OF_A_STEP = 300.0
 _MOST_STEPS = 60
 _FREE_STEPS = 30
 # delta^2 of the unpenalised coordinates (per unit of weight) that is as good as 0.
@@ -144,8 +145,7 @@ class CoordinateDescent:
             self.last_gradient = v
             if gap <= tol or self.steps >= self._budget or idle > 8:
                 return here, gap
-            stale = contraction > _CONTRACTION and not fresh and gap > 100.0 * tol
-            fresh = stale or working.H.shape[0] == 0
+            fresh = not fresh and self._stale(contraction, gap, tol)
             if fresh:
                 working.refresh(self._curvatures(here), penalty.diagonal)
             new = self.model.minimum(v + own.diagonal * self.u, self.u, own, 1e-6 * min(gap, 1.0))
@@ -155,6 +155,15 @@ class CoordinateDescent:
             self.steps += 1
 
     _budget = 10**9
+
+    def _stale(self, contraction: float, gap: float, tol: float) -> bool:
+        """Whether a new Hessian is cheaper than the steps that the old one will take."""
+        if self.working.H.shape[0] == 0 or contraction >= 1.0:
+            return True
+        if contraction == 0.0:
+            return False
+        steps = math.log(max(gap / tol, 1.0)) / -math.log(contraction)
+        return steps > _STEPS_ANEW + self.working.m / _SIZE_OF_A_STEP
 
     def _curvatures(self, here: Point) -> list[tuple[int, int, Array]]:
         if here.bend.ndim == 1:
@@ -198,6 +207,12 @@ class CoordinateDescent:
             self.margin = self.margin + self._margins_of(change, free)
             here = self.at(self.margin)
         return here, left
+
+    def left_at(self, own: Penalty) -> tuple[Point, float]:
+        """Point where the walk stands, and delta^2 of what is not penalised there."""
+        here = self.at(self.margin)
+        free = np.flatnonzero(unpenalised(own, self.u))
+        return here, self._free_step(here, free)[1] if free.size else 0.0
 
     def _margins_of(self, change: Array, free: Any) -> Array:
         K = self.objective.width

@@ -86,8 +86,12 @@ def duality_gap(
 
 def _into_box(penalty: Penalty, v: Array, room: Array) -> float:
     """Largest c <= 1 with which c v is where the conjugate of the penalty is finite."""
-    low, high = penalty.bounds()
     hard = (penalty.diagonal == 0) & (penalty.l1 > 0)
+    if not hard.any():
+        return 1.0
+    low, high = penalty.bounds()
+    if not penalty.bounded:
+        low, high = low[:1], high[:1]  # all the same
     outward = np.where(np.isneginf(low), v, -np.inf)
     outward = np.maximum(outward, np.where(np.isposinf(high), -v, -np.inf))[hard]
     l1 = penalty.l1[hard]

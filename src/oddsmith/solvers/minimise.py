@@ -126,10 +126,11 @@ def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task
         source.by_column,
     )
     objective = replace(objective, kernels=kernels_for(problem))
-    few = problem.n_rows * problem.size <= _FEW_ENTRIES and not task.sparse
-    if few and objective.kernels is PLAIN:
-        objective = replace(objective, source=ReadySource(source, design))
     walker = choose(solver, problem)
+    few = problem.n_rows * problem.size <= _FEW_ENTRIES and not task.sparse
+    # Rows that are ready have no columns to give.
+    if few and objective.kernels is PLAIN and not getattr(walker, "by_column", False):
+        objective = replace(objective, source=ReadySource(source, design))
     if walker.waits is not None and task.validation is None:
         raise ParameterError(
             "early_stopping=True needs rows to judge by: fit(..., validation=(X, y))."

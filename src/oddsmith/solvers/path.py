@@ -19,7 +19,7 @@ from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array
 from oddsmith.solvers.coordinate_descent import CoordinateDescent, Point
 
-__all__ = ["Station", "largest_lambda", "stations"]
+__all__ = ["Station", "largest_lambda", "missed", "null_fit", "stations"]
 
 # Penalties that are solved before the gradients of all columns are formed.
 _AHEAD = 5
@@ -112,10 +112,13 @@ def stations(
             penalty = penalties[one.index]
             gap = walk.gap(penalty, one.here, v, one.correction)
             value = one.here.value + penalty.at(one.here.ids).value(one.here.u)
-            missed = _missed(walk, ahead[place:], gradients[place:], penalties)
-            if gap > 1.01 * tol(value) and missed.size:
+            beyond = [
+                missed(penalties[later.index], found, walk.working.ids)
+                for later, found in zip(ahead[place:], gradients[place:], strict=True)
+            ]
+            if gap > 1.01 * tol(value) and beyond[0].size:
                 before = ahead[place - 1] if place else one
-                walk.add(missed)
+                walk.add(np.unique(np.concatenate(beyond)))
                 walk.place(before.here.coef(walk.objective.size))
                 break
             yield Station(one.index, one.here.coef(walk.objective.size), one.here.value, gap)
@@ -166,14 +169,17 @@ def _expected(
     return np.flatnonzero(joins)
 
 
-def _missed(
-    walk: CoordinateDescent, ahead: list[_Ahead], gradients: list[Array], penalties: list[Penalty]
-) -> Any:
-    """Coordinates outside the working set that some penalty does not hold at 0."""
-    beyond = np.zeros(walk.objective.size, dtype=bool)
-    for one, v in zip(ahead, gradients, strict=True):
-        penalty = penalties[one.index]
-        low, high = penalty.bounds()
-        beyond |= (np.where(low < 0, v, 0.0) > penalty.l1) | (np.where(high > 0, -v, 0.0) > penalty.l1)
-    beyond[walk.working.ids] = False
+def missed(penalty: Penalty, v: Array, known: Any) -> Any:
+    """Coordinates, other than the known, that the penalty does not hold at 0: ascending.
+
+    Parameters
+    ----------
+    penalty : Penalty
+    v : array of shape (size,)
+        Gradient of the losses.
+    known : index array
+    """
+    low, high = penalty.bounds()
+    beyond = (np.where(low < 0, v, 0.0) > penalty.l1) | (np.where(high > 0, -v, 0.0) > penalty.l1)
+    beyond[known] = False
     return np.flatnonzero(beyond)

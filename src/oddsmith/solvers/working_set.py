@@ -24,6 +24,11 @@ Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 # Entries of the rows up to which plain NumPy is done before Numba is imported.
 _FEW_ENTRIES = 2**17
+# Entries from which on work is shared among threads, and into how many parts.
+_SPREAD_ENTRIES = 2**18
+_PARTS = 8
+# Entries of a product below which float32 is not worth the copies.
+_SMALL_PRODUCT = 2**16
 
 
 def loops(objective: Objective) -> Any:
@@ -230,6 +235,9 @@ class WorkingSet:
         m, H = self.m, self.H
         slot, cls = self._places()
         for k, j, weight in self._curvatures:
+            if self.K == 1 and before == 0 and not self.sparse:
+                self._whole(slot, weight)
+                continue
             for row_class, column_class in {(k, j), (j, k)}:
                 rows = before + np.flatnonzero(cls[before:] == row_class)
                 columns = np.flatnonzero(cls == column_class)
@@ -243,14 +251,31 @@ class WorkingSet:
         diagonal = H.ravel()[:: H.shape[1] + 1]
         diagonal[before:m] += self._ridge[self.ids[before:]].astype(np.float32)
 
+    def _whole(self, slot: Indices, weight: Array) -> None:
+        """Whole Hessian of one margin, in float32: a chord's speed depends on no more digits."""
+        m, H, root = self.m, self.H, np.sqrt(weight)
+        Z = self._rows_of(slot)
+        scaled = np.empty((m, root.size), dtype=np.float32)
+
+        def scale(rows: slice) -> None:
+            np.multiply(Z[rows], root, out=scaled[rows], casting="same_kind")
+
+        def multiply(rows: slice) -> None:
+            block = scaled[rows] @ scaled[: rows.stop].T
+            H[rows, : rows.stop] = block
+            H[: rows.start, rows] = block[:, : rows.start].T
+
+        parts = _cut(m, m * root.size)
+        self._spread(scale, parts)
+        self._spread(multiply, parts[::-1])
+
     def _gram(self, left: Indices, right: Indices, weight: Array) -> Array:
         if self.sparse:
             return self._sparse_gram(left, right, weight)
-        if left.size == right.size and not (weight < 0).any():
-            scaled = (self._rows_of(left) * np.sqrt(weight)).astype(np.float32)
-            return scaled @ scaled.T
-        scaled = (self._rows_of(left) * weight).astype(np.float32)
-        return scaled @ self._rows_of(right).astype(np.float32).T
+        scaled = self._rows_of(left) * weight
+        if left.size * right.size < _SMALL_PRODUCT:
+            return scaled @ self._rows_of(right).T
+        return scaled.astype(np.float32) @ self._rows_of(right).astype(np.float32).T
 
     def _rows_of(self, slots: Indices) -> Array:
         whole = slots.size and slots[-1] - slots[0] == slots.size - 1 and (np.diff(slots) > 0).all()
@@ -292,27 +317,39 @@ class WorkingSet:
             fused = import_module("oddsmith.core.fused_descent")
             Z = self.Z
             fused.row_times(Z.indptr, Z.indices.view(_unsigned(Z.indices)), Z.data, D, out)
-        else:
-            moving = np.flatnonzero(D.any(axis=1))
-            few = 2 * moving.size < D.shape[0]
-            Z = self.Z[moving] if few else self.Z[: D.shape[0]]
-            out = ((D[moving] if few else D).T @ Z).T
-        return out[:, 0] if self.K == 1 else out
+            return out[:, 0] if self.K == 1 else out
+        moving = np.flatnonzero(D.any(axis=1))
+        few = 4 * moving.size < D.shape[0]
+        Z, D = (self.Z[moving], D[moving]) if few else (self.Z[: D.shape[0]], D)
+        own = D[:, 0] if self.K == 1 else np.ascontiguousarray(D.T)
+        out = np.empty((*own.shape[:-1], Z.shape[1]))
+
+        def multiply(rows: slice) -> None:
+            out[..., rows] = own @ Z[:, rows]
+
+        self._spread(multiply, _cut(Z.shape[1], Z.size))
+        return out.T
 
     def transposed_times(self, slope: Array) -> Array:
         """Z'slope at the coordinates, of shape (m,), for slopes of shape (n,) or (n, K)."""
-        R = slope.reshape(-1, self.K)
         slot, cls = self._places()
+        out = np.zeros((self._feature.size, self.K))
         if self.sparse:
-            out = np.zeros((self._feature.size, self.K))
+            R = slope.reshape(-1, self.K)
             fused = import_module("oddsmith.core.fused_descent")
             Z = self.Z
             fused.pull(Z.indptr, Z.indices.view(_unsigned(Z.indices)), Z.data, R, out)
-        elif self.K == 1:
-            out = (self.Z[: self._feature.size] @ slope)[:, None]
-        else:
-            out = self.Z[: self._feature.size] @ R
+            return out[slot, cls]
+        Z, to = self.Z, out[:, 0] if self.K == 1 else out
+
+        def multiply(rows: slice) -> None:
+            to[rows] = Z[rows] @ slope
+
+        self._spread(multiply, _cut(out.shape[0], out.shape[0] * Z.shape[1]))
         return out[slot, cls]
+
+    def _spread(self, task: Callable[[slice], object], parts: list[slice]) -> None:
+        self.objective.source.spread(task, parts)  # type: ignore[attr-defined]
 
     def exact(
         self, free: Indices, curvatures: list[tuple[int, int, Array]], slope: Array
@@ -336,6 +373,13 @@ class WorkingSet:
         out = np.zeros(self.m)
         self._add_rows(self.H, which, change, out)
         return out
+
+
+def _cut(size: int, entries: int) -> list[slice]:
+    """Parts of a range for the threads, by shape alone; one where that is no work."""
+    count = 1 if entries < _SPREAD_ENTRIES else _PARTS
+    width = -(-size // (8 * count)) * 8
+    return [slice(first, min(first + width, size)) for first in range(0, max(size, 1), max(width, 1))]
 
 
 def _unsigned(indices: Any) -> Any:
