@@ -12,7 +12,7 @@ import numpy as np
 from oddsmith.core.fused import _exp_of_minus, _log1pexp, _sigmoid, _signed
 from oddsmith.core.stable import Array
 
-__all__ = ["add_rows", "binomial", "descend", "pick_columns", "pull", "row_gram", "row_times"]
+__all__ = ["add_rows", "binomial", "descend", "pick_columns", "pull", "put_symmetric", "row_gram", "row_times"]
 
 _TILE = 2048
 _jit: Any = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
@@ -83,21 +83,34 @@ def pull(indptr: Any, indices: Any, data: Any, R: Array, out: Array) -> None:
 
 @_jit
 def pick_columns(
-    indptr: Any, indices: Any, data: Any, slot: Any, starts: Any, columns: Any, values: Any
+    indptr: Any,
+    indices: Any,
+    data: Any,
+    slot: Any,
+    unit: Array,
+    ones: bool,
+    starts: Any,
+    columns: Any,
+    values: Any,
 ) -> int:
     """Entries of a CSR matrix in columns whose slot is not negative, as CSR; how many there are.
 
+    They are divided by the units of their slots; slot 0 is a column of ones if there is to be one.
     With no room in `columns` they are only counted.
     """
     n, count, write = indptr.size - 1, 0, columns.size > 0
     for i in range(n):
         starts[i] = count
+        if ones:
+            if write:
+                columns[count], values[count] = 0, 1.0
+            count += 1
         for e in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
             k = slot[indices[e]]
             if k >= 0:
                 if write:
                     columns[count] = k
-                    values[count] = data[e]
+                    values[count] = data[e] / unit[k]
                 count += 1
     starts[n] = count
     return count
@@ -154,3 +167,19 @@ def binomial(y: Any, weight: Array, margin: Array, losses: Array, slope: Array, 
             for i in range(last - first):
                 s[i] *= w[i]
                 h[i] *= w[i]
+
+
+@_jit
+def put_symmetric(first: Any, second: Any, slot: Any, H: Any) -> None:
+    """Set H_ij to the sum of two matrices, told by their lower halves, at slots i and j."""
+    for i in range(slot.size):
+        for j in range(i + 1):
+            a, b = slot[i], slot[j]
+            if a < b:
+                a, b = b, a
+            H[i, j] = first[a, b] + second[a, b]
+    # Tiles: a row of one half is a column of the other.
+    for top in range(0, slot.size, 64):
+        for i in range(top, min(top + 64, slot.size)):
+            for j in range(i):
+                H[j, i] = H[i, j]

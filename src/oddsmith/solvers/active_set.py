@@ -103,7 +103,7 @@ def _factor(matrix: Array) -> Array:
     """Cholesky factor of a float32 matrix with the least ridge that makes it definite."""
     diagonal = matrix.diagonal().copy()
     for ridge in _RIDGES:
-        lifted = matrix.copy()
+        lifted = matrix.copy() if ridge < _RIDGES[-1] else matrix
         lifted.ravel()[:: diagonal.size + 1] = diagonal * np.float32(1.0 + ridge) + np.float32(1e-30)
         lower, failed = lapack.spotrf(lifted.T, lower=1, overwrite_a=1)
         if not failed:

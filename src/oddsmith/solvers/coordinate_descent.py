@@ -145,7 +145,7 @@ class CoordinateDescent:
             self.last_gradient = v
             if gap <= tol or self.steps >= self._budget or idle > 8:
                 return here, gap
-            fresh = not fresh and self._stale(contraction, gap, tol)
+            fresh = (not fresh or not working.ready) and self._stale(contraction, gap, tol)
             if fresh:
                 working.refresh(self._curvatures(here), penalty.diagonal)
             new = self.model.minimum(v + own.diagonal * self.u, self.u, own, 1e-6 * min(gap, 1.0))
@@ -158,7 +158,7 @@ class CoordinateDescent:
 
     def _stale(self, contraction: float, gap: float, tol: float) -> bool:
         """Whether a new Hessian is cheaper than the steps that the old one will take."""
-        if self.working.H.shape[0] == 0 or contraction >= 1.0:
+        if not self.working.ready or contraction >= 1.0:
             return True
         if contraction == 0.0:
             return False

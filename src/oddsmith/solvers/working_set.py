@@ -4,9 +4,11 @@ Coordinates are places in the flat coef: column j of class k is at j K + k, the 
 Rows are those of positive weight, in the order of the source's strips.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from importlib import import_module
+from operator import add
 from typing import Any, Self
 
 import numpy as np
@@ -56,6 +58,7 @@ class _Gather:
 
     design: Design
     features: Indices
+    ones: bool
 
     def __call__(self, strip: Block, columns: slice) -> _Parts:
         """Columns of a strip."""
@@ -63,7 +66,7 @@ class _Gather:
         own = self.features[first:last]
         how = self.design.standardisation
         if hasattr(strip.X, "tocsr"):
-            return _Parts((_picked(strip.X, own, how),), strip)
+            return _Parts((_picked(strip.X, own, how, self.ones),), strip)
         Z = strip.X[:, own - columns.start].T.astype(np.float64, order="C")
         if how.center[own].any():
             Z -= how.center[own][:, None]
@@ -71,27 +74,28 @@ class _Gather:
         return _Parts((Z,), strip)
 
 
-def _picked(X: Any, own: Indices, how: Any) -> Any:
-    """Columns of a CSR matrix as a standardised CSR matrix with ascending columns."""
+def _picked(X: Any, own: Indices, how: Any, ones: bool) -> Any:
+    """Columns of a CSR matrix, a column of ones before them, as standardised CSR."""
     fused = import_module("oddsmith.core.fused_descent")
+    base = int(ones)
     slot = np.full(X.shape[1], -1, dtype=np.int32)
-    slot[own] = np.arange(own.size)
+    slot[own] = base + np.arange(own.size)
+    unit = np.append(np.ones(base), how.scale[own])
     starts = np.empty(X.shape[0] + 1, dtype=np.int64)
-    kind = np.uint32 if X.indices.dtype.itemsize == 4 else np.uint64
-    memory = (X.indptr, X.indices.view(kind), X.data, slot, starts)
+    memory = (X.indptr, X.indices.view(_unsigned(X.indices)), X.data, slot, unit, ones, starts)
     count = fused.pick_columns(*memory, np.empty(0, np.uint32), np.empty(0))
     columns, values = np.empty(max(count, 1), np.uint32), np.empty(max(count, 1))
     fused.pick_columns(*memory, columns, values)
-    columns, values = columns[:count], values[:count]
-    values /= how.scale[own][columns]
-    Z: Any = sp.csr_array((values, columns.view(np.int32), starts), shape=(X.shape[0], own.size))
+    shape = (X.shape[0], base + own.size)
+    Z: Any = sp.csr_array((values[:count], columns[:count].view(np.int32), starts), shape=shape)
+    if not X.has_canonical_format:
+        Z.sum_duplicates()
     moved = how.center[own] / how.scale[own]
     if moved.any():  # such columns are nearly full
         there = np.flatnonzero(moved)
         Z = Z.tolil()
-        Z[:, there] = Z[:, there].toarray() - moved[there]
+        Z[:, base + there] = Z[:, base + there].toarray() - moved[there]
         Z = Z.tocsr()
-    Z.sum_duplicates()
     return Z
 
 
@@ -169,7 +173,7 @@ class WorkingSet:
 
     def _gathered(self, features: Indices) -> _Parts:
         source: ColumnSource = self.objective.source  # type: ignore[assignment]
-        return source.fold_columns(_Gather(self.objective.design, features))
+        return source.fold_columns(_Gather(self.objective.design, features, self.objective.design.intercept))
 
     def _places(self) -> tuple[Indices, Indices]:
         """Slot and class of each coordinate."""
@@ -185,10 +189,17 @@ class WorkingSet:
             self._hold(new)
         before = self.m
         self.ids = np.concatenate([self.ids, ids])
+        if self.sparse:
+            self._curvatures = []  # a Hessian of sparse rows is all made in one go
         if self._curvatures:
             self._reserve()
             self._fill(before)
         self.version += 1
+
+    @property
+    def ready(self) -> bool:
+        """Whether H is there."""
+        return bool(self._curvatures)
 
     def _hold(self, new: Indices) -> None:
         if self.sparse:
@@ -209,9 +220,7 @@ class WorkingSet:
         """Read all columns of the set anew: sparse rows are only found by searching them."""
         base = int(self.objective.design.intercept)
         features = np.sort(self._feature[base:])
-        (Z,) = self._gathered(features).parts
-        n = self.rows.y.size
-        self.Z = sp.hstack([np.ones((n, 1)), Z], format="csr") if base else Z
+        (self.Z,) = self._gathered(features).parts
         self._feature = np.concatenate([self._feature[:base], features])
         self._slot_of[features] = np.arange(base, base + features.size)
 
@@ -235,8 +244,8 @@ class WorkingSet:
         m, H = self.m, self.H
         slot, cls = self._places()
         for k, j, weight in self._curvatures:
-            if self.K == 1 and before == 0 and not self.sparse:
-                self._whole(slot, weight)
+            if self.K == 1 and before == 0:
+                (self._sparse_whole if self.sparse else self._whole)(slot, weight)
                 continue
             for row_class, column_class in {(k, j), (j, k)}:
                 rows = before + np.flatnonzero(cls[before:] == row_class)
@@ -281,12 +290,31 @@ class WorkingSet:
         whole = slots.size and slots[-1] - slots[0] == slots.size - 1 and (np.diff(slots) > 0).all()
         return self.Z[slots[0] : slots[-1] + 1] if whole else self.Z[slots]
 
+    def _sparse_whole(self, slot: Indices, weight: Array) -> None:
+        """Whole Hessian of one margin of sparse rows, half of the rows at a time."""
+        count, n = self._feature.size, weight.size
+        halves = [slice(0, n // 2), slice(n // 2, n)]
+        sums = [np.zeros((count, count), dtype=np.float32) for _ in halves]
+        fused = import_module("oddsmith.core.fused_descent")
+
+        def add_up(half: int) -> None:
+            rows = halves[half]
+            starts = self.Z.indptr[rows.start : rows.stop + 1]
+            fused.row_gram(starts, *self._memory, weight[rows], sums[half])
+
+        self._spread(add_up, [0, 1])
+        fused.put_symmetric(sums[0], sums[1], slot, self.H)
+
+    @property
+    def _memory(self) -> tuple[Any, Array]:
+        """Columns and values of sparse rows."""
+        return self.Z.indices.view(_unsigned(self.Z.indices)), self.Z.data
+
     def _sparse_gram(self, left: Indices, right: Indices, weight: Array) -> Array:
         fused = import_module("oddsmith.core.fused_descent")
         count = self._feature.size
         whole = np.zeros((count, count), dtype=np.float32)
-        Z = self.Z
-        fused.row_gram(Z.indptr, Z.indices.view(_unsigned(Z.indices)), Z.data, weight, whole)
+        fused.row_gram(self.Z.indptr, *self._memory, weight, whole)
         lower = np.tril(whole, -1)
         whole += lower.T
         return whole[np.ix_(left, right)]
@@ -315,8 +343,12 @@ class WorkingSet:
         if self.sparse:
             out = np.empty((self.rows.y.size, self.K))
             fused = import_module("oddsmith.core.fused_descent")
-            Z = self.Z
-            fused.row_times(Z.indptr, Z.indices.view(_unsigned(Z.indices)), Z.data, D, out)
+
+            def add_up(rows: slice) -> None:
+                starts = self.Z.indptr[rows.start : rows.stop + 1]
+                fused.row_times(starts, *self._memory, D, out[rows])
+
+            self._spread(add_up, _cut(out.shape[0], self.Z.nnz))
             return out[:, 0] if self.K == 1 else out
         moving = np.flatnonzero(D.any(axis=1))
         few = 4 * moving.size < D.shape[0]
@@ -336,10 +368,7 @@ class WorkingSet:
         out = np.zeros((self._feature.size, self.K))
         if self.sparse:
             R = slope.reshape(-1, self.K)
-            fused = import_module("oddsmith.core.fused_descent")
-            Z = self.Z
-            fused.pull(Z.indptr, Z.indices.view(_unsigned(Z.indices)), Z.data, R, out)
-            return out[slot, cls]
+            return self._pulled(R, out.shape)[slot, cls]
         Z, to = self.Z, out[:, 0] if self.K == 1 else out
 
         def multiply(rows: slice) -> None:
@@ -348,7 +377,21 @@ class WorkingSet:
         self._spread(multiply, _cut(out.shape[0], out.shape[0] * Z.shape[1]))
         return out[slot, cls]
 
-    def _spread(self, task: Callable[[slice], object], parts: list[slice]) -> None:
+    def _pulled(self, R: Array, shape: tuple[int, ...]) -> Array:
+        """Z'R of sparse rows: parts of the rows, added in order."""
+        fused = import_module("oddsmith.core.fused_descent")
+        parts = _cut(R.shape[0], self.Z.nnz)
+        sums = [np.zeros(shape) for _ in parts]
+
+        def add_up(part: int) -> None:
+            rows = parts[part]
+            starts = self.Z.indptr[rows.start : rows.stop + 1]
+            fused.pull(starts, *self._memory, R[rows], sums[part])
+
+        self._spread(add_up, range(len(parts)))
+        return reduce(add, sums)
+
+    def _spread(self, task: Callable[[Any], object], parts: Sequence[Any]) -> None:
         self.objective.source.spread(task, parts)  # type: ignore[attr-defined]
 
     def exact(
