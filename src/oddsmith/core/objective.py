@@ -29,7 +29,7 @@ from oddsmith.core.kernels import (
 )
 from oddsmith.core.loss import Binomial, Loss, Multinomial
 from oddsmith.core.moments import LineMoments, Moments
-from oddsmith.core.penalty import Penalty
+from oddsmith.core.penalty import Limits, Penalty
 from oddsmith.core.stable import Array, exact_dot
 
 __all__ = ["Objective"]
@@ -55,6 +55,8 @@ class Objective:
         Penalty on the user's coefficients: l2 / 2 * ||w||^2 + l1 * ||w||_1, intercept left out.
     kernels : Kernels
         Plain or compiled.
+    limits : Limits or None
+        What distinguishes columns.
     """
 
     source: RowSource
@@ -64,6 +66,7 @@ class Objective:
     l2: float
     l1: float = 0.0
     kernels: Kernels = PLAIN
+    limits: Limits | None = None
 
     @property
     def weight(self) -> float:
@@ -92,7 +95,22 @@ class Objective:
         free = np.zeros(int(self.design.intercept))
         diagonal = np.append((np.sqrt(self.l2) / scale) ** 2, free)
         l1 = np.append(self.l1 / scale, free)
-        return Penalty(np.repeat(diagonal, self.width), np.repeat(l1, self.width))
+        whole = Penalty(np.repeat(diagonal, self.width), np.repeat(l1, self.width))
+        return whole if self.limits is None else self._limited(whole, self.limits)
+
+    def _limited(self, whole: Penalty, limits: Limits) -> Penalty:
+        """Penalty with factors and bounds; what is left out is held at 0."""
+        p, K = self.source.n_features, self.width
+        scale = self.design.standardisation.scale
+        out = np.isinf(limits.factors)
+        spare = np.full(int(self.design.intercept), np.inf)
+        factors = np.repeat(np.append(np.where(out, 1.0, limits.factors), spare), K)
+        factors[p * K :] = 1.0
+        low = np.append(np.where(out, 0.0, limits.lower * scale), -spare)
+        high = np.append(np.where(out, 0.0, limits.upper * scale), spare)
+        return Penalty(
+            whole.diagonal * factors, whole.l1 * factors, np.repeat(low, K), np.repeat(high, K)
+        )
 
     def in_coordinates(self, standardisation: Standardisation) -> "Objective":
         """Return the same objective in other coordinates."""
@@ -225,7 +243,8 @@ class Objective:
         if self.width == 1:
             return coef
         table = coef.reshape(-1, self.width).copy()
-        free = table[self.source.n_features :] if self.l1 > 0 else table
+        kinked = self.l1 > 0 or self.limits is not None
+        free = table[self.source.n_features :] if kinked else table
         free -= free.mean(axis=1, keepdims=True)
         return table.ravel()
 

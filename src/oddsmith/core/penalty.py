@@ -8,7 +8,24 @@ import numpy as np
 
 from oddsmith.core.stable import Array
 
-__all__ = ["Penalty"]
+__all__ = ["Limits", "Penalty"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What distinguishes columns on the user's scale, of shape (p,) each.
+
+    Attributes
+    ----------
+    factors : array
+        Multiples of the penalty; 0 is no penalty, infinity leaves the column out.
+    lower, upper : array
+        Bounds on the coefficients, lower <= 0 <= upper.
+    """
+
+    factors: Array
+    lower: Array
+    upper: Array
 
 
 @dataclass(frozen=True)
@@ -79,6 +96,10 @@ class Penalty:
         """P coef, of shape (q,): the derivative of the smooth part."""
         return self.diagonal * coef
 
+    def conjugate(self, v: Array) -> Array:
+        """Sup over t of (-v_j t - penalty_j(t)), t within the bounds, of shape (q,)."""
+        return self.fenchel(np.zeros_like(v), v)
+
     def prox(self, point: Array, step: float | Array) -> Array:
         """Minimum over c of ||c - point||^2 / (2 step) + sum_j l1_j |c_j|, of shape (q,).
 
@@ -91,7 +112,8 @@ class Penalty:
         >>> penalty.prox(np.array([3.0, -0.2, 0.2]), 0.5)
         array([2.5, 0. , 0.2])
         """
-        return _shrunk(point, step * self.l1)
+        moved = _shrunk(point, step * self.l1)
+        return np.clip(moved, *self.bounds()) if self.bounded else moved
 
     def fenchel(self, coef: Array, v: Array) -> Array:
         """Fenchel-Young gaps of the coordinates, of shape (q,): 0 exactly where v explains coef.

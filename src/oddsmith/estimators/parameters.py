@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from oddsmith.core.certificate import FLOOR
+from oddsmith.core.penalty import Limits
+from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
 
-__all__ = ["check_stopping", "elastic_net", "refuse_balanced", "seed_of"]
+__all__ = ["check_stopping", "column_limits", "elastic_net", "refuse_balanced", "seed_of"]
 
 _PENALTIES = ("deprecated", None, "l2", "l1", "elasticnet")
 
@@ -64,6 +66,46 @@ def elastic_net(C: Any, l1_ratio: Any, penalty: Any = "deprecated") -> tuple[flo
     if math.isinf(strength):
         raise ParameterError(f"C={C!r} is too small: the penalty 1 / C is not a finite number.")
     return ratio * strength, (1.0 - ratio) * strength
+
+
+def column_limits(factors: Any, lower: Any, upper: Any, p: int) -> Limits | None:
+    """Factors and bounds of p columns, None where all three are.
+
+    Raises
+    ------
+    ParameterError
+        If a number is not one, of the wrong sign, or there are not p of them.
+
+    Examples
+    --------
+    >>> column_limits(None, 0.0, None, 2)
+    Limits(factors=array([1., 1.]), lower=array([0., 0.]), upper=array([inf, inf]))
+    """
+    if factors is None and lower is None and upper is None:
+        return None
+    scale = _by_column("penalty_factors", 1.0 if factors is None else factors, p, 0.0, math.inf)
+    low = _by_column("lower_bounds", -math.inf if lower is None else lower, p, -math.inf, 0.0)
+    high = _by_column("upper_bounds", math.inf if upper is None else upper, p, 0.0, math.inf)
+    return Limits(scale, low, high)
+
+
+def _by_column(name: str, given: Any, p: int, least: float, most: float) -> Array:
+    try:
+        numbers = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"{name} is not made of numbers: {error}.") from error
+    if numbers.shape not in ((), (p,)):
+        raise ParameterError(
+            f"{name} has shape {numbers.shape}; give one number, or one per column, shape ({p},)."
+        )
+    numbers = np.array(np.broadcast_to(numbers, (p,)))
+    bad = np.flatnonzero(~((numbers >= least) & (numbers <= most)))
+    if bad.size:
+        raise ParameterError(
+            f"{name} is {numbers[bad[0]]} for column {bad[0]} (from 0); give a number from "
+            f"{least:g} to {most:g}."
+        )
+    return numbers
 
 
 def _agreed(ratio: float, penalty: str) -> float:

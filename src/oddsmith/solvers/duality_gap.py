@@ -24,7 +24,7 @@ from oddsmith.core.certificate import FLOOR
 from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array, relative_entropy_term
 
-__all__ = ["duality_gap", "unpenalised"]
+__all__ = ["duality_gap", "into_box", "unpenalised"]
 
 # Losses beyond which exp(loss) is not a number that can be worked with.
 _LARGEST_LOSS = 600.0
@@ -77,14 +77,14 @@ def duality_gap(
     slope_size = math.sqrt(float(weight @ np.minimum(1.0, losses) ** 2))
     room = sizes * math.sqrt(total) * (math.sqrt(0.25 * correction) + _ROUNDING * slope_size)
     v = np.where(unpenalised(penalty, coef), 0.0, v)
-    scale = _into_box(penalty, v, room)
+    scale = into_box(penalty, v, room)
     terms = float(penalty.fenchel(coef, scale * v).sum())
     divergence = _divergence(losses, weight, scale)
     divergence += 4.0 * math.sqrt(correction * divergence) + 2.0 * correction
     return terms + divergence + 2.0 * float(room @ np.abs(coef))
 
 
-def _into_box(penalty: Penalty, v: Array, room: Array) -> float:
+def into_box(penalty: Penalty, v: Array, room: Array) -> float:
     """Largest c <= 1 with which c v is where the conjugate of the penalty is finite."""
     hard = (penalty.diagonal == 0) & (penalty.l1 > 0)
     if not hard.any():

@@ -12,6 +12,7 @@ from oddsmith.core.columns import Columns, standardise
 from oddsmith.core.fit import Fit
 from oddsmith.core.kernels import PLAIN, Design
 from oddsmith.core.objective import Objective
+from oddsmith.core.penalty import Limits
 from oddsmith.core.ready import ReadySource
 from oddsmith.core.stable import Array
 from oddsmith.errors import DataError, ParameterError
@@ -65,6 +66,8 @@ class Task:
         What solvers draw from.
     record_coef : bool
         Whether the history keeps the coefficients of every iteration.
+    limits : Limits or None
+        What distinguishes columns.
     """
 
     n_classes: int
@@ -80,6 +83,7 @@ class Task:
     l1: float = 0.0
     seed: int = 0
     record_coef: bool = False
+    limits: Limits | None = None
 
     @property
     def penalised(self) -> bool:
@@ -114,13 +118,13 @@ def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task
         sparse=task.sparse,
     )
     design = Design(how, task.intercept)
-    objective = Objective(source, columns, task.n_classes, design, task.l2, task.l1)
+    objective = Objective(source, columns, task.n_classes, design, task.l2, task.l1, limits=task.limits)
     problem = Problem(
         source.n_rows,
         objective.size,
         objective.width,
         task.sparse,
-        task.l1 > 0,
+        task.l1 > 0 or task.limits is not None,
         isinstance(source.source, SampleSource),
         task.l2 > 0,
         source.by_column,
@@ -204,7 +208,7 @@ def _lower_from_further_on(objective: Objective, coef: Array, task: Task) -> flo
     Far from the optimum the Newton step is too long to make a dual point. A bound proved
     anywhere holds everywhere, so the walk goes on for the proof alone; coef stays.
     """
-    if objective.size > _HESSIAN_FOR_PROOF or objective.l1 > 0:
+    if objective.size > _HESSIAN_FOR_PROOF or _limited(objective):
         return 0.0
     return run(
         Newton(),
@@ -277,8 +281,13 @@ def _validation(
     return measure
 
 
+def _limited(objective: Objective) -> bool:
+    """Whether coefficients can be held where they are by a kink or a bound."""
+    return objective.l1 > 0 or objective.limits is not None
+
+
 def _prove(objective: Objective, coef: Array, tol: float) -> Certificate:
-    if objective.l1 > 0:
+    if _limited(objective):
         with np.errstate(over="ignore", invalid="ignore"):
             return prove_with_l1(objective, coef)
     limit = _HESSIAN_FOR_PROOF if objective.l2 > 0 else _HESSIAN_WITHOUT_PENALTY
@@ -294,7 +303,7 @@ def _least_norm(objective: Objective, coef: Array) -> tuple[Array, tuple[int, ..
     It is the limit of ever smaller ridge penalties, and differs from coef only where columns
     are aliased. Also says which columns those are.
     """
-    if objective.l1 > 0:
+    if _limited(objective):
         return coef, ()
     K, p = objective.width, objective.source.n_features
     penalty = objective.penalty.diagonal[: p * K]
