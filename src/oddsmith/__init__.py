@@ -20,9 +20,12 @@ if TYPE_CHECKING:
         SolverWarning,
     )
     from oddsmith.estimators.logistic import LogisticRegression
+    from oddsmith.estimators.path import Path, regularization_path
 
 _HOMES = {
     "LogisticRegression": "oddsmith.estimators.logistic",
+    "Path": "oddsmith.estimators.path",
+    "regularization_path": "oddsmith.estimators.path",
     "CollinearityWarning": "oddsmith.errors",
     "ConvergenceWarning": "oddsmith.errors",
     "DataError": "oddsmith.errors",
@@ -47,8 +50,10 @@ __all__ = [
     "OddsmithError",
     "OddsmithWarning",
     "ParameterError",
+    "Path",
     "SeparationWarning",
     "SolverWarning",
+    "regularization_path",
 ]
 
 

@@ -247,4 +247,7 @@ class CoordinateDescent:
     def gap(self, penalty: Penalty, here: Point, v: Array, correction: float) -> float:
         """Proved bound on f - min f at a point, from the gradient of all coordinates (nats)."""
         coef = here.coef(self.objective.size)
-        return duality_gap(penalty, coef, v, here.losses, self.weight, correction, self.sizes)
+        gap = duality_gap(penalty, coef, v, here.losses, self.weight, correction, self.sizes)
+        # Margins are rounded: coef is as if moved by that much, with curvatures <= 1/4.
+        moved = self.objective.margin_rounding(coef)
+        return (math.sqrt(gap) + moved * math.sqrt(self.total / 8.0)) ** 2

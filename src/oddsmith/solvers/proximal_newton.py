@@ -156,7 +156,6 @@ class _Proof:
         moved = self.objective.margin_rounding(coef)
         rounding = 8.0 * FLOOR * value + moved * weight
         gap = min(walk.gap(penalty, here, self.v, correction) + FLOOR * value, value)
-        gap = (math.sqrt(gap) + moved * math.sqrt(weight / 8.0)) ** 2
         gradient = self.v + penalty.gradient(coef)
         line = LineMoments(np.empty(0), gap, math.inf, -math.inf, math.inf)
         moments = Moments(weight, value, gradient)
