@@ -12,7 +12,16 @@ import numpy as np
 from oddsmith.core.fused import _exp_of_minus, _log1pexp, _sigmoid, _signed
 from oddsmith.core.stable import Array
 
-__all__ = ["add_rows", "binomial", "descend", "pick_columns", "pull", "put_symmetric", "row_gram", "row_times"]
+__all__ = [
+    "add_rows",
+    "binomial",
+    "descend",
+    "pick_columns",
+    "pull",
+    "put_symmetric",
+    "row_gram",
+    "row_times",
+]
 
 _TILE = 2048
 _jit: Any = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
@@ -146,7 +155,9 @@ def row_gram(starts: Any, columns: Any, values: Array, weight: Array, out: Any) 
 
 
 @_jit
-def binomial(y: Any, weight: Array, margin: Array, losses: Array, slope: Array, bend: Array) -> None:
+def binomial(
+    y: Any, weight: Array, margin: Array, losses: Array, slope: Array, bend: Array
+) -> None:
     """Set each row's loss, and its weighted slope and curvature; no weights are an empty array."""
     n = margin.size
     z, e = np.empty(_TILE), np.empty(_TILE)

@@ -11,7 +11,14 @@ from oddsmith.core.penalty import Limits
 from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
 
-__all__ = ["check_stopping", "column_limits", "elastic_net", "penalties_of_a_path", "refuse_balanced", "seed_of"]
+__all__ = [
+    "check_stopping",
+    "column_limits",
+    "elastic_net",
+    "penalties_of_a_path",
+    "refuse_balanced",
+    "seed_of",
+]
 
 _PENALTIES = ("deprecated", None, "l2", "l1", "elasticnet")
 

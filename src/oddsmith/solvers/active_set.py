@@ -104,7 +104,9 @@ def _factor(matrix: Array) -> Array:
     diagonal = matrix.diagonal().copy()
     for ridge in _RIDGES:
         lifted = matrix.copy() if ridge < _RIDGES[-1] else matrix
-        lifted.ravel()[:: diagonal.size + 1] = diagonal * np.float32(1.0 + ridge) + np.float32(1e-30)
+        lifted.ravel()[:: diagonal.size + 1] = diagonal * np.float32(1.0 + ridge) + np.float32(
+            1e-30
+        )
         lower, failed = lapack.spotrf(lifted.T, lower=1, overwrite_a=1)
         if not failed:
             return lower

@@ -20,7 +20,7 @@ import numpy as np
 from oddsmith.core.loss import Binomial
 from oddsmith.core.objective import Objective
 from oddsmith.core.penalty import Penalty
-from oddsmith.core.stable import Array
+from oddsmith.core.stable import Array, softmax
 from oddsmith.solvers.duality_gap import duality_gap, unpenalised
 from oddsmith.solvers.quadratic_model import Model
 from oddsmith.solvers.working_set import WorkingSet, loops, pulled
@@ -229,7 +229,13 @@ class CoordinateDescent:
         if self.objective.width == 1 and self._only_intercepts(free):
             v, h = float(here.slope.sum()), float(here.bend.sum())
             return np.array([v / h if h > 0 else 0.0]), v * v / h if h > 0 else math.inf
-        H, v = self.working.exact(free, self._curvatures(here), here.slope)
+        if self._only_intercepts(free):
+            a = softmax(here.margin)
+            own = here.bend.sum(axis=0)
+            H, v = -(a.T @ (self.weight[:, None] * a)), here.slope.sum(axis=0)
+            np.fill_diagonal(H, own)
+        else:
+            H, v = self.working.exact(free, self._curvatures(here), here.slope)
         solution = np.linalg.lstsq(H, v, rcond=1e-13)[0]
         left = v - H @ solution
         size = max(float(v @ solution), 0.0)

@@ -80,6 +80,8 @@ def duality_gap(
     scale = into_box(penalty, v, room)
     terms = float(penalty.fenchel(coef, scale * v).sum())
     divergence = _divergence(losses, weight, scale)
+    if math.isinf(divergence):
+        return math.inf
     divergence += 4.0 * math.sqrt(correction * divergence) + 2.0 * correction
     return terms + divergence + 2.0 * float(room @ np.abs(coef))
 

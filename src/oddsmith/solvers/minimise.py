@@ -118,7 +118,9 @@ def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task
         sparse=task.sparse,
     )
     design = Design(how, task.intercept)
-    objective = Objective(source, columns, task.n_classes, design, task.l2, task.l1, limits=task.limits)
+    objective = Objective(
+        source, columns, task.n_classes, design, task.l2, task.l1, limits=task.limits
+    )
     problem = Problem(
         source.n_rows,
         objective.size,

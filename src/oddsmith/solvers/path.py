@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from oddsmith.core.objective import Objective
 from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array
 from oddsmith.solvers.coordinate_descent import CoordinateDescent, Point
@@ -143,7 +142,7 @@ def _thin(walk: CoordinateDescent, penalty: Penalty) -> None:
     if v.size != walk.u.size:
         return
     kept = (walk.u != 0) | (own.l1 == 0) | (np.abs(v) > _STAYS * own.l1)
-    if kept.mean() < 0.9:
+    if kept.sum() < 0.9 * kept.size:
         walk.leave(kept)
 
 

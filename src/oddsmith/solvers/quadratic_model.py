@@ -76,9 +76,7 @@ class Model:
             self._version = working.version
         self._active = active
 
-    def _step(
-        self, active: Any, q: Array, u: Array, own: Penalty, low: Array, high: Array
-    ) -> bool:
+    def _step(self, active: Any, q: Array, u: Array, own: Penalty, low: Array, high: Array) -> bool:
         """Go to the minimum of the active coordinates; whether some had to stop on the way."""
         assert self._set is not None  # made by `_solve_for`
         at, l1 = u[active], own.l1[active]
@@ -124,7 +122,9 @@ def _rise(q: Array, at: Array, new: Array, move: Array, l1: Array) -> float:
 def _first_stop(at: Array, step: Array, low: Array, high: Array, l1: Array) -> Array:
     """Where the first coordinate reaches 0 or a bound: down all the way, as it is convex."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        to_bound = np.where(step > 0, (high - at) / step, np.where(step < 0, (low - at) / step, np.inf))
+        to_bound = np.where(
+            step > 0, (high - at) / step, np.where(step < 0, (low - at) / step, np.inf)
+        )
         to_zero = np.where((l1 > 0) & (step * at < 0), -at / step, np.inf)
     reach = np.minimum(to_bound, to_zero)
     length = min(1.0, float(np.min(reach, initial=np.inf)))

@@ -29,14 +29,12 @@ _FEW_ENTRIES = 2**17
 # Entries from which on work is shared among threads, and into how many parts.
 _SPREAD_ENTRIES = 2**18
 _PARTS = 8
-# Entries of a product below which float32 is not worth the copies.
-_SMALL_PRODUCT = 2**16
 
 
 def loops(objective: Objective) -> Any:
     """Compiled loops, or the plain ones for small dense rows."""
     source = objective.source
-    if source.n_rows * source.n_features <= _FEW_ENTRIES:
+    if source.n_rows * objective.size <= _FEW_ENTRIES:
         return descent
     return import_module("oddsmith.core.fused_descent")
 
@@ -173,7 +171,9 @@ class WorkingSet:
 
     def _gathered(self, features: Indices) -> _Parts:
         source: ColumnSource = self.objective.source  # type: ignore[assignment]
-        return source.fold_columns(_Gather(self.objective.design, features, self.objective.design.intercept))
+        return source.fold_columns(
+            _Gather(self.objective.design, features, self.objective.design.intercept)
+        )
 
     def _places(self) -> tuple[Indices, Indices]:
         """Slot and class of each coordinate."""
@@ -243,22 +243,46 @@ class WorkingSet:
         """Rows and columns of H from `before` on."""
         m, H = self.m, self.H
         slot, cls = self._places()
-        for k, j, weight in self._curvatures:
-            if self.K == 1 and before == 0:
-                (self._sparse_whole if self.sparse else self._whole)(slot, weight)
-                continue
-            for row_class, column_class in {(k, j), (j, k)}:
-                rows = before + np.flatnonzero(cls[before:] == row_class)
-                columns = np.flatnonzero(cls == column_class)
-                if rows.size == 0 or columns.size == 0:
-                    continue
-                if row_class != column_class and before == 0 and row_class < column_class:
-                    continue  # the transpose of what is there
-                block = self._gram(slot[rows], slot[columns], weight)
-                H[np.ix_(rows, columns)] = block
-                H[np.ix_(columns, rows)] = block.T
+        if self.K == 1 and before == 0:
+            (self._sparse_whole if self.sparse else self._whole)(slot, self._curvatures[0][2])
+        else:
+            self._fill_pairs(before, slot, cls)
         diagonal = H.ravel()[:: H.shape[1] + 1]
         diagonal[before:m] += self._ridge[self.ids[before:]].astype(np.float32)
+
+    def _fill_pairs(self, before: int, slot: Indices, cls: Indices) -> None:
+        """Blocks of H for each pair of classes, rows from `before` on."""
+        H = self.H
+        of_class = [np.flatnonzero(cls == k) for k in range(self.K)]
+        single = (
+            {}
+            if self.sparse
+            else {k: self._rows_of(slot[own]).astype(np.float32) for k, own in enumerate(of_class)}
+        )
+
+        def fill(pair: tuple[int, int, Array]) -> None:
+            k, j, weight = pair
+            # With no rows from before, one of two blocks is the other's transpose.
+            both = [(k, j)] if before == 0 or k == j else [(k, j), (j, k)]
+            for row_class, column_class in both:
+                columns = of_class[column_class]
+                new = of_class[row_class] >= before
+                rows = of_class[row_class][new]
+                if rows.size == 0 or columns.size == 0:
+                    continue
+                if self.sparse:
+                    block = self._sparse_gram(slot[rows], slot[columns], weight)
+                else:
+                    scaled = single[row_class][new] * weight.astype(np.float32)
+                    block = scaled @ single[column_class].T
+                H[np.ix_(rows, columns)] = block
+                H[np.ix_(columns, rows)] = block.T
+
+        if before == 0:  # blocks that do not overlap
+            self._spread(fill, self._curvatures)
+        else:
+            for pair in self._curvatures:
+                fill(pair)
 
     def _whole(self, slot: Indices, weight: Array) -> None:
         """Whole Hessian of one margin, in float32: a chord's speed depends on no more digits."""
@@ -277,14 +301,6 @@ class WorkingSet:
         parts = _cut(m, m * root.size)
         self._spread(scale, parts)
         self._spread(multiply, parts[::-1])
-
-    def _gram(self, left: Indices, right: Indices, weight: Array) -> Array:
-        if self.sparse:
-            return self._sparse_gram(left, right, weight)
-        scaled = self._rows_of(left) * weight
-        if left.size * right.size < _SMALL_PRODUCT:
-            return scaled @ self._rows_of(right).T
-        return scaled.astype(np.float32) @ self._rows_of(right).astype(np.float32).T
 
     def _rows_of(self, slots: Indices) -> Array:
         whole = slots.size and slots[-1] - slots[0] == slots.size - 1 and (np.diff(slots) > 0).all()
@@ -422,7 +438,9 @@ def _cut(size: int, entries: int) -> list[slice]:
     """Parts of a range for the threads, by shape alone; one where that is no work."""
     count = 1 if entries < _SPREAD_ENTRIES else _PARTS
     width = -(-size // (8 * count)) * 8
-    return [slice(first, min(first + width, size)) for first in range(0, max(size, 1), max(width, 1))]
+    return [
+        slice(first, min(first + width, size)) for first in range(0, max(size, 1), max(width, 1))
+    ]
 
 
 def _unsigned(indices: Any) -> Any:
