@@ -116,6 +116,20 @@ class CoordinateDescent:
         self.working.drop(kept)
         self.u = self.u[kept]
 
+    def leap(self, before: Point, length: float, penalty: Penalty) -> None:
+        """Go on along the line from an earlier point, if that is downhill."""
+        own = penalty.at(self.working.ids)
+        coef = before.coef(self.objective.size)
+        change = self.u - coef[self.working.ids]
+        coef[self.working.ids] = 0.0
+        if own.bounded or coef.any():
+            return  # it could leave the bounds, or had columns that are no longer held
+        u = self.u + length * change
+        margin = self.margin + length * (self.margin - before.margin)
+        here = self.at(self.margin).value + own.value(self.u)
+        if self.at(margin).value + own.value(u) < here:
+            self.u, self.margin = u, margin
+
     def at(self, margin: Array) -> Point:
         """Losses, slopes and curvatures at margins."""
         n = self.y.size

@@ -100,12 +100,18 @@ def stations(
         Of the losses, at the null fit.
     """
     known: list[tuple[Penalty, Array]] = [(penalties[0], gradient)]
+    points: list[Point] = []
     index = 0
     while index < len(penalties):
         last = min(index + min(_AHEAD, 1 + index // 2), len(penalties))
         _thin(walk, penalties[index])
         walk.add(_expected(walk, known, penalties[index], penalties[last - 1]))
-        ahead = [_settled(walk, penalties[i], i, tol) for i in range(index, last)]
+        ahead: list[_Ahead] = []
+        for i in range(index, last):
+            if len(points) > 1:
+                walk.leap(points[-2], _stride(penalties, i), penalties[i])
+            ahead.append(_settled(walk, penalties[i], i, tol))
+            points = [*points[-1:], ahead[-1].here]
         gradients = walk.pull([one.here.slope for one in ahead])
         for place, (one, v) in enumerate(zip(ahead, gradients, strict=True)):
             penalty = penalties[one.index]
@@ -119,10 +125,17 @@ def stations(
                 before = ahead[place - 1] if place else one
                 walk.add(np.unique(np.concatenate(beyond)))
                 walk.place(before.here.coef(walk.objective.size))
+                points = []
                 break
             yield Station(one.index, one.here.coef(walk.objective.size), one.here.value, gap)
             known = [known[-1], (penalty, v)]
             index = one.index + 1
+
+
+def _stride(penalties: list[Penalty], index: int) -> float:
+    """How far it is to a penalty, relative to the step before."""
+    here, last, before = (float(penalties[index - i].l1.sum()) for i in range(3))
+    return (last - here) / (before - last) if before > last else 0.0
 
 
 def _settled(
