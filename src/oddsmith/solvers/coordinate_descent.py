@@ -31,6 +31,8 @@ __all__ = ["CoordinateDescent", "Point"]
 _MANY_ROWS = 1000
 # Steps with a new Hessian, and the coordinates for which forming it takes as long as a step.
 _STEPS_ANEW = 2.0
+# Steps that a new Hessian takes as well.
+_FEWEST_STEPS = 2
 _SIZE_OF_A_STEP = 300.0
 _MOST_STEPS = 60
 _FREE_STEPS = 30
@@ -93,6 +95,7 @@ class CoordinateDescent:
         self.sizes = np.repeat(objective.column_sizes, objective.width)
         self.u = np.zeros(self.working.m)
         self.steps = 0
+        self._spent = 0.0
         self.last_gradient = np.empty(0)
         many = self.y.size >= _MANY_ROWS and isinstance(objective.loss, Binomial)
         self._fused: Any = import_module("oddsmith.core.fused_descent") if many else None
@@ -149,24 +152,28 @@ class CoordinateDescent:
         working = self.working
         own = penalty.at(working.ids)
         length, contraction, fresh, best, idle = math.inf, 0.0, False, math.inf, 0
+        here_steps = 0
         while True:
             here, correction = self.centred(own)
             v = working.transposed_times(here.slope)
             sizes = self.sizes[working.ids]
             gap = duality_gap(own, self.u, v, here.losses, self.weight, correction, sizes)
-            idle = 0 if gap < 0.5 * best else idle + 1
+            idle = 0 if gap < 0.7 * best else idle + 1
             best = min(best, gap)
             self.last_gradient = v
             if gap <= tol or self.steps >= self._budget or idle > 8:
                 return here, gap
             fresh = (not fresh or not working.ready) and self._stale(contraction, gap, tol)
             if fresh:
+                self._spent = 0.0
                 working.refresh(self._curvatures(here), penalty.diagonal)
             new = self.model.minimum(v + own.diagonal * self.u, self.u, own, 1e-6 * min(gap, 1.0))
             before = length
             length, shortened = self._walk(here, own, new)
             contraction = math.inf if shortened else length / before
             self.steps += 1
+            here_steps += 1
+            self._spent += float(here_steps > _FEWEST_STEPS)
 
     _budget = 10**9
 
@@ -177,7 +184,9 @@ class CoordinateDescent:
         if contraction == 0.0:
             return False
         steps = math.log(max(gap / tol, 1.0)) / -math.log(contraction)
-        return steps > _STEPS_ANEW + self.working.m / _SIZE_OF_A_STEP
+        price = _STEPS_ANEW + self.working.m / _SIZE_OF_A_STEP
+        # Steps that a new one would have spared have been paid before: rent, then buy.
+        return steps > price or self._spent > price
 
     def _curvatures(self, here: Point) -> list[tuple[int, int, Array]]:
         if here.bend.ndim == 1:
