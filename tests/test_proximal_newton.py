@@ -142,8 +142,14 @@ def test_factors_and_bounds_against_a_solver_for_bounds_alone(K, ratio):
         )
 
     out = np.isinf(factors)
-    ups = [(0.0, None if np.isinf(h) and not o else 0.0 if o else h) for h, o in zip(high, out)]
-    downs = [(0.0, None if np.isinf(b) and not o else 0.0 if o else -b) for b, o in zip(low, out)]
+    ups = [
+        (0.0, None if np.isinf(h) and not o else 0.0 if o else h)
+        for h, o in zip(high, out, strict=True)
+    ]
+    downs = [
+        (0.0, None if np.isinf(b) and not o else 0.0 if o else -b)
+        for b, o in zip(low, out, strict=True)
+    ]
     found = minimize(
         value,
         np.zeros((2 * p + 1) * width),

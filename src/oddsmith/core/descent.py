@@ -1,5 +1,7 @@
 """Coordinate descent on a quadratic model with an L1 penalty and bounds, in plain NumPy."""
 
+from typing import Any
+
 import numpy as np
 
 from oddsmith.core.stable import Array
@@ -8,7 +10,7 @@ __all__ = ["add_rows", "descend"]
 
 
 def descend(
-    H: Array, q: Array, u: Array, l1: Array, low: Array, high: Array, sweeps: int, tol: float
+    H: Any, q: Array, u: Array, l1: Array, low: Array, high: Array, sweeps: int, tol: float
 ) -> float:
     """Minimise q'd + d'H d / 2 + sum_j l1_j |u_j + d_j| over low <= u + d <= high, in place.
 
@@ -59,6 +61,6 @@ def descend(
     return worst
 
 
-def add_rows(H: Array, which: Array, change: Array, out: Array) -> None:
+def add_rows(H: Any, which: Any, change: Array, out: Array) -> None:
     """Add sum_k change_k H[which_k] to out."""
-    out += change @ H[which, : out.size]
+    out += change @ H[which][:, : out.size]

@@ -14,6 +14,7 @@ from oddsmith.core.stable import Array
 __all__ = [
     "add_each",
     "along",
+    "binomial",
     "evaluate",
     "losses",
     "slopes",
@@ -32,6 +33,7 @@ _jit_extremes: Any = numba.njit(nogil=True, cache=True, fastmath={"nnan", "nsz",
 _jit: Any = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 
 _LANES = 64
+_LONG_TILE = 2048
 _LOG2_E = 1.4426950408889634
 # ln 2 as a sum whose first part has 21 trailing zero bits (Cody and Waite, 1980, chapter 6).
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
@@ -684,3 +686,29 @@ def along(
             divergence += share * a * _entropy_term(-change)
             product[k, i] = share * a * change
     return divergence, reach, lead, widest
+
+
+@_jit
+def binomial(
+    y: Any, weight: Array, margin: Array, losses: Array, slope: Array, bend: Array
+) -> None:
+    """Set each row's loss, and its weighted slope and curvature; no weights are an empty array."""
+    n = margin.size
+    z, e = np.empty(_LONG_TILE), np.empty(_LONG_TILE)
+    for first in range(0, n, _LONG_TILE):
+        last = min(first + _LONG_TILE, n)
+        own, m = y[first:last], margin[first:last]
+        s, h = slope[first:last], bend[first:last]
+        zt, et = z[: last - first], e[: last - first]
+        _signed(own, m, zt)
+        _exp_of_minus(zt, et)
+        _log1pexp(zt, et, losses[first:last])
+        _sigmoid(zt, et, s)
+        for i in range(last - first):
+            s[i] *= 1.0 - 2.0 * own[i]
+            h[i] = et[i] / ((1.0 + et[i]) * (1.0 + et[i]))
+        if weight.size:
+            w = weight[first:last]
+            for i in range(last - first):
+                s[i] *= w[i]
+                h[i] *= w[i]

@@ -9,12 +9,10 @@ from typing import Any
 import numba
 import numpy as np
 
-from oddsmith.core.fused import _exp_of_minus, _log1pexp, _sigmoid, _signed
 from oddsmith.core.stable import Array
 
 __all__ = [
     "add_rows",
-    "binomial",
     "descend",
     "pick_columns",
     "pull",
@@ -23,7 +21,6 @@ __all__ = [
     "row_times",
 ]
 
-_TILE = 2048
 _jit: Any = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 
 
@@ -152,32 +149,6 @@ def row_gram(starts: Any, columns: Any, values: Array, weight: Array, out: Any) 
             x, target = w * values[e], out[columns[e]]
             for f in range(first, e + np.uint64(1)):
                 target[columns[f]] += x * values[f]
-
-
-@_jit
-def binomial(
-    y: Any, weight: Array, margin: Array, losses: Array, slope: Array, bend: Array
-) -> None:
-    """Set each row's loss, and its weighted slope and curvature; no weights are an empty array."""
-    n = margin.size
-    z, e = np.empty(_TILE), np.empty(_TILE)
-    for first in range(0, n, _TILE):
-        last = min(first + _TILE, n)
-        own, m = y[first:last], margin[first:last]
-        s, h = slope[first:last], bend[first:last]
-        zt, et = z[: last - first], e[: last - first]
-        _signed(own, m, zt)
-        _exp_of_minus(zt, et)
-        _log1pexp(zt, et, losses[first:last])
-        _sigmoid(zt, et, s)
-        for i in range(last - first):
-            s[i] *= 1.0 - 2.0 * own[i]
-            h[i] = et[i] / ((1.0 + et[i]) * (1.0 + et[i]))
-        if weight.size:
-            w = weight[first:last]
-            for i in range(last - first):
-                s[i] *= w[i]
-                h[i] *= w[i]
 
 
 @_jit

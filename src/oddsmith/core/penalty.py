@@ -69,7 +69,7 @@ class Penalty:
         return Penalty(self.diagonal[ids], self.l1[ids], low, high)
 
     def times(self, factor: float) -> "Penalty":
-        """A multiple of the penalty, with the same bounds."""
+        """Multiply the penalty, with the same bounds."""
         if factor == 1.0:
             return self
         return Penalty(factor * self.diagonal, factor * self.l1, self.low, self.high)

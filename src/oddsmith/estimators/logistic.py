@@ -123,8 +123,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         Multiplies the weights of the rows of a class, as in scikit-learn.
     solver : str or solver object, default "auto"
         "auto", "newton-cholesky", "newton-cg", "newton-kernel", "lbfgs", "sampled-lbfgs",
-        "proximal-newton", "gradient-descent", or an object from `oddsmith.solvers`. All reach the same optimum;
-        "liblinear", "sag" and "saga" run "auto".
+        "proximal-newton", "gradient-descent", or an object from `oddsmith.solvers`. All reach the
+        same optimum; "liblinear", "sag" and "saga" run "auto".
     tol : float, default 1e-12
         The fit ends when its objective is proved to be within tol of the minimum (nats per unit
         of weight), with every solver.

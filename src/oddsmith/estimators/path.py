@@ -1,4 +1,4 @@
-"""regularization_path: fits from the smallest penalty that holds all coefficients at 0 downwards."""
+"""regularization_path: fits from the penalty that holds all coefficients at 0 downwards."""
 
 from dataclasses import dataclass, replace
 from typing import Any

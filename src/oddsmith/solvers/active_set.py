@@ -40,10 +40,12 @@ class ActiveSet:
         Ascending.
     """
 
-    def __init__(self, H: Array, base: Indices) -> None:
+    def __init__(self, H: Any, base: Indices) -> None:
         self._H = H
         self._base = base
         self._lower = _factor(H[base][:, base])
+        self._in_base = np.zeros(H.shape[0], dtype=bool)
+        self._in_base[base] = True
         self._place = {int(j): i for i, j in enumerate(base)}
         self._column: dict[tuple[bool, int], int] = {}
         self._V = np.empty((base.size, _MOST_CHANGES), np.float32, order="F")
@@ -52,12 +54,13 @@ class ActiveSet:
 
     def change_to(self, active: Indices) -> bool:
         """Make A the set of ascending indices; False where it is too far from the base."""
-        more = np.setdiff1d(active, self._base, assume_unique=True)
-        fewer = np.setdiff1d(self._base, active, assume_unique=True)
+        now = np.zeros(self._H.shape[0], dtype=bool)
+        now[active] = True
+        self._own = self._in_base[active]
+        more, fewer = active[~self._own], self._base[~now[self._base]]
         keys = [(True, int(j)) for j in more] + [(False, int(j)) for j in fewer]
         if len(keys) > _MOST_CHANGES or not self._grow([k for k in keys if k not in self._column]):
             return False
-        self._own = np.isin(active, self._base, assume_unique=True)
         self._at = np.searchsorted(self._base, active[self._own])
         self._border = np.asfortranarray(self._V[:, [self._column[key] for key in keys]])
         schur = -(self._border.T @ self._border).astype(np.float64)
@@ -83,7 +86,7 @@ class ActiveSet:
         return solution
 
     def _grow(self, keys: list[tuple[bool, int]]) -> bool:
-        """Columns of V for changes that are met for the first time; False where there is no room."""
+        """Make columns of V for changes met for the first time; False where there is no room."""
         have = len(self._column)
         if have + len(keys) > _MOST_CHANGES:
             return False
@@ -99,7 +102,7 @@ class ActiveSet:
         return True
 
 
-def _factor(matrix: Array) -> Array:
+def _factor(matrix: Any) -> Any:
     """Cholesky factor of a float32 matrix with the least ridge that makes it definite."""
     diagonal = matrix.diagonal().copy()
     for ridge in _RIDGES:
@@ -113,7 +116,7 @@ def _factor(matrix: Array) -> Array:
     return np.asfortranarray(np.diag(np.sqrt(diagonal * np.float32(2.0)) + np.float32(1e-30)))
 
 
-def _inverse(schur: Array) -> Array:
+def _inverse(schur: Any) -> Any:
     try:
         return np.linalg.inv(schur) if schur.size else schur
     except np.linalg.LinAlgError:

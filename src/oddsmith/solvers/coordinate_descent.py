@@ -98,7 +98,7 @@ class CoordinateDescent:
         self._spent = 0.0
         self.last_gradient = np.empty(0)
         many = self.y.size >= _MANY_ROWS and isinstance(objective.loss, Binomial)
-        self._fused: Any = import_module("oddsmith.core.fused_descent") if many else None
+        self._fused: Any = import_module("oddsmith.core.fused") if many else None
         self._unweighted = bool((self.weight == 1.0).all())
         self.margin = np.array(self.offset, dtype=np.float64)
 
@@ -218,7 +218,7 @@ class CoordinateDescent:
         here = self.at(self.margin)
         if free.size == 0:
             return here, 0.0
-        best = math.inf
+        best, left = math.inf, math.inf
         for _ in range(_FREE_STEPS):
             step, left = self._free_step(here, free)
             if not left < 0.25 * best or left <= _CENTRED * self.total:
@@ -255,12 +255,13 @@ class CoordinateDescent:
         if self._only_intercepts(free):
             a = softmax(here.margin)
             own = here.bend.sum(axis=0)
-            H, v = -(a.T @ (self.weight[:, None] * a)), here.slope.sum(axis=0)
-            np.fill_diagonal(H, own)
+            hessian: Array = -(a.T @ (self.weight[:, None] * a))
+            v: Array = here.slope.sum(axis=0)
+            np.fill_diagonal(hessian, own)
         else:
-            H, v = self.working.exact(free, self._curvatures(here), here.slope)
-        solution = np.linalg.lstsq(H, v, rcond=1e-13)[0]
-        left = v - H @ solution
+            hessian, v = self.working.exact(free, self._curvatures(here), here.slope)
+        solution: Array = np.linalg.lstsq(hessian, v, rcond=1e-13)[0]
+        left = v - hessian @ solution
         size = max(float(v @ solution), 0.0)
         # What no direction with curvature explains is rounding, or nothing is proved.
         lost = float(np.abs(left).max()) > 1e-9 * math.sqrt(size * self.total) + 1e-15 * self.total

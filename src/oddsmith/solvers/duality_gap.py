@@ -6,17 +6,19 @@ Salmon, 2017, section 3; Boyd and Vandenberghe, 2004, 3.3.2)
     f(coef) - min f <= sum_i s_i KL(a''_i || a_i) + sum_j fenchel_j(coef_j, v''_j).
 
 Take a'' = y + c (a - y): shrinking towards the labels by c <= 1 shrinks v to c v, into the box
-|v_j| <= l1_j; only its least c is needed, and none where every kink has a ridge. With o_i = exp(-loss_i)
-the probability of the row's own class, the first sum needs no margins:
+|v_j| <= l1_j; where every kink has a ridge c = 1 will do. With o_i = exp(-loss_i) the probability
+of the row's own class, the first sum needs no margins:
 
     KL(a'' || a) = (1 - o) k(c - 1) + o k((1 - c)(1 - o) / o),    k(u) = (1 + u) log(1 + u) - u.
 
-Where nothing is penalised v must be 0. Let delta^2 = v_U' H_UU^-1 v_U there; the correction that makes
-it 0 moves a by h (Z_U H_UU^-1 v_U), whose size in the metric of the curvature is delta: so it moves
-the other v_j by no more than delta sqrt(sum_i s_i h_i z_ij^2), which the box gives room for.
+Where nothing is penalised v must be 0. Let delta^2 = v_U' H_UU^-1 v_U there; the correction that
+makes it 0 moves a by h (Z_U H_UU^-1 v_U), whose size in the metric of the curvature is delta: so
+it moves the other v_j by no more than delta sqrt(sum_i s_i h_i z_ij^2), for which the box leaves
+room.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +28,8 @@ from oddsmith.core.stable import Array, relative_entropy_term
 
 __all__ = ["duality_gap", "into_box", "unpenalised"]
 
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
 # Losses beyond which exp(loss) is not a number that can be worked with.
 _LARGEST_LOSS = 600.0
 # Correction of the unpenalised coordinates, per unit of weight, beyond which nothing is proved.
@@ -34,11 +38,11 @@ _LARGEST_CORRECTION = 2.0**-40
 _ROUNDING = 8.0 * FLOOR
 
 
-def unpenalised(penalty: Penalty, coef: Array) -> Array:
+def unpenalised(penalty: Penalty, coef: Array) -> Flags:
     """Coordinates that no penalty and no bound holds where they are, of shape (q,)."""
     low, high = penalty.bounds()
-    free = (penalty.l1 == 0) & (penalty.diagonal == 0) & (coef > low) & (coef < high)
-    return np.asarray(free)
+    free: Flags = (penalty.l1 == 0) & (penalty.diagonal == 0) & (coef > low) & (coef < high)
+    return free
 
 
 def duality_gap(

@@ -1,8 +1,8 @@
 """A path of penalties from large to small: several steps ahead, then one pass that checks them.
 
 Gradients of all columns are the dear part of each step. So a few penalties are solved on the
-working set alone, and one product of matrices then gives the gradients at all of their solutions. The
-working set grows by the columns whose gradient, drawn on as a line through the last two
+working set alone, and one product of matrices then gives the gradients at all of their solutions.
+The working set grows by the columns whose gradient, drawn on as a line through the last two
 penalties, will reach the penalty; that line is a better guess than a bound on its slope (the
 strong rule: Tibshirani et al., 2012, "Strong rules for discarding predictors", equation 20).
 Where a column was missed, the check finds it, and the walk goes back to before it.

@@ -50,7 +50,7 @@ class Model:
             Changes H_jj d_j^2 below this are not followed (nats).
         """
         low, high = own.bounds()
-        H, m = self._working.H, self._working.m
+        H, m = self._working.hessian, self._working.m
         q, u = q.copy(), u.copy()
         tol = tol / max(m, 1)
         for _ in range(_MOST_ROUNDS):
@@ -58,29 +58,35 @@ class Model:
             active = np.flatnonzero(((u != 0) | (own.l1 == 0)) & (u > low) & (u < high))
             if active.size == 0:
                 break
-            self._solve_for(active)
-            if not self._step(active, q, u, own, low, high) and not self._moves(
+            equations = self._equations(active)
+            if not self._step(equations, active, q, u, own, low, high) and not self._moves(
                 q, u, own, low, high, active, tol
             ):
                 break
         return u
 
-    def _solve_for(self, active: Any) -> None:
-        """Have the equations of the active coordinates ready."""
+    def _equations(self, active: Any) -> ActiveSet:
+        """Equations of the active coordinates."""
         working = self._working
-        same = self._version == working.version and self._set is not None
-        if same and np.array_equal(active, self._active):
-            return
-        if not same or self._set is None or not self._set.change_to(active):
-            self._set = ActiveSet(working.H, active)
-            self._version = working.version
-        self._active = active
+        known = self._set if self._version == working.version else None
+        if known is None or not (np.array_equal(active, self._active) or known.change_to(active)):
+            known = ActiveSet(working.hessian, active)
+        self._set, self._version, self._active = known, working.version, active
+        return known
 
-    def _step(self, active: Any, q: Array, u: Array, own: Penalty, low: Array, high: Array) -> bool:
+    def _step(
+        self,
+        equations: ActiveSet,
+        active: Any,
+        q: Array,
+        u: Array,
+        own: Penalty,
+        low: Array,
+        high: Array,
+    ) -> bool:
         """Go to the minimum of the active coordinates; whether some had to stop on the way."""
-        assert self._set is not None  # made by `_solve_for`
         at, l1 = u[active], own.l1[active]
-        step = -self._set.solve(q[active] + l1 * np.sign(at))
+        step = -equations.solve(q[active] + l1 * np.sign(at))
         new = np.minimum(np.maximum(at + step, low[active]), high[active])
         new[(new * at < 0) & (l1 > 0)] = 0.0
         clipped = bool((new != at + step).any())
@@ -104,7 +110,9 @@ class Model:
     ) -> bool:
         """Whether a coordinate outside the active ones would move."""
         m = u.size
-        curvature = self._working.H.ravel()[:: self._working.H.shape[1] + 1][:m].astype(np.float64)
+        curvature = self._working.hessian.ravel()[:: self._working.hessian.shape[1] + 1][:m].astype(
+            np.float64
+        )
         there = curvature > 0
         there[active] = False
         h = curvature[there]

@@ -65,11 +65,11 @@ class _Gather:
         how = self.design.standardisation
         if hasattr(strip.X, "tocsr"):
             return _Parts((_picked(strip.X, own, how, self.ones),), strip)
-        Z = strip.X[:, own - columns.start].T.astype(np.float64, order="C")
+        columns_there = strip.X[:, own - columns.start].T.astype(np.float64, order="C")
         if how.center[own].any():
-            Z -= how.center[own][:, None]
-        Z /= how.scale[own][:, None]
-        return _Parts((Z,), strip)
+            np.subtract(columns_there, how.center[own][:, None], out=columns_there)
+        np.divide(columns_there, how.scale[own][:, None], out=columns_there)
+        return _Parts((columns_there,), strip)
 
 
 def _picked(X: Any, own: Indices, how: Any, ones: bool) -> Any:
@@ -91,9 +91,9 @@ def _picked(X: Any, own: Indices, how: Any, ones: bool) -> Any:
     moved = how.center[own] / how.scale[own]
     if moved.any():  # such columns are nearly full
         there = np.flatnonzero(moved)
-        Z = Z.tolil()
-        Z[:, base + there] = Z[:, base + there].toarray() - moved[there]
-        Z = Z.tocsr()
+        rows = Z.tolil()
+        rows[:, base + there] = rows[:, base + there].toarray() - moved[there]
+        return rows.tocsr()
     return Z
 
 
@@ -116,8 +116,8 @@ class _Pull:
             fused.pull(X.indptr, X.indices.view(kind), X.data, self.R, out)
             out -= np.outer(center, self.R.sum(axis=0))
         else:
-            X = strip.X - center if center.any() else strip.X
-            out = (self.R.T @ X).T
+            rows = strip.X - center if center.any() else strip.X
+            out = (self.R.T @ rows).T
         return _Parts((out / scale[:, None],), strip)
 
 
@@ -139,10 +139,10 @@ class WorkingSet:
         Labels, weights and offsets of the rows of positive weight.
     ids : index array of shape (m,)
         Coordinates, intercepts first.
-    H : array of shape (m, m) or larger, float32
+    hessian : array of shape (m, m) or larger, float32
         Hessian at the weights of the last `refresh`, and the ridge of then on its diagonal.
     version : int
-        Changes whenever H or the order of its coordinates does.
+        Changes whenever the Hessian or the order of its coordinates does.
     """
 
     def __init__(self, objective: Objective) -> None:
@@ -160,8 +160,8 @@ class WorkingSet:
         self.rows = empty.rows
         n = self.rows.y.size
         self.sparse = hasattr(self.rows.X, "tocsr")
-        self.Z: Any = sp.csr_array(np.ones((n, base))) if self.sparse else np.ones((base, n))
-        self.H = np.empty((0, 0), dtype=np.float32)
+        self.held: Any = sp.csr_array(np.ones((n, base))) if self.sparse else np.ones((base, n))
+        self.hessian: Any = np.empty((0, 0), dtype=np.float32)
         self._curvatures: list[tuple[int, int, Array]] = []
 
     @property
@@ -198,7 +198,7 @@ class WorkingSet:
 
     @property
     def ready(self) -> bool:
-        """Whether H is there."""
+        """Whether the Hessian is there."""
         return bool(self._curvatures)
 
     def _hold(self, new: Indices) -> None:
@@ -208,11 +208,11 @@ class WorkingSet:
             return
         columns = np.concatenate(self._gathered(new).parts)
         have = self._feature.size
-        if have + new.size > self.Z.shape[0]:
+        if have + new.size > self.held.shape[0]:
             room = np.empty((max(2 * have, have + new.size, 64), self.rows.y.size))
-            room[:have] = self.Z[:have]
-            self.Z = room
-        self.Z[have : have + new.size] = columns
+            room[:have] = self.held[:have]
+            self.held = room
+        self.held[have : have + new.size] = columns
         self._slot_of[new] = np.arange(have, have + new.size)
         self._feature = np.concatenate([self._feature, new])
 
@@ -220,16 +220,16 @@ class WorkingSet:
         """Read all columns of the set anew: sparse rows are only found by searching them."""
         base = int(self.objective.design.intercept)
         features = np.sort(self._feature[base:])
-        (self.Z,) = self._gathered(features).parts
+        (self.held,) = self._gathered(features).parts
         self._feature = np.concatenate([self._feature[:base], features])
         self._slot_of[features] = np.arange(base, base + features.size)
 
     def _reserve(self) -> None:
-        if self.m > self.H.shape[0]:
-            room = np.empty((max(2 * self.H.shape[0], self.m),) * 2, dtype=np.float32)
-            old = self.H.shape[0]
-            room[:old, :old] = self.H
-            self.H = room
+        if self.m > self.hessian.shape[0]:
+            room = np.empty((max(2 * self.hessian.shape[0], self.m),) * 2, dtype=np.float32)
+            old = self.hessian.shape[0]
+            room[:old, :old] = self.hessian
+            self.hessian = room
 
     def refresh(self, curvatures: list[tuple[int, int, Array]], ridge: Array) -> None:
         """Form the Hessian anew, from s times the curvatures of each pair of classes k >= j."""
@@ -240,19 +240,19 @@ class WorkingSet:
         self.version += 1
 
     def _fill(self, before: int) -> None:
-        """Rows and columns of H from `before` on."""
-        m, H = self.m, self.H
+        """Rows and columns of the Hessian from `before` on."""
+        m, hessian = self.m, self.hessian
         slot, cls = self._places()
         if self.K == 1 and before == 0:
             (self._sparse_whole if self.sparse else self._whole)(slot, self._curvatures[0][2])
         else:
             self._fill_pairs(before, slot, cls)
-        diagonal = H.ravel()[:: H.shape[1] + 1]
+        diagonal = hessian.ravel()[:: hessian.shape[1] + 1]
         diagonal[before:m] += self._ridge[self.ids[before:]].astype(np.float32)
 
     def _fill_pairs(self, before: int, slot: Indices, cls: Indices) -> None:
-        """Blocks of H for each pair of classes, rows from `before` on."""
-        H = self.H
+        """Blocks of the Hessian for each pair of classes, rows from `before` on."""
+        hessian = self.hessian
         of_class = [np.flatnonzero(cls == k) for k in range(self.K)]
         single = (
             {}
@@ -275,8 +275,8 @@ class WorkingSet:
                 else:
                     scaled = single[row_class][new] * weight.astype(np.float32)
                     block = scaled @ single[column_class].T
-                H[np.ix_(rows, columns)] = block
-                H[np.ix_(columns, rows)] = block.T
+                hessian[np.ix_(rows, columns)] = block
+                hessian[np.ix_(columns, rows)] = block.T
 
         if before == 0:  # blocks that do not overlap
             self._spread(fill, self._curvatures)
@@ -286,7 +286,7 @@ class WorkingSet:
 
     def _whole(self, slot: Indices, weight: Array) -> None:
         """Whole Hessian of one margin, in float32: a chord's speed depends on no more digits."""
-        m, H, root = self.m, self.H, np.sqrt(weight)
+        m, hessian, root = self.m, self.hessian, np.sqrt(weight)
         Z = self._rows_of(slot)
         scaled = np.empty((m, root.size), dtype=np.float32)
 
@@ -295,8 +295,8 @@ class WorkingSet:
 
         def multiply(rows: slice) -> None:
             block = scaled[rows] @ scaled[: rows.stop].T
-            H[rows, : rows.stop] = block
-            H[: rows.start, rows] = block[:, : rows.start].T
+            hessian[rows, : rows.stop] = block
+            hessian[: rows.start, rows] = block[:, : rows.start].T
 
         parts = _cut(m, m * root.size)
         self._spread(scale, parts)
@@ -304,7 +304,7 @@ class WorkingSet:
 
     def _rows_of(self, slots: Indices) -> Array:
         whole = slots.size and slots[-1] - slots[0] == slots.size - 1 and (np.diff(slots) > 0).all()
-        return self.Z[slots[0] : slots[-1] + 1] if whole else self.Z[slots]
+        return self.held[slots[0] : slots[-1] + 1] if whole else self.held[slots]
 
     def _sparse_whole(self, slot: Indices, weight: Array) -> None:
         """Whole Hessian of one margin of sparse rows, half of the rows at a time."""
@@ -315,22 +315,22 @@ class WorkingSet:
 
         def add_up(half: int) -> None:
             rows = halves[half]
-            starts = self.Z.indptr[rows.start : rows.stop + 1]
+            starts = self.held.indptr[rows.start : rows.stop + 1]
             fused.row_gram(starts, *self._memory, weight[rows], sums[half])
 
         self._spread(add_up, [0, 1])
-        fused.put_symmetric(sums[0], sums[1], slot, self.H)
+        fused.put_symmetric(sums[0], sums[1], slot, self.hessian)
 
     @property
     def _memory(self) -> tuple[Any, Array]:
         """Columns and values of sparse rows."""
-        return self.Z.indices.view(_unsigned(self.Z.indices)), self.Z.data
+        return self.held.indices.view(_unsigned(self.held.indices)), self.held.data
 
     def _sparse_gram(self, left: Indices, right: Indices, weight: Array) -> Array:
         fused = import_module("oddsmith.core.fused_descent")
         count = self._feature.size
         whole = np.zeros((count, count), dtype=np.float32)
-        fused.row_gram(self.Z.indptr, *self._memory, weight, whole)
+        fused.row_gram(self.held.indptr, *self._memory, weight, whole)
         lower = np.tril(whole, -1)
         whole += lower.T
         return whole[np.ix_(left, right)]
@@ -339,7 +339,7 @@ class WorkingSet:
         """Leave out coordinates; columns that none needs go as well where X is dense."""
         places = np.flatnonzero(kept)
         if self._curvatures:
-            self.H = np.ascontiguousarray(self.H[places][:, places])
+            self.hessian = np.ascontiguousarray(self.hessian[places][:, places])
         self.ids = self.ids[places]
         self.version += 1
         if not self.sparse and self.K == 1:
@@ -347,29 +347,30 @@ class WorkingSet:
             base = int(self.objective.design.intercept)
             gone = np.setdiff1d(self._feature[base:], self.ids[base:])
             self._slot_of[gone] = -1
-            self.Z[: slots.size] = self.Z[slots]
+            self.held[: slots.size] = self.held[slots]
             self._feature = self._feature[slots]
             self._slot_of[self._feature[base:]] = np.arange(base, slots.size)
 
     def times(self, change: Array) -> Array:
         """Change of the margins, of shape (n,) or (n, K)."""
         slot, cls = self._places()
-        D = np.zeros((self._feature.size, self.K))
-        D[slot, cls] = change
+        by_column = np.zeros((self._feature.size, self.K))
+        by_column[slot, cls] = change
         if self.sparse:
             out = np.empty((self.rows.y.size, self.K))
             fused = import_module("oddsmith.core.fused_descent")
 
             def add_up(rows: slice) -> None:
-                starts = self.Z.indptr[rows.start : rows.stop + 1]
-                fused.row_times(starts, *self._memory, D, out[rows])
+                starts = self.held.indptr[rows.start : rows.stop + 1]
+                fused.row_times(starts, *self._memory, by_column, out[rows])
 
-            self._spread(add_up, _cut(out.shape[0], self.Z.nnz))
+            self._spread(add_up, _cut(out.shape[0], self.held.nnz))
             return out[:, 0] if self.K == 1 else out
-        moving = np.flatnonzero(D.any(axis=1))
-        few = 4 * moving.size < D.shape[0]
-        Z, D = (self.Z[moving], D[moving]) if few else (self.Z[: D.shape[0]], D)
-        own = D[:, 0] if self.K == 1 else np.ascontiguousarray(D.T)
+        moving: Any = np.flatnonzero(by_column.any(axis=1))
+        if 4 * moving.size >= by_column.shape[0]:
+            moving = slice(0, by_column.shape[0])  # no copy
+        Z, own = self.held[moving], np.ascontiguousarray(by_column[moving].T)
+        own = own[0] if self.K == 1 else own
         out = np.empty((*own.shape[:-1], Z.shape[1]))
 
         def multiply(rows: slice) -> None:
@@ -385,7 +386,7 @@ class WorkingSet:
         if self.sparse:
             R = slope.reshape(-1, self.K)
             return self._pulled(R, out.shape)[slot, cls]
-        Z, to = self.Z, out[:, 0] if self.K == 1 else out
+        Z, to = self.held, out[:, 0] if self.K == 1 else out
 
         def multiply(rows: slice) -> None:
             to[rows] = Z[rows] @ slope
@@ -396,12 +397,12 @@ class WorkingSet:
     def _pulled(self, R: Array, shape: tuple[int, ...]) -> Array:
         """Z'R of sparse rows: parts of the rows, added in order."""
         fused = import_module("oddsmith.core.fused_descent")
-        parts = _cut(R.shape[0], self.Z.nnz)
+        parts = _cut(R.shape[0], self.held.nnz)
         sums = [np.zeros(shape) for _ in parts]
 
         def add_up(part: int) -> None:
             rows = parts[part]
-            starts = self.Z.indptr[rows.start : rows.stop + 1]
+            starts = self.held.indptr[rows.start : rows.stop + 1]
             fused.pull(starts, *self._memory, R[rows], sums[part])
 
         self._spread(add_up, range(len(parts)))
@@ -416,7 +417,7 @@ class WorkingSet:
         """Hessian and gradient of a few coordinates, in float64."""
         slot, cls = self._places()
         slot, cls = slot[free], cls[free]
-        Z = self.Z[:, slot].toarray().T if self.sparse else self.Z[slot]
+        Z = self.held[:, slot].toarray().T if self.sparse else self.held[slot]
         R = slope.reshape(-1, self.K)
         gradient = np.einsum("ci,ic->c", Z, R[:, cls])
         H = np.zeros((free.size, free.size))
@@ -428,9 +429,9 @@ class WorkingSet:
         return H, gradient
 
     def model_move(self, which: Indices, change: Array) -> Array:
-        """H change for a change of some coordinates, of shape (m,)."""
+        """Hessian times change for a change of some coordinates, of shape (m,)."""
         out = np.zeros(self.m)
-        self._add_rows(self.H, which, change, out)
+        self._add_rows(self.hessian, which, change, out)
         return out
 
 
