@@ -118,6 +118,7 @@ def _factor(matrix: Any) -> Any:
 
 def _inverse(schur: Any) -> Any:
     try:
-        return np.linalg.inv(schur) if schur.size else schur
+        inverse: Any = np.linalg.inv(schur) if schur.size else schur
     except np.linalg.LinAlgError:
-        return np.linalg.pinv(schur, hermitian=True)
+        inverse = np.linalg.pinv(schur, hermitian=True)
+    return inverse

@@ -250,17 +250,16 @@ class CoordinateDescent:
     def _free_step(self, here: Point, free: Any) -> tuple[Array, float]:
         """Newton step of the unpenalised coordinates, and v'H^-1 v there."""
         if self.objective.width == 1 and self._only_intercepts(free):
-            v, h = float(here.slope.sum()), float(here.bend.sum())
-            return np.array([v / h if h > 0 else 0.0]), v * v / h if h > 0 else math.inf
+            pull, h = float(here.slope.sum()), float(here.bend.sum())
+            return np.array([pull / h if h > 0 else 0.0]), pull**2 / h if h > 0 else math.inf
         if self._only_intercepts(free):
             a = softmax(here.margin)
             own = here.bend.sum(axis=0)
-            hessian: Array = -(a.T @ (self.weight[:, None] * a))
-            v: Array = here.slope.sum(axis=0)
+            hessian, v = -(a.T @ (self.weight[:, None] * a)), here.slope.sum(axis=0)
             np.fill_diagonal(hessian, own)
         else:
             hessian, v = self.working.exact(free, self._curvatures(here), here.slope)
-        solution: Array = np.linalg.lstsq(hessian, v, rcond=1e-13)[0]
+        solution: Any = np.linalg.lstsq(hessian, v, rcond=1e-13)[0]
         left = v - hessian @ solution
         size = max(float(v @ solution), 0.0)
         # What no direction with curvature explains is rounding, or nothing is proved.

@@ -326,7 +326,7 @@ class WorkingSet:
         """Columns and values of sparse rows."""
         return self.held.indices.view(_unsigned(self.held.indices)), self.held.data
 
-    def _sparse_gram(self, left: Indices, right: Indices, weight: Array) -> Array:
+    def _sparse_gram(self, left: Indices, right: Indices, weight: Array) -> Any:
         fused = import_module("oddsmith.core.fused_descent")
         count = self._feature.size
         whole = np.zeros((count, count), dtype=np.float32)
