@@ -116,9 +116,8 @@ def _factor(matrix: Any) -> Any:
     return np.asfortranarray(np.diag(np.sqrt(diagonal * np.float32(2.0)) + np.float32(1e-30)))
 
 
-def _inverse(schur: Any) -> Any:
+def _inverse(schur: Array) -> Any:
     try:
-        inverse: Any = np.linalg.inv(schur) if schur.size else schur
+        return np.asarray(np.linalg.inv(schur) if schur.size else schur)
     except np.linalg.LinAlgError:
-        inverse = np.linalg.pinv(schur, hermitian=True)
-    return inverse
+        return np.asarray(np.linalg.pinv(schur, hermitian=True))

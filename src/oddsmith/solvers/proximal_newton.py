@@ -22,7 +22,7 @@ from oddsmith.solvers.run import Iterate
 __all__ = ["ProximalNewton"]
 
 # Each stage has a penalty smaller by this, down to the one that is asked for.
-_STAGE = 0.25
+_STAGE = 0.1
 # Gap (of the objective) that is good enough for a stage on the way.
 _ROUGH = 1e-2
 # What a walk over the working set leaves of the gap that all columns have.
@@ -30,7 +30,7 @@ _SHARE = 1e-3
 # Gap per unit of weight that rounding leaves room for.
 _FINEST = 2.0**-44
 # Columns that join at once, at the least, and relative to those in the model.
-_FEWEST, _GROWTH = 100, 2
+_FEWEST, _GROWTH = 400, 3
 
 
 @dataclass
@@ -79,6 +79,8 @@ class ProximalNewton(Parameters):
         walk, penalty = proof.walk, objective.penalty
         walk.place(np.clip(start, *penalty.bounds()))
         walk.add(np.setdiff1d(np.flatnonzero(penalty.l1 == 0), walk.working.ids))
+        if not walk.u.any():  # what is not penalised comes first: no pass over the columns
+            walk.settle(penalty, _ROUGH * _FINEST * objective.weight)
         here = proof.iterate()
         yield here
         stage = max(1.0, largest_lambda(penalty, _outside(walk, proof.v)))
