@@ -165,6 +165,26 @@ def test_factors_and_bounds_against_a_solver_for_bounds_alone(K, ratio):
     assert (model.coef_ <= high).all()
 
 
+@pytest.mark.parametrize("C", [1.0, np.inf])
+def test_bounds_hold_what_nothing_else_does(C):
+    """Unpenalised columns of separable classes stop at their bounds, all of them proved."""
+    X, _ = rows(0, 60, 4)
+    y = (X[:, 0] + 0.1 * X[:, 1] > 0).astype(int)
+    bounds = {"lower_bounds": -2.0, "upper_bounds": np.array([2.0, 0.5, 3.0, 0.0])}
+    model = LogisticRegression(C=C, penalty_factors=[0, 0, 1, 0], **bounds).fit(X, y)
+    assert (model.coef_ >= -2.0).all()
+    assert (model.coef_ <= bounds["upper_bounds"]).all()
+    assert model.coef_[0, 0] == 2.0
+    assert model.optimality_gap_ <= 1e-12
+
+
+def test_columns_far_from_zero_are_proved_as_well():
+    X, y = rows(1, 60, 3)
+    near, far = (LogisticRegression(C=0.5, l1_ratio=1.0).fit(X + at, y) for at in (0.0, 1e8))
+    assert far.optimality_gap_ <= 1e-12
+    np.testing.assert_allclose(far.coef_, near.coef_, atol=1e-5)
+
+
 def test_all_coefficients_are_zero_above_the_largest_penalty():
     X, y = rows(1, 80, 6)
     largest = np.abs((y.mean() - y) @ X).max()

@@ -184,7 +184,8 @@ class _Walk:
         self._null, _ = self._descent.settle(kinks, _NULL_TOL * weight)
         _, self._gradient = null_fit(self._descent, kinks, _NULL_TOL * weight)
         share = max(ratio, _LEAST_SHARE)
-        self.largest = largest_lambda(kinks, self._gradient) / share
+        # Where no column says anything, every penalty is as good.
+        self.largest = (largest_lambda(kinks, self._gradient) or 1.0) / share
 
     def _penalty(self, strength: float) -> Penalty:
         total = strength * self._objective.weight

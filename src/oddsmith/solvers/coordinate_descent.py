@@ -38,6 +38,8 @@ _MOST_STEPS = 60
 _FREE_STEPS = 30
 # delta^2 of the unpenalised coordinates (per unit of weight) that is as good as 0.
 _CENTRED = 2.0**-90
+# The same (per unit of weight) that is surely a short step.
+_LARGEST_SHIFT = 2.0**-30
 # Changes of f that rounding makes.
 _ROUNDING = 2.0**-46
 
@@ -219,23 +221,37 @@ class CoordinateDescent:
         if free.size == 0:
             return here, 0.0
         best, left = math.inf, math.inf
+        low, high = own.bounds()
         for _ in range(_FREE_STEPS):
             step, left = self._free_step(here, free)
             if not left < 0.25 * best or left <= _CENTRED * self.total:
                 return here, left
             best = left
+            step = step / max(1.0, 0.5 * float(np.abs(step).max()))
+            there = np.clip(self.u[free] - step, low[free], high[free])
             change = np.zeros(self.u.size)
-            change[free] = -step / max(1.0, 0.5 * float(np.abs(step).max()))
-            self.u = self.u + change
+            change[free] = there - self.u[free]
+            self.u = self.u.copy()
+            self.u[free] = there
             self.margin = self.margin + self._margins_of(change, free)
             here = self.at(self.margin)
         return here, left
 
-    def left_at(self, own: Penalty) -> tuple[Point, float]:
-        """Point where the walk stands, and delta^2 of what is not penalised there."""
-        here = self.at(self.margin)
-        free = np.flatnonzero(unpenalised(own, self.u))
-        return here, self._free_step(here, free)[1] if free.size else 0.0
+    def with_dual(self, own: Penalty) -> tuple[Point, Point, float, float]:
+        """Point where the walk stands, and one beside it for the dual; delta^2 of either.
+
+        An intercept that columns far from 0 make large is rounded, and moves all margins. The dual
+        point need not: it is taken from where what is not penalised is at its minimum.
+        """
+        u, margin = self.u, self.margin
+        here = self.at(margin)
+        free = np.flatnonzero(unpenalised(own, u))
+        correction = self._free_step(here, free)[1] if free.size else 0.0
+        if correction <= _CENTRED * self.total:
+            return here, here, 0.0, correction
+        dual, left = self.centred(own)
+        self.u, self.margin = u, margin
+        return here, dual, correction, left
 
     def _margins_of(self, change: Array, free: Any) -> Array:
         K = self.objective.width
@@ -273,10 +289,37 @@ class CoordinateDescent:
         whole = pulled(self.objective, np.ascontiguousarray(R))
         return [whole[:, i * K : (i + 1) * K].ravel() for i in range(len(slopes))]
 
-    def gap(self, penalty: Penalty, here: Point, v: Array, correction: float) -> float:
-        """Proved bound on f - min f at a point, from the gradient of all coordinates (nats)."""
+    def gap(
+        self,
+        penalty: Penalty,
+        here: Point,
+        v: Array,
+        left: float,
+        dual: Point | None = None,
+        correction: float = 0.0,
+    ) -> float:
+        """Proved bound on f - min f at a point, from the gradient of all coordinates (nats).
+
+        Parameters
+        ----------
+        penalty : Penalty
+        here : Point
+        v : array of shape (size,)
+            Gradient of the losses at the dual's point.
+        left : float
+            delta^2 there.
+        dual : Point, optional
+            Another point, for the dual, with the same coefficients but for those not penalised.
+        correction : float
+            delta^2 between the two.
+        """
+        if not correction <= self.total * _LARGEST_SHIFT:
+            return math.inf
         coef = here.coef(self.objective.size)
-        gap = duality_gap(penalty, coef, v, here.losses, self.weight, correction, self.sizes)
+        losses = here.losses if dual is None else dual.losses
+        gap = duality_gap(penalty, coef, v, losses, self.weight, left, self.sizes)
+        # Relative entropies add as squares of lengths do, within a factor where steps are short.
+        gap = (math.sqrt(gap) + math.sqrt(correction)) ** 2
         # Margins are rounded: coef is as if moved by that much, with curvatures <= 1/4.
         moved = self.objective.margin_rounding(coef)
         return (math.sqrt(gap) + moved * math.sqrt(self.total / 8.0)) ** 2

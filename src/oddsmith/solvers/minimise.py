@@ -144,7 +144,7 @@ def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task
     walk = _walk(walker, objective, task)
     coef, proof, aliased = _proved(walk, objective, task)
     separated = None
-    if not (task.penalised or proof.definite):
+    if not (task.penalised or proof.definite or task.limits is not None):
         separated = separation(objective, coef, proof)
     lower = max(walk.run.lower, proof.lower)
     if proof.gap > task.tol * objective.weight and separated != "complete":

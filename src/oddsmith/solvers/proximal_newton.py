@@ -152,12 +152,12 @@ class _Proof:
         walk, penalty, weight = self.walk, self.penalty, self.objective.weight
         # Margins that were added up from steps would be about other coefficients.
         walk.margin = walk.working.times(walk.u) + walk.offset
-        here, correction = walk.left_at(penalty.at(walk.working.ids))
-        self.v = walk.pull([here.slope])[0]
+        here, dual, correction, left = walk.with_dual(penalty.at(walk.working.ids))
+        self.v = walk.pull([dual.slope])[0]
         value = here.value + penalty.value(coef)
         moved = self.objective.margin_rounding(coef)
         rounding = 8.0 * FLOOR * value + moved * weight
-        gap = min(walk.gap(penalty, here, self.v, correction) + FLOOR * value, value)
+        gap = min(walk.gap(penalty, here, self.v, left, dual, correction) + FLOOR * value, value)
         gradient = self.v + penalty.gradient(coef)
         line = LineMoments(np.empty(0), gap, math.inf, -math.inf, math.inf)
         moments = Moments(weight, value, gradient)
