@@ -21,7 +21,7 @@ from oddsmith.core.loss import Binomial
 from oddsmith.core.objective import Objective
 from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array, softmax
-from oddsmith.solvers.duality_gap import duality_gap, unpenalised
+from oddsmith.solvers.duality_gap import duality_gap, smallest, unpenalised
 from oddsmith.solvers.quadratic_model import Model
 from oddsmith.solvers.working_set import WorkingSet, loops, pulled
 
@@ -158,6 +158,8 @@ class CoordinateDescent:
         while True:
             here, correction = self.centred(own)
             v = working.transposed_times(here.slope)
+            if own.bounded:
+                correction = self.left_at(here, own)
             sizes = self.sizes[working.ids]
             gap = duality_gap(own, self.u, v, here.losses, self.weight, correction, sizes)
             idle = 0 if gap < 0.7 * best else idle + 1
@@ -216,13 +218,15 @@ class CoordinateDescent:
 
     def centred(self, own: Penalty) -> tuple[Point, float]:
         """Move what is not penalised to its minimum; the point, and delta^2 of what is left."""
-        free = np.flatnonzero(unpenalised(own, self.u))
         here = self.at(self.margin)
-        if free.size == 0:
-            return here, 0.0
-        best, left = math.inf, math.inf
+        best, left, known = math.inf, math.inf, -1
         low, high = own.bounds()
         for _ in range(_FREE_STEPS):
+            free = np.flatnonzero(unpenalised(own, self.u))
+            if free.size == 0:
+                return here, 0.0
+            if free.size != known:  # some have come to their bounds
+                best, known = math.inf, free.size
             step, left = self._free_step(here, free)
             if not left < 0.25 * best or left <= _CENTRED * self.total:
                 return here, left
@@ -245,13 +249,22 @@ class CoordinateDescent:
         """
         u, margin = self.u, self.margin
         here = self.at(margin)
-        free = np.flatnonzero(unpenalised(own, u))
-        correction = self._free_step(here, free)[1] if free.size else 0.0
+        correction = self.left_at(here, own)
         if correction <= _CENTRED * self.total:
             return here, here, 0.0, correction
         dual, left = self.centred(own)
+        left = self.left_at(dual, own) if own.bounded else left
         self.u, self.margin = u, margin
         return here, dual, correction, left
+
+    def left_at(self, here: Point, own: Penalty) -> float:
+        """Compute delta^2 of what is not penalised, where the walk stands."""
+        v, small = None, None
+        if own.bounded:
+            v = self.working.transposed_times(here.slope)
+            small = smallest(self.sizes[self.working.ids], self.total)
+        free = np.flatnonzero(unpenalised(own, self.u, v, small))
+        return self._free_step(here, free)[1] if free.size else 0.0
 
     def _margins_of(self, change: Array, free: Any) -> Array:
         K = self.objective.width

@@ -26,7 +26,7 @@ from oddsmith.core.certificate import FLOOR
 from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array, relative_entropy_term
 
-__all__ = ["duality_gap", "into_box", "unpenalised"]
+__all__ = ["duality_gap", "into_box", "smallest", "unpenalised"]
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -34,15 +34,34 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 _LARGEST_LOSS = 600.0
 # Correction of the unpenalised coordinates, per unit of weight, beyond which nothing is proved.
 _LARGEST_CORRECTION = 2.0**-40
+# Gradient per unit of weight and of a column's size that is as good as 0.
+_SMALL = 2.0**-30
 # Rounding of a sum over rows, relative to the sizes of its terms.
 _ROUNDING = 8.0 * FLOOR
 
 
-def unpenalised(penalty: Penalty, coef: Array) -> Flags:
-    """Coordinates that no penalty and no bound holds where they are, of shape (q,)."""
+def unpenalised(
+    penalty: Penalty, coef: Array, v: Array | None = None, small: Array | None = None
+) -> Flags:
+    """Coordinates that no penalty and no bound holds where they are, of shape (q,).
+
+    Between two finite bounds the conjugate is finite, and asks for nothing. With a gradient v:
+    those whose conjugate is infinite, or would be if a small v had the other sign. With classes
+    that can all be shifted, a coordinate may rest at its bound with a v of 0.
+    """
+    free: Flags = (penalty.l1 == 0) & (penalty.diagonal == 0)
+    if not penalty.bounded:
+        return free
     low, high = penalty.bounds()
-    free: Flags = (penalty.l1 == 0) & (penalty.diagonal == 0) & (coef > low) & (coef < high)
-    return free
+    free &= np.isinf(low) | np.isinf(high)
+    if v is None or small is None:
+        return free & (coef > low) & (coef < high)
+    return free & ~((v < -small) & np.isfinite(high)) & ~((v > small) & np.isfinite(low))
+
+
+def smallest(sizes: Array, total: float) -> Array:
+    """Gradients that are as good as 0, for columns of so many rows, of shape (q,)."""
+    return _SMALL * total * sizes
 
 
 def duality_gap(
@@ -80,7 +99,7 @@ def duality_gap(
         return math.inf
     slope_size = math.sqrt(float(weight @ np.minimum(1.0, losses) ** 2))
     room = sizes * math.sqrt(total) * (math.sqrt(0.25 * correction) + _ROUNDING * slope_size)
-    v = np.where(unpenalised(penalty, coef), 0.0, v)
+    v = np.where(unpenalised(penalty, coef, v, smallest(sizes, total)), 0.0, v)
     scale = into_box(penalty, v, room)
     terms = float(penalty.fenchel(coef, scale * v).sum())
     divergence = _divergence(losses, weight, scale)

@@ -145,7 +145,10 @@ def _settled(
     here, _ = walk.settle(penalty, tol(value))
     # The margins were added up from steps; what is proved is about the coefficients.
     walk.margin = walk.working.times(walk.u) + walk.offset
-    here, correction = walk.centred(penalty.at(walk.working.ids))
+    own = penalty.at(walk.working.ids)
+    here, correction = walk.centred(own)
+    if own.bounded:
+        correction = walk.left_at(here, own)
     return _Ahead(index, here, correction)
 
 
