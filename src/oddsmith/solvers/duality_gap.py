@@ -102,7 +102,7 @@ def duality_gap(
     v = np.where(unpenalised(penalty, coef, v, smallest(sizes, total)), 0.0, v)
     scale = into_box(penalty, v, room)
     terms = float(penalty.fenchel(coef, scale * v).sum())
-    divergence = _divergence(losses, weight, scale)
+    divergence = _divergence(losses, weight, scale, 0.1 * terms)
     if math.isinf(divergence):
         return math.inf
     divergence += 4.0 * math.sqrt(correction * divergence) + 2.0 * correction
@@ -125,12 +125,21 @@ def into_box(penalty: Penalty, v: Array, room: Array) -> float:
     return 1.0 if excess <= 1.0 else 1.0 / excess
 
 
-def _divergence(losses: Array, weight: Array, scale: float) -> float:
-    """Sum of s_i KL(a''_i || a_i) (nats)."""
+def _divergence(losses: Array, weight: Array, scale: float, enough: float) -> float:
+    """Sum of s_i KL(a''_i || a_i) (nats); near c = 1 a bound on it, where that is small enough.
+
+    k(u) <= u^2 / 2 for u >= 0 and k(u) <= u^2 for -1/4 <= u <= 0, so that no logarithms are needed:
+    KL <= (1 - c)^2 (1 + (1 / o - 2 + o) / 2).
+    """
     if scale == 1.0:
         return 0.0
     if float(losses.max(initial=0.0)) > _LARGEST_LOSS:
         return math.inf
+    if scale >= 0.75:
+        inverse = np.exp(losses)
+        bound = 0.5 * float(weight @ (inverse + 1.0 / inverse))  # the rest is W - W
+        if (1.0 - scale) ** 2 * bound <= enough:
+            return (1.0 - scale) ** 2 * bound
     own, odds = np.exp(-losses), np.expm1(losses)
     towards = relative_entropy_term(np.array([scale - 1.0]))
     rows = -np.expm1(-losses) * towards + own * relative_entropy_term((1.0 - scale) * odds)
