@@ -9,10 +9,10 @@ from rich.console import Console
 from benchmarks.cases import CASES
 from benchmarks.measure import measure
 from benchmarks.process import Failed
-from benchmarks.programs import PROGRAMS
 from benchmarks.settings import Settings
 from benchmarks.store import conditions, load, save, text, write_between
 from benchmarks.table import peers_grid, rich_table, summary_grid
+from benchmarks.tasks import PROGRAMS
 
 __all__ = ["main"]
 

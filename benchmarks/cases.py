@@ -27,6 +27,8 @@ class Case:
         alone, on data of several sizes.
     reads : float, optional
         How many reads of X the call may take, in time.
+    equal : float
+        Two objectives are equal within this part of the least one known.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Case:
     task: str = "fit"
     kind: Literal["race", "memory", "scaling"] = "race"
     reads: float | None = None
+    equal: float = 1e-9
 
 
 _CASES = (
@@ -54,6 +57,37 @@ _CASES = (
     Case("digits", "1,797 x 64, 10 classes, L2, C=1", ("digits",), 5),
     Case("wide", "1,000 x 20,000, L2, C=1", ("wide",), 3),
     Case("sparse-l2", "100,000 x 100,000, tf-idf, 66 entries a row, L2, C=1", ("sparse",), 3),
+    Case("sparse-l1", "the same, L1, C=1", ("sparse-l1",), 3, task="fit-l1"),
+    Case(
+        "l1-path",
+        "2,000 x 5,000, correlated 0.5, L1, 100 penalties to 0.01 of the largest",
+        ("l1-path",),
+        2,
+        task="path",
+    ),
+    Case(
+        "l1-path-loose",
+        "the same at adelie's own tolerance",
+        ("l1-path",),
+        1.3,
+        task="loose-path",
+        equal=1e-4,
+    ),
+    Case(
+        "enet-path",
+        "5,000 x 500, 5 classes, l1_ratio 0.5, 100 penalties to 0.01 of the largest",
+        ("enet-path",),
+        2,
+        task="path",
+    ),
+    Case(
+        "cv-small",
+        "LogisticRegressionCV, 10 Cs x 5 folds, breast cancer scaled",
+        ("scaled-breast-cancer",),
+        10,
+        task="cv",
+    ),
+    Case("cv-tall", "the same, 200,000 x 50", ("cv",), 10, task="cv"),
     Case("predict", "predict_proba, 2,000,000 x 50", ("tall",), 2, task="predict"),
     Case("predict-one", "predict_proba, 1 x 50", ("small",), 2, task="predict-one"),
     Case("memory", "peak beyond X, tall", ("tall",), 0.05, kind="memory"),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,16 @@ _BLOCK = 8192  # rows that are made, or judged, at a time
 class Problem:
     """Rows, labels 0 .. K - 1, and the penalty; X is an array, or a sparse matrix by rows.
 
-    The objective is ``C * sum_i loss_i + 1/2 ||w||^2`` without the intercept in w; ``C = inf`` is
-    the sum of the losses alone.
+    The objective is ``C * sum_i loss_i + (1 - r) / 2 ||w||^2 + r ||w||_1``, r = l1_ratio, without
+    the intercept in w; ``C = inf`` is the sum of the losses alone. `lambdas` are the penalties of
+    a path, 1 / (C n).
     """
 
     X: Any
     y: Array
     C: float = 1.0
+    l1_ratio: float = 0.0
+    lambdas: Array = field(default_factory=lambda: np.empty(0))
 
     @property
     def n_classes(self) -> int:
@@ -53,6 +56,8 @@ class Truth:
     C : float
     wide : bool
         Whether a smaller run has fewer columns instead of fewer rows.
+    telling : int or None
+        Columns whose coefficient is not 0; all if None.
     """
 
     n: int
@@ -64,6 +69,7 @@ class Truth:
     order: str = "C"
     C: float = 1.0
     wide: bool = False
+    telling: int | None = None
 
     def make(self, seed: int, scale: float) -> Problem:
         """Make the problem, the same bits for the same seed.
@@ -85,6 +91,8 @@ class Truth:
         rng = np.random.default_rng(seed)
         width = 1 if self.n_classes == 2 else self.n_classes
         direction = rng.standard_normal((p, width))
+        if self.telling is not None:
+            direction[self.telling :] = 0.0
         X = np.empty((n, p), dtype=self.dtype, order=self.order)
         margin = np.empty((n, width))
         scales = np.logspace(-self.decades, self.decades, p)
@@ -151,6 +159,40 @@ class Texts:
         return Problem(X, (rng.logistic(size=n) < margin + 0.5).astype(np.int64))
 
 
+@dataclass(frozen=True)
+class Penalties:
+    """How a problem becomes one of an L1 penalty, or of a path of them.
+
+    Parameters
+    ----------
+    make_rows : callable
+        From seed and scale to the problem without it.
+    l1_ratio : float
+    count : int
+        Penalties, evenly in the logarithm, from the one that holds all coefficients at 0 to 0.01
+        of it; 0 for the problem's C alone.
+    """
+
+    make_rows: Callable[[int, float], Problem]
+    l1_ratio: float = 1.0
+    count: int = 0
+
+    def make(self, seed: int, scale: float) -> Problem:
+        """Make the problem, the same bits for the same seed."""
+        rows = self.make_rows(seed, scale)
+        if not self.count:
+            return replace(rows, l1_ratio=self.l1_ratio)
+        own = np.eye(rows.n_classes)[rows.y]
+        largest = np.abs(rows.X.T @ (own - own.mean(axis=0))).max() / rows.y.size
+        lambdas = largest / self.l1_ratio * np.logspace(0.0, -2.0, self.count)
+        return replace(rows, l1_ratio=self.l1_ratio, lambdas=lambdas)
+
+
+def _scaled_breast_cancer(seed: int, scale: float) -> Problem:
+    X, y = load_breast_cancer(return_X_y=True)
+    return Problem((X - X.mean(axis=0)) / X.std(axis=0), y)
+
+
 def _breast_cancer(seed: int, scale: float) -> Problem:
     return Problem(*load_breast_cancer(return_X_y=True))
 
@@ -172,6 +214,15 @@ DATASETS: dict[str, Callable[[int, float], Problem]] = {
     "digits": _digits,
     "wide": Truth(1_000, 20_000, wide=True).make,
     "sparse": Texts(100_000, 100_000).make,
+    "sparse-l1": Penalties(Texts(100_000, 100_000).make).make,
+    "l1-path": Penalties(
+        Truth(2_000, 5_000, correlation=0.5, order="F", telling=50, wide=True).make, count=100
+    ).make,
+    "enet-path": Penalties(
+        Truth(5_000, 500, n_classes=5, order="F", telling=50).make, l1_ratio=0.5, count=100
+    ).make,
+    "scaled-breast-cancer": _scaled_breast_cancer,
+    "cv": Truth(200_000, 50).make,
     "small": Truth(10_000, 50).make,
     **{f"rows-{n}": Truth(int(float(n)), 20).make for n in ("1e4", "1e5", "1e6", "3e6", "1e7")},
 }
@@ -218,7 +269,9 @@ def objective(problem: Problem, coef: Array, intercept: Array) -> float:
     loss = math.fsum(sums)
     if math.isinf(problem.C):
         return loss
-    return problem.C * loss + 0.5 * math.fsum(W.ravel() ** 2)
+    ratio = problem.l1_ratio
+    squares, sizes = math.fsum(W.ravel() ** 2), math.fsum(np.abs(W).ravel())
+    return problem.C * loss + 0.5 * (1.0 - ratio) * squares + ratio * sizes
 
 
 def _loss(margin: Array, y: Array) -> float:

@@ -6,9 +6,13 @@ Runs before anything is installed, so it needs the standard library alone.
 import subprocess
 import sys
 import tomllib
+import venv
 from pathlib import Path
 
-__all__ = ["main", "peers"]
+__all__ = ["ALONE", "interpreter", "main", "peers"]
+
+# Peers that want another NumPy than ours: each in an environment inside this one.
+ALONE = {"adelie": ("adelie>=1.1.50", "scikit-learn>=1.8")}
 
 _ROOT = Path(__file__).parent.parent
 
@@ -19,8 +23,23 @@ def peers() -> list[str]:
     return list(project["optional-dependencies"]["bench"])
 
 
+def interpreter(program: str) -> Path:
+    """Path of the Python that a program runs in."""
+    return (
+        Path(sys.prefix) / "alone" / program / "bin" / "python"
+        if program in ALONE
+        else (Path(sys.executable))
+    )
+
+
 def main() -> int:
     """Install into the interpreter that runs this; 1 if oddsmith itself could not be installed."""
+    for program, needs in ALONE.items():
+        home = interpreter(program)
+        venv.create(home.parent.parent, with_pip=True)
+        command = [str(home), "-m", "pip", "install", "--quiet", *needs]
+        if subprocess.run(command, check=False).returncode:  # noqa: S603
+            sys.stderr.write(f"not installable here: {program}\n")
     if _install("--editable", ".[bench]", quiet=True):
         return 0
     if not _install("--editable", "."):

@@ -7,9 +7,10 @@ from typing import Any
 
 from benchmarks.cases import Case
 from benchmarks.process import Failed, Process
-from benchmarks.programs import FITTERS, OURS, PREDICTORS, Options, Program
+from benchmarks.programs import OURS, Options, Program
 from benchmarks.results import Memory, Peer, Race, Result, Scaling, shortfall, words
-from benchmarks.settings import EQUAL, Settings
+from benchmarks.settings import Settings
+from benchmarks.tasks import TASKS
 
 __all__ = ["Rung", "climb", "ladders", "measure"]
 
@@ -59,8 +60,7 @@ def measure(case: Case, settings: Settings, say: Say, only: Sequence[str] = ()) 
     """
     if case.kind == "scaling":
         return _scaling(case, settings, say)
-    all_peers = FITTERS if case.task == "fit" else PREDICTORS
-    peers = [peer for peer in all_peers if not only or peer.name in only]
+    peers = [peer for peer in TASKS[case.task].peers if not only or peer.name in only]
     if case.kind == "memory":
         return _memory(case, peers, settings, say)
     return _race(case, peers, settings, say)
@@ -70,7 +70,8 @@ def _race(case: Case, peers: Sequence[Program], settings: Settings, say: Say) ->
     with Process(OURS.name, case.data[0], case.task, settings) as ours:
         size = ours.ask("size")
         say(f"{case.name}: warming up ours")
-        warm = Rung(OURS.ladders[0][0], **ours.ask("choose", options=OURS.ladders[0][0]))
+        options = TASKS[case.task].ours.ladders[0][0]
+        warm = Rung(options, **ours.ask("choose", options=options))
         peak = ours.ask("weigh")["bytes"]
         clock = _Clock(ours)
         clock.turn()
@@ -122,11 +123,13 @@ def _beside(
     say(f"{case.name}: {program.name}, looking for its options")
     with Process(program.name, case.data[0], case.task, settings) as theirs:
         try:
-            rung, why = climb(theirs, ladders(program, size["dtype"]), best, settings.limit)
+            rung, why = climb(
+                theirs, ladders(program, size["dtype"]), best, settings.limit, case.equal
+            )
             if rung is None:
                 return Peer(program.name, why=why)
             say(f"{case.name}: {program.name}, taking turns with {words(rung.options)}")
-            equal = shortfall(rung.objective, best) <= EQUAL
+            equal = shortfall(rung.objective, best) <= case.equal
             turns = settings.pairs if equal and rung.seconds <= settings.limit else 1
             pairs = [(clock.turn(), theirs.ask("turn")["seconds"]) for _ in range(turns)]
         except Failed as failure:
@@ -170,11 +173,15 @@ def ladders(program: Program, dtype: str) -> tuple[tuple[Options, ...], ...]:
 
 
 def climb(
-    process: Process, ways: Sequence[Sequence[Options]], best: float, limit: float
+    process: Process,
+    ways: Sequence[Sequence[Options]],
+    best: float,
+    limit: float,
+    within: float = 1e-9,
 ) -> tuple[Rung | None, str]:
     """Find the options that reach the objective `best` soonest, and leave the process with them.
 
-    Each ladder is climbed until a rung is within `EQUAL` of `best`, or slower than the limit or
+    Each ladder is climbed until a rung is `within` of `best`, or slower than the limit or
     twice the fastest rung that was, or the search has taken two limits. Where none is equal, the
     one with the least objective is taken.
 
@@ -186,6 +193,8 @@ def climb(
     best : float
     limit : float
         Seconds.
+    within : float
+        Part of `best`.
 
     Returns
     -------
@@ -203,7 +212,7 @@ def climb(
             try:
                 rung = Rung(options, **process.ask("choose", options=options))
                 last = options
-                equal = shortfall(rung.objective, best) <= EQUAL
+                equal = shortfall(rung.objective, best) <= within
                 if equal and rung.seconds <= limit:
                     warm = process.ask("turn")["seconds"]
                     rung = Rung(options, warm, rung.objective, rung.passes)
@@ -214,7 +223,7 @@ def climb(
             fastest = min(fastest, 2.0 * rung.seconds) if equal else fastest
             if equal or rung.seconds > fastest or _spent(tried) > _SEARCH * limit:
                 break
-    chosen = _choose(tried, best)
+    chosen = _choose(tried, best, within)
     if chosen is not None and chosen.options != last:
         process.ask("choose", options=chosen.options)
     return chosen, why
@@ -224,8 +233,8 @@ def _spent(tried: Sequence[Rung]) -> float:
     return math.fsum(rung.seconds for rung in tried)
 
 
-def _choose(tried: Sequence[Rung], best: float) -> Rung | None:
-    equal = [rung for rung in tried if shortfall(rung.objective, best) <= EQUAL]
+def _choose(tried: Sequence[Rung], best: float, within: float) -> Rung | None:
+    equal = [rung for rung in tried if shortfall(rung.objective, best) <= within]
     if equal:
         return min(equal, key=lambda rung: rung.seconds)
     finite = [rung for rung in tried if math.isfinite(rung.objective)]

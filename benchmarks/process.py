@@ -5,10 +5,10 @@ import json
 import os
 import select
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Self
 
+from benchmarks.install import interpreter
 from benchmarks.settings import Settings
 
 __all__ = ["Failed", "Process", "TooSlow"]
@@ -98,8 +98,8 @@ class Process:
 
     def _spawn(self) -> subprocess.Popen[str]:
         threads = str(self.start["threads"])
-        return subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker"],
+        return subprocess.Popen(  # noqa: S603  our own interpreters
+            [str(interpreter(self.start["program"])), "-m", "benchmarks.worker"],
             cwd=_ROOT,
             env=os.environ | dict.fromkeys(_CAPS, threads),
             stdin=subprocess.PIPE,

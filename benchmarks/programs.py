@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.data import Array, Problem
+from benchmarks.install import ALONE, interpreter
 
 __all__ = [
     "FITTERS",
     "OURS",
     "PREDICTORS",
-    "PROGRAMS",
     "Options",
     "Program",
     "Run",
@@ -77,7 +77,9 @@ class Program:
     cannot: Callable[[int, float], str | None] = lambda n_classes, C: None
 
     def installed(self) -> bool:
-        """Whether it can be imported here."""
+        """Whether it can be imported here, or has an environment of its own."""
+        if self.name in ALONE:
+            return interpreter(self.name).exists()
         return importlib.util.find_spec(self.module) is not None
 
 
@@ -271,5 +273,3 @@ PREDICTORS = (
         read=_read_estimator,
     ),
 )
-
-PROGRAMS = {program.name: program for program in (OURS, *FITTERS, *PREDICTORS)}

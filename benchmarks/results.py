@@ -5,7 +5,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from benchmarks.settings import EQUAL
+from benchmarks.cases import CASES
 
 __all__ = [
     "Memory",
@@ -131,7 +131,9 @@ class Race:
             return "left out"
         if peer.objective is None:
             return "slow" if peer.why.startswith("over ") else "failed"
-        return "equal" if shortfall(peer.objective, self.best) <= EQUAL else "short"
+        return (
+            "equal" if shortfall(peer.objective, self.best) <= CASES[self.case].equal else "short"
+        )
 
     @property
     def fastest(self) -> Peer | None:

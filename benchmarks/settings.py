@@ -3,9 +3,8 @@
 import os
 from dataclasses import dataclass, field
 
-__all__ = ["EQUAL", "Settings"]
+__all__ = ["Settings"]
 
-EQUAL = 1e-9  # two objectives are equal within this part of the least one known
 
 _PATIENCE = 3.0
 

@@ -7,7 +7,6 @@ from rich.table import Table
 
 from benchmarks.cases import CASES, Case
 from benchmarks.results import Memory, Peer, Race, Result, Scaling, shortfall, words
-from benchmarks.settings import EQUAL
 
 __all__ = ["Grid", "markdown", "peers_grid", "rich_table", "seconds", "summary_grid"]
 
@@ -107,7 +106,7 @@ def _summary(case: Case, result: Result) -> tuple[str, ...]:
 def _race_row(case: Case, race: Race) -> tuple[str, ...]:
     behind = shortfall(race.objective, race.best)
     own = seconds(race.median)
-    if not behind <= EQUAL:
+    if not behind <= case.equal:
         own += f", short by {behind:.1e}"
     target = f"≥ {case.target:g}"
     reads_met = case.reads is None or race.multiple <= case.reads
@@ -117,7 +116,7 @@ def _race_row(case: Case, race: Race) -> tuple[str, ...]:
     if peer is None:
         rival = ("none", _NONE, _NONE, target, _NONE)
     else:
-        met = peer.ratio >= case.target and reads_met and behind <= EQUAL
+        met = peer.ratio >= case.target and reads_met and behind <= case.equal
         rival = (peer.program, seconds(peer.median), _ratio(peer), target, _met(met))
     passes = _NONE if race.passes is None else str(race.passes)
     if case.task == "predict-one":  # reads one row, not X

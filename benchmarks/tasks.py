@@ -1,4 +1,4 @@
-"""What is timed: a fit, the probabilities of all rows, or those of one."""
+"""What is timed: a fit, many of them, the probabilities of all rows, or those of one."""
 
 import math
 from collections.abc import Callable
@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.data import Array, Problem, objective
-from benchmarks.programs import Options, Program, Run
+from benchmarks.programs import FITTERS, OURS, PREDICTORS, Options, Program, Run
+from benchmarks.selection import (
+    CROSS_VALIDATORS,
+    L1_FITTERS,
+    PATHS,
+    cross_validation_value,
+    path_value,
+)
 
-__all__ = ["TASKS", "Task"]
+__all__ = ["PROGRAMS", "TASKS", "Task"]
 
 _FIT_ROWS = 10_000  # of the model that predicts
 
@@ -25,10 +32,27 @@ class Task:
         From (program, problem, options, threads) to the call that is timed.
     judge : callable
         From (program, problem, what the call returned) to the objective (nats) and the passes.
+    programs : tuple of Program
+        Ours first.
     """
 
     prepare: Callable[[Program, Problem, Options, int], Run]
     judge: Callable[[Program, Problem, Any], tuple[float, int | None]]
+    programs: tuple[Program, ...]
+
+    @property
+    def ours(self) -> Program:
+        """Our own program."""
+        return self.programs[0]
+
+    @property
+    def peers(self) -> tuple[Program, ...]:
+        """All the others."""
+        return self.programs[1:]
+
+    def program(self, name: str) -> Program:
+        """Program of that name."""
+        return next(program for program in self.programs if program.name == name)
 
 
 def _fit(program: Program, problem: Problem, options: Options, threads: int) -> Run:
@@ -71,7 +95,14 @@ def _judge_probabilities(program: Program, problem: Problem, result: Array) -> t
 
 
 TASKS: dict[str, Task] = {
-    "fit": Task(_fit, _judge_fit),
-    "predict": Task(_predict, _judge_probabilities),
-    "predict-one": Task(_predict_one, _judge_probabilities),
+    "fit": Task(_fit, _judge_fit, (OURS, *FITTERS)),
+    "fit-l1": Task(_fit, _judge_fit, L1_FITTERS),
+    "path": Task(_fit, path_value, PATHS["path"]),
+    "loose-path": Task(_fit, path_value, PATHS["loose-path"]),
+    "cv": Task(_fit, cross_validation_value, CROSS_VALIDATORS),
+    "predict": Task(_predict, _judge_probabilities, (OURS, *PREDICTORS)),
+    "predict-one": Task(_predict_one, _judge_probabilities, (OURS, *PREDICTORS)),
 }
+
+# Names of all programs, which --peer knows.
+PROGRAMS = tuple(sorted({program.name for task in TASKS.values() for program in task.programs}))

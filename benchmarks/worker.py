@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from benchmarks.data import Array, problem
-from benchmarks.programs import PROGRAMS
 from benchmarks.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Worker:
     Parameters
     ----------
     program : str
-        A key of `benchmarks.programs.PROGRAMS`.
+        One of the task's programs.
     data : str
         A key of `benchmarks.data.DATASETS`.
     task : str
@@ -52,8 +51,8 @@ class Worker:
     def __init__(
         self, program: str, data: str, task: str, seed: int, scale: float, threads: int
     ) -> None:
-        self.program = PROGRAMS[program]
         self.task = TASKS[task]
+        self.program = self.task.program(program)
         self.problem = problem(data, seed, scale)
         self.threads = threads
         self.call: Callable[[], Any] = lambda: None

@@ -19,11 +19,12 @@ from benchmarks.cases import CASES  # noqa: E402
 from benchmarks.data import DATASETS, SIGNAL, Problem, objective, problem  # noqa: E402
 from benchmarks.measure import climb, ladders  # noqa: E402
 from benchmarks.process import Failed, Process, TooSlow  # noqa: E402
-from benchmarks.programs import OURS, PROGRAMS  # noqa: E402
+from benchmarks.programs import OURS  # noqa: E402
 from benchmarks.results import Memory, Peer, Race, Scaling, shortfall  # noqa: E402
 from benchmarks.settings import Settings  # noqa: E402
 from benchmarks.store import START, STOP, load, save, text, write_between  # noqa: E402
 from benchmarks.table import markdown, peers_grid, seconds, summary_grid  # noqa: E402
+from benchmarks.tasks import TASKS  # noqa: E402
 from benchmarks.worker import parts  # noqa: E402
 
 SMALL = Settings(pairs=2, scale=0.0005, threads=1, limit=20.0)
@@ -40,7 +41,7 @@ def test_the_seed_alone_makes_the_data(name):
     assert bits(one.X) == bits(same.X)
     assert np.array_equal(one.y, same.y)
     assert set(one.y) == set(range(one.n_classes))
-    shipped = name in ("breast-cancer", "digits")
+    shipped = name in ("breast-cancer", "digits", "scaled-breast-cancer")
     assert (bits(one.X) == bits(other.X)) == shipped
 
 
@@ -81,6 +82,29 @@ def test_the_objective_is_that_of_the_textbook(n_classes, C):
 def test_the_objective_stays_finite_far_out():
     far = Problem(np.array([[1e3], [-1e3], [0.0]]), np.array([0, 1, 1]), math.inf)
     assert objective(far, np.array([[1.0]]), np.zeros(1)) == pytest.approx(2e3 + math.log(2))
+
+
+def test_an_l1_share_is_that_of_the_textbook():
+    far = Problem(np.eye(2), np.array([0, 1]), 0.5, l1_ratio=0.25)
+    found = objective(far, np.array([[2.0, -4.0]]), np.zeros(1))
+    loss = 0.5 * (math.log1p(math.exp(2)) + math.log1p(math.exp(4)))
+    assert found == pytest.approx(loss + 0.75 * 10.0 + 0.25 * 6.0, rel=1e-15)
+
+
+@pytest.mark.parametrize("name", ["fit-l1", "path", "loose-path", "cv"])
+def test_every_program_of_a_task_reaches_the_same(name):
+    """Of those that are installed: scikit-learn for tests, all others for benchmarks."""
+    data = {"fit-l1": "sparse-l1", "cv": "scaled-breast-cancer"}.get(name, "l1-path")
+    small = problem(data, 0, 0.004)
+    task = TASKS[name]
+    reached = []
+    for program in task.programs:
+        if program.installed() and program.cannot(small.n_classes, small.C) is None:
+            call = task.prepare(program, small, program.ladders[0][-1], 1)
+            reached.append(task.judge(program, small, call())[0])
+    assert np.isfinite(reached).all()
+    # scikit-learn's saga ends early: by the change of its coefficients, which is small at once.
+    assert shortfall(max(reached), min(reached)) <= 1e-3
 
 
 def a_race(*peers: Peer) -> Race:
@@ -171,7 +195,7 @@ def test_the_search_takes_the_loosest_options_that_reach_the_minimum():
 
 
 def test_peers_may_make_float32_data_exact_in_the_timed_call():
-    lbfgs = PROGRAMS[LBFGS]
+    lbfgs = TASKS["fit"].program(LBFGS)
     assert ladders(lbfgs, "float64") == lbfgs.ladders
     given, exact = ladders(lbfgs, "float32")
     assert [one | {"as_float64": True} for one in given] == list(exact)
@@ -253,5 +277,6 @@ def test_an_unknown_case_is_refused():
 def test_every_peer_of_the_extra_is_raced():
     words = {"liblinear-multicore": "liblinear"}
     wanted = [requirement.split(">=")[0] for requirement in install.peers()]
-    assert {words.get(name, name) for name in wanted} <= {p.module for p in PROGRAMS.values()}
+    raced = {program.module for task in TASKS.values() for program in task.programs}
+    assert {words.get(name, name) for name in wanted} <= raced
     assert OURS.installed()

@@ -20,6 +20,7 @@ from oddsmith import (
     ParameterError,
 )
 from oddsmith.estimators.cross_validation import choose_penalty
+from oddsmith.estimators.labels import encode_labels
 from oddsmith.views.progress import counted_progress
 
 CS = np.array([1e-3, 0.1, 10.0])
@@ -290,3 +291,50 @@ def test_separated_folds_are_fitted_without_a_word():
         warnings.simplefilter("error")
         model = LogisticRegressionCV(Cs=[1.0, 1e6]).fit(X, X[:, 0] > 0)
     assert model.gaps_.max() <= 1e-12
+
+
+# ------------------------------------------------------------------------- with an L1 part
+
+
+@pytest.mark.parametrize("K", [2, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array])
+def test_folds_with_an_l1_part_are_those_of_single_fits(K, weighted, layout):
+    X, y = drawn(K=K, p=8)
+    weight = np.random.default_rng(1).uniform(0.5, 2, len(y)) if weighted else None
+    Cs = np.array([0.01, 0.1, 1.0])
+    model = LogisticRegressionCV(
+        Cs=Cs, l1_ratios=(0.0, 0.5, 1.0), cv=2, class_weight="balanced", tol=1e-11
+    )
+    model.fit(layout(X), y, sample_weight=weight)
+    assert model.gaps_.max() <= 1e-11
+    by_class = model._rows(X, encode_labels(y), weight, None).class_weight
+    for f, (train, _) in enumerate(StratifiedKFold(2).split(X, y)):
+        own = None if weight is None else weight[train]
+        for r, ratio in enumerate(model.l1_ratios_):
+            for c, C in enumerate(Cs):
+                alone = LogisticRegression(C, l1_ratio=ratio, class_weight=by_class)
+                alone.fit(X[train], y[train], own)
+                coef = model.coefs_paths_[f, r, c]
+                np.testing.assert_allclose(coef[:, :-1], alone.coef_, rtol=0, atol=3e-5)
+                np.testing.assert_array_equal(coef[:, :-1] == 0, alone.coef_ == 0)
+
+
+def test_the_strongest_of_the_default_penalties_leaves_nothing():
+    X, y = drawn(p=8)
+    model = LogisticRegressionCV(Cs=6, l1_ratios=(1.0,)).fit(X, y)
+    whole = LogisticRegression(model.Cs_[0] * 0.999, l1_ratio=1.0).fit(X, y)
+    assert not whole.coef_.any()
+    assert LogisticRegression(model.Cs_[0] * 1.01, l1_ratio=1.0).fit(X, y).coef_.any()
+    assert model.scores_.shape == (5, 1, 6)
+
+
+def test_factors_and_bounds_hold_in_every_fold():
+    X, y = drawn(p=4)
+    limits = {"penalty_factors": [1.0, 0.0, np.inf, 2.0], "lower_bounds": 0.0}
+    for ratios in ((0.0,), (1.0,)):
+        model = LogisticRegressionCV(Cs=CS, l1_ratios=ratios, cv=3, **limits).fit(X, y)
+        paths = model.coefs_paths_[..., :-1]
+        assert (paths >= 0).all()
+        assert not paths[..., 2].any()
+        assert (model.coef_ >= 0).all()

@@ -12,6 +12,7 @@ from test_solvers import fitted
 from oddsmith import LogisticRegression, LogisticRegressionCV
 from oddsmith.core.each import EvaluateEach, JudgeEach, ReachEach, with_parts
 from oddsmith.estimators import folds
+from oddsmith.estimators.labels import encode_labels
 from oddsmith.solvers import Newton, SampledLBFGS, each, follow
 from oddsmith.solvers.each import fit_each
 
@@ -164,18 +165,12 @@ def test_folds_of_tall_rows_are_those_of_single_fits(K):
     weight = np.random.default_rng(0).integers(1, 3, len(y)).astype(float)
     model = LogisticRegressionCV(Cs=Cs, cv=2).fit(X, y, sample_weight=weight)
     assert model.gaps_.max() <= 1e-12
-    splits = model._folds(model._rows(X, folds_labels(y), weight, None), None)
+    splits = model._folds(model._rows(X, encode_labels(y), weight, None), None)
     for fold in splits:
         for c, C in enumerate(Cs):
             alone = LogisticRegression(C).fit(X[fold.train], y[fold.train], weight[fold.train])
             coef = model.coefs_paths_[fold.number, 0, c]
             np.testing.assert_allclose(coef[:, :-1], alone.coef_, atol=2e-6)
-
-
-def folds_labels(y):
-    from oddsmith.estimators.labels import encode_labels
-
-    return encode_labels(y)
 
 
 def test_fits_that_do_not_go_together_are_made_alone(monkeypatch):

@@ -1029,7 +1029,6 @@ def test_offsets_of_a_thousand_in_fit(size, n_classes):
         ("l1_ratio", 2.0),
         ("l1_ratio", -0.1),
         ("l1_ratio", np.nan),
-        ("l1_ratio", 0.5),
         ("tol", -1e-3),
         ("tol", np.nan),
         ("tol", np.inf),

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import tracemalloc
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -151,12 +152,10 @@ def test_penalty_l2_is_the_default():
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"l1_ratio": 1.0},
-        {"l1_ratio": 0.25},
-        {"penalty": "l1"},
-        {"penalty": "elasticnet", "l1_ratio": 0.5},
-        {"penalty": "l1", "solver": "liblinear"},
-        {"penalty": "l1", "solver": "saga"},
+        {"l1_ratio": 1.0, "solver": "lbfgs"},
+        {"l1_ratio": 0.25, "solver": "newton-cg"},
+        {"penalty": "l1", "solver": "newton-cholesky"},
+        {"penalty": "elasticnet", "l1_ratio": 0.5, "solver": "lbfgs"},
         {"penalty": "l2", "l1_ratio": 0.5},
     ],
     ids=str,
@@ -168,6 +167,31 @@ def test_l1_is_refused_rather_than_fitted_as_something_else(parameters):
         model.fit(X, y)
     assert "penalty" in str(error.value) or "l1_ratio" in str(error.value)
     assert not hasattr(model, "coef_")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"l1_ratio": 1.0},
+        {"penalty": "l1"},
+        {"penalty": "l1", "solver": "liblinear"},
+        {"penalty": "l1", "solver": "saga"},
+    ],
+    ids=str,
+)
+def test_l1_is_fitted_as_such(parameters):
+    X, y = rows()
+    model = quiet_fit(LogisticRegression(**parameters), X, y)
+    same = LogisticRegression(l1_ratio=1.0, solver="proximal-newton").fit(X, y)
+    assert model.solver_ == "proximal-newton"
+    assert (model.coef_ == same.coef_).all()
+
+
+def quiet_fit(model, X, y):
+    """Fit without the warning that a solver of another library is not ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.fit(X, y)
 
 
 @pytest.mark.parametrize("name", ["lbfgs", "newton-cg", "newton-cholesky"])

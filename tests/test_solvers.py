@@ -276,7 +276,7 @@ def test_the_table_makes_each_solver_by_name(name):
     solver = choose(name, Problem(100, 3, 1, False))
     assert solver.name == name
     assert solver.order in (1, 2)
-    assert solver.handles_l1 is (name == "gradient-descent")
+    assert solver.handles_l1 is (name in ("gradient-descent", "proximal-newton"))
     assert choose(solver, Problem(100, 3, 1, False)) is solver
 
 
@@ -285,10 +285,12 @@ def test_auto_takes_the_first_row_that_suits():
     assert choose("auto", Problem(100, 1001, 1, False)).name == "newton-cg"
     assert choose("auto", Problem(100, 1000, 1, True)).name == "newton-cg"
     assert choose("auto", Problem(100, 260, 20, False)).name == "newton-cg", "many classes"
+    kinked = Problem(100, 3, 1, False, l1=True, by_column=True)
+    assert choose("auto", kinked).name == "proximal-newton"
     for name in FOREIGN:
         assert choose(name, Problem(100, 3, 1, False)).name == "newton-cholesky"
     assert choose("auto", Problem(100, 1000, 1, True, l2=True)).name == "lbfgs"
-    assert not any(row.suits(Problem(100, 3, 1, False)) for row in TABLE[5:])
+    assert not any(row.suits(Problem(100, 3, 1, False)) for row in TABLE[6:])
 
 
 @pytest.mark.parametrize("solver", ["adam", "", 3, None, Newton])

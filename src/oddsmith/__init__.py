@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     )
     from oddsmith.estimators.cross_validation import LogisticRegressionCV
     from oddsmith.estimators.logistic import LogisticRegression
+    from oddsmith.estimators.path import Path, regularization_path
 
 _HOMES = {
     "LogisticRegression": "oddsmith.estimators.logistic",
     "LogisticRegressionCV": "oddsmith.estimators.cross_validation",
+    "Path": "oddsmith.estimators.path",
+    "regularization_path": "oddsmith.estimators.path",
     "CollinearityWarning": "oddsmith.errors",
     "ConvergenceWarning": "oddsmith.errors",
     "DataError": "oddsmith.errors",
@@ -50,8 +53,10 @@ __all__ = [
     "OddsmithError",
     "OddsmithWarning",
     "ParameterError",
+    "Path",
     "SeparationWarning",
     "SolverWarning",
+    "regularization_path",
 ]
 
 

@@ -1,6 +1,6 @@
 """Rows: a block of them, where blocks come from, and what folds over them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
@@ -29,6 +29,7 @@ class Mergeable(Protocol):
 
 
 S = TypeVar("S", bound=Mergeable)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,10 @@ class ColumnSource(RowSource, Protocol):
         """
         ...
 
+    def spread(self, task: Callable[[T], object], parts: Sequence[T], /) -> None:
+        """Do a task for each part, at the same time where there are threads."""
+        ...
+
 
 class CountedSource:
     """A source that counts how often its rows were read, its only state.
@@ -190,6 +195,14 @@ class CountedSource:
             )
         self.passes += 1
         return self.source.fold_columns(kernel)
+
+    def spread(self, task: Callable[[T], object], parts: Sequence[T], /) -> None:
+        """Do a task for each part: no pass over the rows."""
+        if isinstance(self.source, ColumnSource):
+            self.source.spread(task, parts)
+        else:
+            for part in parts:
+                task(part)
 
     def batches(self, size: int, epoch: int, seed: int | None, /) -> Iterator[tuple[float, Block]]:
         """Hand out the source's batches, one pass in all.

@@ -25,9 +25,10 @@ from oddsmith.core.fused_loops import (
 )
 from oddsmith.core.stable import Array
 
-__all__ = ["evaluate", "statistics", "walk"]
+__all__ = ["binomial", "evaluate", "statistics", "walk"]
 
 _LANES = 64
+_LONG_TILE = 2048
 
 
 @jit_sums
@@ -404,3 +405,29 @@ def statistics(
             squares[j] += about[j] + total * (own / merged) * d * d
         total = merged
     return total, mean, squares, low, high
+
+
+@jit
+def binomial(
+    y: Any, weight: Array, margin: Array, losses: Array, slope: Array, bend: Array
+) -> None:
+    """Set each row's loss, and its weighted slope and curvature; no weights are an empty array."""
+    n = margin.size
+    z, e = np.empty(_LONG_TILE), np.empty(_LONG_TILE)
+    for first in range(0, n, _LONG_TILE):
+        last = min(first + _LONG_TILE, n)
+        own, m = y[first:last], margin[first:last]
+        s, h = slope[first:last], bend[first:last]
+        zt, et = z[: last - first], e[: last - first]
+        signed(own, m, zt)
+        exp_of_minus(zt, et)
+        log1pexp(zt, et, losses[first:last])
+        sigmoid(zt, et, s)
+        for i in range(last - first):
+            s[i] *= 1.0 - 2.0 * own[i]
+            h[i] = et[i] / ((1.0 + et[i]) * (1.0 + et[i]))
+        if weight.size:
+            w = weight[first:last]
+            for i in range(last - first):
+                s[i] *= w[i]
+                h[i] *= w[i]

@@ -28,7 +28,7 @@ from oddsmith.core.kernels import (
 )
 from oddsmith.core.loss import Binomial, Loss, Multinomial
 from oddsmith.core.moments import LineMoments, Moments
-from oddsmith.core.penalty import Penalty
+from oddsmith.core.penalty import Limits, Penalty
 from oddsmith.core.stable import Array, exact_dot
 
 __all__ = ["Objective"]
@@ -54,6 +54,8 @@ class Objective:
         Penalty on the user's coefficients: l2 / 2 * ||w||^2 + l1 * ||w||_1, intercept left out.
     kernels : Kernels
         Plain or compiled.
+    limits : Limits or None
+        What distinguishes columns.
     """
 
     source: RowSource
@@ -63,6 +65,7 @@ class Objective:
     l2: float
     l1: float = 0.0
     kernels: Kernels = PLAIN
+    limits: Limits | None = None
 
     @property
     def weight(self) -> float:
@@ -91,7 +94,22 @@ class Objective:
         free = np.zeros(int(self.design.intercept))
         diagonal = np.append((np.sqrt(self.l2) / scale) ** 2, free)
         l1 = np.append(self.l1 / scale, free)
-        return Penalty(np.repeat(diagonal, self.width), np.repeat(l1, self.width))
+        whole = Penalty(np.repeat(diagonal, self.width), np.repeat(l1, self.width))
+        return whole if self.limits is None else self._limited(whole, self.limits)
+
+    def _limited(self, whole: Penalty, limits: Limits) -> Penalty:
+        """Penalty with factors and bounds; what is left out is held at 0."""
+        p, K = self.source.n_features, self.width
+        scale = self.design.standardisation.scale
+        out = np.isinf(limits.factors)
+        spare = np.full(int(self.design.intercept), np.inf)
+        factors = np.repeat(np.append(np.where(out, 1.0, limits.factors), spare), K)
+        factors[p * K :] = 1.0
+        low = np.append(np.where(out, 0.0, limits.lower * scale), -spare)
+        high = np.append(np.where(out, 0.0, limits.upper * scale), spare)
+        return Penalty(
+            whole.diagonal * factors, whole.l1 * factors, np.repeat(low, K), np.repeat(high, K)
+        )
 
     def in_coordinates(self, standardisation: Standardisation) -> "Objective":
         """Return the same objective in other coordinates."""
@@ -224,7 +242,8 @@ class Objective:
         if self.width == 1:
             return coef
         table = coef.reshape(-1, self.width).copy()
-        free = table[self.source.n_features :] if self.l1 > 0 else table
+        kinked = self.l1 > 0 or self.limits is not None
+        free = table[self.source.n_features :] if kinked else table
         free -= free.mean(axis=1, keepdims=True)
         return table.ravel()
 
@@ -274,6 +293,11 @@ class Objective:
         how = self.design.standardisation
         far = np.maximum(self.columns.high - how.center, how.center - self.columns.low)
         return np.append(far / how.scale, np.ones(int(self.design.intercept)))
+
+    @property
+    def column_sizes(self) -> Array:
+        """Root mean square of each column of the design, of shape (q,)."""
+        return self._column_size
 
     @cached_property
     def _column_size(self) -> Array:

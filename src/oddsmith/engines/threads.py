@@ -3,7 +3,7 @@
 import copy
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from operator import add
@@ -19,6 +19,7 @@ from oddsmith.errors import ParameterError
 __all__ = ["Threads", "thread_count"]
 
 S = TypeVar("S", bound=Mergeable)
+T = TypeVar("T")
 
 # Blocks are summed in this many runs, whatever the number of threads, and the runs in order.
 _RUNS = 32
@@ -176,6 +177,15 @@ class Threads:
         size = -(-len(strips) // _COLUMN_RUNS)
         runs = [strips[i : i + size] for i in range(0, len(strips), size)]
         return reduce(add, self._pool.map(run, runs) if self._pool else map(run, runs))
+
+    def spread(self, task: Callable[[T], object], parts: Sequence[T], /) -> None:
+        """Do a task for each part, on the threads; what the tasks write must not overlap."""
+        if self._pool is None or len(parts) < 2:
+            for part in parts:
+                task(part)
+        else:
+            for _ in self._pool.map(task, parts):
+                pass
 
     def sample(self, stride: int, /) -> "Threads":
         """Every stride-th row, folded by the same threads."""

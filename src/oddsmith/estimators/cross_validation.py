@@ -14,7 +14,7 @@ from oddsmith.core.loss import Binomial, Multinomial
 from oddsmith.core.stable import Array
 from oddsmith.errors import ConvergenceWarning, DataError, OddsmithWarning, ParameterError
 from oddsmith.estimators.door import admit, name_bad_entry, names_of
-from oddsmith.estimators.folds import Given, Paths, ridge_paths
+from oddsmith.estimators.folds import Given, Paths, kinked_paths, ridge_paths
 from oddsmith.estimators.inputs import class_weights, row_offset, row_weights
 from oddsmith.estimators.labels import Encoded
 from oddsmith.estimators.linear import LinearClassifier
@@ -85,7 +85,7 @@ class LogisticRegressionCV(LinearClassifier):
         error of it (Breiman, Friedman, Olshen and Stone, 1984, 3.4.3).
     refit : bool, default True
         Whether the chosen penalty is fitted to all rows; else coefficients are the folds' mean.
-    solver, tol, max_iter, random_state, n_jobs
+    solver, tol, max_iter, random_state, n_jobs, penalty_factors, lower_bounds, upper_bounds
         As in `LogisticRegression`.
     verbose : int, default 0
         1 shows progress on standard error.
@@ -136,6 +136,9 @@ class LogisticRegressionCV(LinearClassifier):
         random_state: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
+        penalty_factors: Any = None,
+        lower_bounds: Any = None,
+        upper_bounds: Any = None,
     ) -> None:
         self.Cs = Cs
         self.l1_ratios = l1_ratios
@@ -151,6 +154,9 @@ class LogisticRegressionCV(LinearClassifier):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.penalty_factors = penalty_factors
+        self.lower_bounds = lower_bounds
+        self.upper_bounds = upper_bounds
 
     def fit(
         self,
@@ -265,8 +271,16 @@ class LogisticRegressionCV(LinearClassifier):
             max_iter=self.max_iter,
             random_state=self.random_state,
             n_jobs=self.n_jobs,
+            **self._limits(),
             **more,
         )
+
+    def _limits(self) -> dict[str, Any]:
+        return {
+            "penalty_factors": self.penalty_factors,
+            "lower_bounds": self.lower_bounds,
+            "upper_bounds": self.upper_bounds,
+        }
 
     def _search(self, rows: _Rows, folds: list[_Fold]) -> None:
         """Fit and score every fold, ratio and penalty."""
@@ -280,7 +294,7 @@ class LogisticRegressionCV(LinearClassifier):
             # What is said of every fold's fits is said once, of all of them together.
             warnings.simplefilter("ignore", OddsmithWarning)
             for r, ratio in enumerate(self.l1_ratios_.tolist()):
-                known = self._known_ridge(rows, folds) if ratio == 0 else iter(())
+                known = self._known(rows, folds, ratio)
                 for fold in folds:
                     self._follow(rows, fold, r, ratio, next(known, None))
                     tick()
@@ -294,14 +308,19 @@ class LogisticRegressionCV(LinearClassifier):
                 stacklevel=4,
             )
 
-    def _known_ridge(self, rows: _Rows, folds: list[_Fold]) -> Iterator[Paths]:
-        """Fits of each fold that go together, where nothing but the penalty was asked for."""
+    def _known(self, rows: _Rows, folds: list[_Fold], ratio: float) -> Iterator[Paths]:
+        """Fits of each fold that are made together, where no other way was asked for."""
         if self.solver != "auto" or self.max_iter is not None or not np.isfinite(self.Cs_).all():
             return iter(())
         weight = row_weights(rows.weight, rows.class_weight, rows.labels)
         given = Given(rows.X, rows.labels.index, weight, rows.offset, bool(self.fit_intercept))
         parts = [(fold.train, fold.test) for fold in folds]
-        return ridge_paths(given, parts, 1.0 / self.Cs_, float(self.tol), self.n_jobs)
+        tol, limits = float(self.tol), self._limits()
+        if ratio > 0:
+            return kinked_paths(given, parts, self.Cs_, ratio, tol, self.n_jobs, limits)
+        if any(limit is not None for limit in limits.values()):
+            return iter(())
+        return ridge_paths(given, parts, 1.0 / self.Cs_, tol, self.n_jobs)
 
     def _follow(self, rows: _Rows, fold: _Fold, r: int, ratio: float, known: Paths | None) -> None:
         """Fit a fold's penalties from the strongest on, but those that are known; score each."""

@@ -1,4 +1,4 @@
-"""Ridge fits of the folds of a cross-validation, by the way that their shape allows."""
+"""Fits of the folds of a cross-validation that go together, by the way their shape allows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,12 +13,13 @@ from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
 from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.threads import Threads
+from oddsmith.estimators.path import regularization_path
 from oddsmith.solvers.choose import Problem, choose, kernels_for
 from oddsmith.solvers.each import fit_each
 from oddsmith.solvers.follow import follow
-from oddsmith.solvers.minimise import Task, objective_of
+from oddsmith.solvers.minimise import Task, made_ready, objective_of
 
-__all__ = ["Given", "Paths", "ridge_paths"]
+__all__ = ["Given", "Paths", "kinked_paths", "ridge_paths"]
 
 # Rows times coefficients up to which all folds are fitted at once.
 _FEW_ENTRIES = 2**19
@@ -111,6 +112,36 @@ def ridge_paths(
             yield _one_by_one(given.part(train), l2, tol, n_jobs)
 
 
+def kinked_paths(
+    given: Given,
+    parts: Parts,
+    Cs: Array,
+    l1_ratio: float,
+    tol: float,
+    n_jobs: int | None,
+    limits: dict[str, Any],
+) -> Iterator[Paths]:
+    """Fits of every fold with an L1 part, each from where the penalty before has ended."""
+    for train, _ in parts:
+        own = given.part(train)
+        total = own.index.size if own.weight is None else float(own.weight.sum())
+        path = regularization_path(
+            own.X,
+            own.index,
+            l1_ratio=l1_ratio,
+            lambdas=1.0 / (Cs * total),
+            fit_intercept=given.intercept,
+            sample_weight=own.weight,
+            offset=own.offset,
+            tol=tol,
+            n_jobs=n_jobs,
+            **limits,
+        )
+        shape = (Cs.size, given.width, -1)
+        intercepts = path.intercepts.reshape(Cs.size, given.width)
+        yield Paths(path.coefs.reshape(shape), intercepts, path.gaps)
+
+
 def _objective(given: Given, threads: Threads, l2: float) -> Objective:
     """Objective over rows, with columns as they lie in all of them."""
     source, width = CountedSource(threads), given.width
@@ -124,7 +155,7 @@ def _at_once(given: Given, parts: Parts, l2: Array, n_jobs: int | None) -> Itera
     labels = with_parts(given.index, [train for train, _ in parts], [test for _, test in parts])
     blocks = memory_blocks(given.X, labels, given.weight, given.offset)
     with Threads(blocks, n_jobs) as threads:
-        objective = _objective(given, threads, float(l2.min()))
+        objective = made_ready(_objective(given, threads, float(l2.min())))
         found = fit_each(objective, l2, len(parts))
     for coefs, gaps in zip(found.coefs, found.gaps, strict=True):
         yield _paths(objective, list(coefs), gaps)

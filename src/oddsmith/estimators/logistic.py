@@ -28,6 +28,7 @@ from oddsmith.estimators.labels import Encoded, known_classes, known_index
 from oddsmith.estimators.linear import LinearClassifier
 from oddsmith.estimators.parameters import (
     check_stopping,
+    column_limits,
     elastic_net,
     refuse_balanced,
     seed_of,
@@ -110,15 +111,15 @@ class LogisticRegression(LinearClassifier):
     C : float, default 1.0
         Inverse of the penalty; ``numpy.inf`` is no penalty.
     l1_ratio : float, default 0.0
-        Share of the L1 penalty, which sets coefficients to exactly 0. Above 0 it is fitted by
-        `GradientDescent` only so far; other solvers refuse it.
+        Share of the L1 penalty, which sets coefficients to exactly 0. Above 0, and with factors
+        or bounds, "proximal-newton" and "gradient-descent" fit it.
     fit_intercept : bool, default True
     class_weight : dict, "balanced" or None
         Multiplies the weights of the rows of a class, as in scikit-learn.
     solver : str or solver object, default "auto"
         "auto", "newton-cholesky", "newton-cg", "newton-kernel", "lbfgs", "sampled-lbfgs",
-        "gradient-descent", or an object from `oddsmith.solvers`. All reach the same optimum;
-        "liblinear", "sag" and "saga" run "auto".
+        "proximal-newton", "gradient-descent", or an object from `oddsmith.solvers`. All reach the
+        same optimum; "liblinear", "sag" and "saga" run "auto".
     tol : float, default 1e-12
         The fit ends when its objective is proved to be within tol of the minimum (nats per unit
         of weight), with every solver.
@@ -137,6 +138,10 @@ class LogisticRegression(LinearClassifier):
         As scikit-learn's users used to write: None is ``C=inf``, "l1" is ``l1_ratio=1``.
     record_coef : bool, default False
         Whether `history_` keeps the coefficients of every iteration, to replay the fit.
+    penalty_factors : array of shape (p,), optional
+        Multiplies the penalty of each column: 0 is no penalty, ``numpy.inf`` leaves it out.
+    lower_bounds, upper_bounds : float or array of shape (p,), optional
+        Bounds on the coefficients, lower <= 0 <= upper; those of a column hold for every class.
 
     Attributes
     ----------
@@ -189,6 +194,9 @@ class LogisticRegression(LinearClassifier):
         verbose: int = 0,
         penalty: str | None = "deprecated",
         record_coef: bool = False,
+        penalty_factors: Any = None,
+        lower_bounds: Any = None,
+        upper_bounds: Any = None,
     ) -> None:
         self.C = C
         self.l1_ratio = l1_ratio
@@ -203,6 +211,9 @@ class LogisticRegression(LinearClassifier):
         self.verbose = verbose
         self.penalty = penalty
         self.record_coef = record_coef
+        self.penalty_factors = penalty_factors
+        self.lower_bounds = lower_bounds
+        self.upper_bounds = upper_bounds
 
     def fit(
         self,
@@ -350,6 +361,9 @@ class LogisticRegression(LinearClassifier):
             entries=getattr(rows.X, "nnz", 0),
             tol=float(self.tol),
             seed=seed_of(self.random_state),
+            limits=column_limits(
+                self.penalty_factors, self.lower_bounds, self.upper_bounds, rows.X.shape[1]
+            ),
             **more,
         )
 

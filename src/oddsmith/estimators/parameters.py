@@ -7,10 +7,19 @@ from typing import Any
 import numpy as np
 
 from oddsmith.core.certificate import FLOOR
+from oddsmith.core.penalty import Limits
 from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
 
-__all__ = ["check_stopping", "elastic_net", "penalty_grid", "refuse_balanced", "seed_of"]
+__all__ = [
+    "check_stopping",
+    "column_limits",
+    "elastic_net",
+    "penalties_of_a_path",
+    "penalty_grid",
+    "refuse_balanced",
+    "seed_of",
+]
 
 _PENALTIES = ("deprecated", None, "l2", "l1", "elasticnet")
 
@@ -65,6 +74,84 @@ def elastic_net(C: Any, l1_ratio: Any, penalty: Any = "deprecated") -> tuple[flo
     if math.isinf(strength):
         raise ParameterError(f"C={C!r} is too small: the penalty 1 / C is not a finite number.")
     return ratio * strength, (1.0 - ratio) * strength
+
+
+def column_limits(factors: Any, lower: Any, upper: Any, p: int) -> Limits | None:
+    """Factors and bounds of p columns, None where all three are.
+
+    Raises
+    ------
+    ParameterError
+        If a number is not one, of the wrong sign, or there are not p of them.
+
+    Examples
+    --------
+    >>> column_limits(None, 0.0, None, 2)
+    Limits(factors=array([1., 1.]), lower=array([0., 0.]), upper=array([inf, inf]))
+    """
+    if factors is None and lower is None and upper is None:
+        return None
+    scale = _by_column("penalty_factors", 1.0 if factors is None else factors, p, 0.0, math.inf)
+    low = _by_column("lower_bounds", -math.inf if lower is None else lower, p, -math.inf, 0.0)
+    high = _by_column("upper_bounds", math.inf if upper is None else upper, p, 0.0, math.inf)
+    return Limits(scale, low, high)
+
+
+def penalties_of_a_path(
+    l1_ratio: Any, n_lambdas: Any, lambdas: Any, lambda_ratio: Any
+) -> tuple[float, Array | None]:
+    """Share of the L1 part, and the penalties from large to small, None where none are given.
+
+    Raises
+    ------
+    ParameterError
+        If one cannot be used.
+
+    Examples
+    --------
+    >>> penalties_of_a_path(1.0, 100, [0.1, 0.5], None)
+    (1.0, array([0.5, 0.1]))
+    """
+    ratio = _float(l1_ratio)
+    if not 0 <= ratio <= 1:
+        raise ParameterError(f"l1_ratio={_shown(l1_ratio)} is not a number between 0 and 1.")
+    if lambda_ratio is not None and not 0 < _float(lambda_ratio) < 1:
+        raise ParameterError(
+            f"lambda_ratio={_shown(lambda_ratio)} is not a number between 0 and 1, both left out."
+        )
+    if lambdas is None:
+        whole = isinstance(n_lambdas, Integral) and not isinstance(n_lambdas, bool)
+        if not (whole and int(n_lambdas) >= 1):
+            raise ParameterError(f"n_lambdas={_shown(n_lambdas)} is not a positive whole number.")
+        return ratio, None
+    try:
+        given = np.asarray(lambdas, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"lambdas is not made of numbers: {error}.") from error
+    if given.ndim != 1 or given.size == 0 or not (np.isfinite(given) & (given > 0)).all():
+        raise ParameterError(
+            f"lambdas={_shown(lambdas)} must be a list of positive, finite numbers."
+        )
+    return ratio, np.sort(given)[::-1]
+
+
+def _by_column(name: str, given: Any, p: int, least: float, most: float) -> Array:
+    try:
+        numbers = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"{name} is not made of numbers: {error}.") from error
+    if numbers.shape not in ((), (p,)):
+        raise ParameterError(
+            f"{name} has shape {numbers.shape}; give one number, or one per column, shape ({p},)."
+        )
+    numbers = np.array(np.broadcast_to(numbers, (p,)))
+    bad = np.flatnonzero(~((numbers >= least) & (numbers <= most)))
+    if bad.size:
+        raise ParameterError(
+            f"{name} is {numbers[bad[0]]} for column {bad[0]} (from 0); give a number from "
+            f"{least:g} to {most:g}."
+        )
+    return numbers
 
 
 def _agreed(ratio: float, penalty: str) -> float:

@@ -5,6 +5,15 @@ from oddsmith.solvers.kernel_newton import KernelNewton
 from oddsmith.solvers.lbfgs import LBFGS
 from oddsmith.solvers.newton import Newton
 from oddsmith.solvers.newton_cg import NewtonCG
+from oddsmith.solvers.proximal_newton import ProximalNewton
 from oddsmith.solvers.sampled import SampledLBFGS
 
-__all__ = ["LBFGS", "GradientDescent", "KernelNewton", "Newton", "NewtonCG", "SampledLBFGS"]
+__all__ = [
+    "LBFGS",
+    "GradientDescent",
+    "KernelNewton",
+    "Newton",
+    "NewtonCG",
+    "ProximalNewton",
+    "SampledLBFGS",
+]

@@ -11,6 +11,7 @@ from oddsmith.solvers.kernel_newton import KernelNewton
 from oddsmith.solvers.lbfgs import LBFGS
 from oddsmith.solvers.newton import Newton
 from oddsmith.solvers.newton_cg import NewtonCG
+from oddsmith.solvers.proximal_newton import ProximalNewton
 from oddsmith.solvers.run import Solver
 from oddsmith.solvers.sampled import SampledLBFGS
 
@@ -30,7 +31,7 @@ class Problem:
         Margins a row.
     sparse : bool
     l1 : bool
-        Whether the penalty has a kink.
+        Whether the penalty has a kink, or columns have factors or bounds.
     samples : bool
         Whether rows can be sampled without reading them all.
     l2 : bool
@@ -114,6 +115,7 @@ def kernels_for(problem: Problem) -> Kernels:
 
 # `auto` takes the first row that suits; a name takes the row of that name.
 TABLE = (
+    Row("proximal-newton", ProximalNewton, lambda problem: problem.l1 and problem.by_column),
     Row("sampled-lbfgs", SampledLBFGS, _tall),
     Row("newton-cholesky", Newton, _small),
     Row("newton-kernel", KernelNewton, _wide),
@@ -148,8 +150,9 @@ def choose(solver: str | Solver, problem: Problem) -> Solver:
     walker = _found(solver, problem)
     if problem.l1 and not walker.handles_l1:
         raise ParameterError(
-            f"an L1 penalty was asked for (l1_ratio > 0 or penalty='l1'), which solver={solver!r} "
-            "does not fit; use solver=GradientDescent(...) from oddsmith.solvers, or l1_ratio=0."
+            "an L1 penalty, factors or bounds were asked for (l1_ratio > 0, penalty='l1', "
+            f"penalty_factors, lower_bounds or upper_bounds), which solver={solver!r} does not "
+            "fit; use 'auto' or 'proximal-newton'."
         )
     return walker
 

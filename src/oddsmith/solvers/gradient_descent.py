@@ -200,7 +200,7 @@ class GradientDescent(Parameters):
         coef, memory = here.coef, here.memory
 
         def prox(point: Array, step: float | Array) -> Array:
-            return penalty.prox(point, step / W) if objective.l1 > 0 else point
+            return penalty.prox(point, step / W) if objective.l1 > 0 or penalty.bounded else point
 
         if self.batch_size is None:
             coef, memory = rule.update(coef, gradient / W, rate, prox, memory)

@@ -18,6 +18,7 @@ from oddsmith.core.certificate import FLOOR, Certificate
 from oddsmith.core.objective import Objective
 from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array
+from oddsmith.solvers.duality_gap import into_box, unpenalised
 from oddsmith.solvers.newton import newton_step
 
 __all__ = ["prove_with_l1"]
@@ -45,9 +46,9 @@ def prove_with_l1(objective: Objective, coef: Array) -> Certificate:
         Its step has no part in the coefficients that are 0.
     """
     moments = objective.evaluate(coef, 1)
-    free = objective.penalty.l1 == 0
+    free = unpenalised(objective.penalty, coef)
     # The Hessian of many columns would not fit into memory: the intercepts alone are moved.
-    moving = free | (coef != 0) if objective.size <= _MOST_CURVATURES else free
+    moving = free | _inside(objective.penalty, coef) if objective.size <= _MOST_CURVATURES else free
     step, lower = _lower_bound(objective, coef, moments.gradient, moving)
     if lower == -np.inf:
         lower = _lower_bound_from_intercepts(objective, coef, free)
@@ -63,6 +64,7 @@ def _lower_bound(
 ) -> tuple[Array, float]:
     """Newton step on the moving coefficients, and the bound of its dual point."""
     penalty = objective.penalty
+    free = unpenalised(penalty, coef)
     hessian = _hessian_columns(objective, coef, moving)
     signed = gradient + penalty.l1 * np.sign(coef)
     solved = newton_step(hessian[moving], signed[moving], objective.curvature_bound[moving])
@@ -72,10 +74,16 @@ def _lower_bound(
     scales = _scales(penalty, v)
     values = objective.dual_values(coef, step, scales)
     lower = max(
-        float(value) - _conjugate(penalty, scale * v)
+        float(value) - _conjugate(penalty, scale * v, free)
         for value, scale in zip(values, scales, strict=True)
     )
     return step, lower - solved.left_over
+
+
+def _inside(penalty: Penalty, coef: Array) -> Flags:
+    """Coefficients that are free to move either way."""
+    low, high = penalty.bounds()
+    return (coef != 0) & (coef > low) & (coef < high)
 
 
 def _hessian_columns(objective: Objective, coef: Array, moving: Flags) -> Array:
@@ -108,19 +116,11 @@ def _lower_bound_from_intercepts(objective: Objective, coef: Array, free: Flags)
 
 def _scales(penalty: Penalty, v: Array) -> tuple[float, ...]:
     """Shrinkings to try: that which brings v into the box, and with a ridge others as well."""
-    kinked = penalty.l1 > 0
-    excess = float((np.abs(v[kinked]) / penalty.l1[kinked]).max(initial=0.0))
-    inside = 1.0 / excess if excess > 1.0 else 1.0
+    # A scale that brings v to the box's edge is rounded.
+    inside = into_box(penalty, v, 4.0 * FLOOR * penalty.l1)
     return (inside, *_SHRINKINGS)
 
 
-def _conjugate(penalty: Penalty, v: Array) -> float:
+def _conjugate(penalty: Penalty, v: Array, free: Flags) -> float:
     """Penalty's part of the dual objective; what is not penalised is met but for rounding."""
-    kinked = penalty.l1 > 0
-    # A scale that brings v to the box's edge is rounded.
-    edge = penalty.l1[kinked] * (1.0 + 4.0 * FLOOR)
-    beyond = np.maximum(np.abs(v[kinked]) - edge, 0.0)
-    ridge = penalty.diagonal[kinked]
-    if (beyond[ridge == 0] > 0).any():
-        return np.inf
-    return 0.5 * float((beyond[ridge > 0] ** 2 / ridge[ridge > 0]).sum())
+    return float(penalty.conjugate(np.where(free, 0.0, v)).sum())

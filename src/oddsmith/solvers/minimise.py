@@ -12,6 +12,7 @@ from oddsmith.core.columns import Columns, standardise
 from oddsmith.core.fit import Fit
 from oddsmith.core.kernels import PLAIN, Design
 from oddsmith.core.objective import Objective
+from oddsmith.core.penalty import Limits
 from oddsmith.core.ready import ReadySource
 from oddsmith.core.stable import Array
 from oddsmith.errors import DataError, ParameterError
@@ -22,7 +23,7 @@ from oddsmith.solvers.newton_cg import prove_by_products
 from oddsmith.solvers.run import Progress, Run, Solver, Watch, run
 from oddsmith.solvers.separation import separation
 
-__all__ = ["Task", "aliased_columns", "minimise", "objective_of"]
+__all__ = ["Task", "aliased_columns", "made_ready", "minimise", "objective_of"]
 
 # Up to this length of coef a proof forms the Hessian; beyond, conjugate gradients are cheaper.
 _HESSIAN_FOR_PROOF = 500
@@ -67,6 +68,8 @@ class Task:
         Whether the history keeps the coefficients of every iteration.
     entries : int
         Entries that are stored, of sparse blocks.
+    limits : Limits or None
+        What distinguishes columns.
     """
 
     n_classes: int
@@ -83,6 +86,7 @@ class Task:
     seed: int = 0
     record_coef: bool = False
     entries: int = 0
+    limits: Limits | None = None
 
     @property
     def penalised(self) -> bool:
@@ -99,23 +103,29 @@ def objective_of(source: CountedSource, columns: Columns, task: Task) -> tuple[O
         sparse=task.sparse,
     )
     design = Design(how, task.intercept)
-    objective = Objective(source, columns, task.n_classes, design, task.l2, task.l1)
+    objective = Objective(
+        source, columns, task.n_classes, design, task.l2, task.l1, limits=task.limits
+    )
     problem = Problem(
         source.n_rows,
         objective.size,
         objective.width,
         task.sparse,
-        task.l1 > 0,
+        task.l1 > 0 or task.limits is not None,
         isinstance(source.source, SampleSource),
         task.l2 > 0,
         source.by_column,
         task.entries,
     )
-    objective = replace(objective, kernels=kernels_for(problem))
-    few = problem.n_rows * problem.size <= _FEW_ENTRIES and not task.sparse
-    if few and objective.kernels is PLAIN:
-        objective = replace(objective, source=ReadySource(source, design))
-    return objective, problem
+    return replace(objective, kernels=kernels_for(problem)), problem
+
+
+def made_ready(objective: Objective) -> Objective:
+    """Objective with its rows standardised once, where they are few; they give no columns then."""
+    few = objective.source.n_rows * objective.size <= _FEW_ENTRIES
+    if few and objective.kernels is PLAIN and isinstance(objective.source, CountedSource):
+        return replace(objective, source=ReadySource(objective.source, objective.design))
+    return objective
 
 
 def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task: Task) -> Fit:
@@ -140,6 +150,8 @@ def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task
     """
     objective, problem = objective_of(source, columns, task)
     walker = choose(solver, problem)
+    if not (task.sparse or getattr(walker, "by_column", False)):
+        objective = made_ready(objective)
     if walker.waits is not None and task.validation is None:
         raise ParameterError(
             "early_stopping=True needs rows to judge by: fit(..., validation=(X, y))."
@@ -147,7 +159,7 @@ def minimise(source: CountedSource, columns: Columns, solver: str | Solver, task
     walk = _walk(walker, objective, task)
     coef, proof, aliased = _proved(walk, objective, task)
     separated = None
-    if not (task.penalised or proof.definite):
+    if not (task.penalised or proof.definite or task.limits is not None):
         separated = separation(objective, coef, proof)
     lower = max(walk.run.lower, proof.lower)
     if proof.gap > task.tol * objective.weight and separated != "complete":
@@ -213,7 +225,7 @@ def _lower_from_further_on(objective: Objective, coef: Array, task: Task) -> flo
     Far from the optimum the Newton step is too long to make a dual point. A bound proved
     anywhere holds everywhere, so the walk goes on for the proof alone; coef stays.
     """
-    if objective.size > _HESSIAN_FOR_PROOF or objective.l1 > 0:
+    if objective.size > _HESSIAN_FOR_PROOF or _limited(objective):
         return 0.0
     return run(
         Newton(),
@@ -286,8 +298,13 @@ def _validation(
     return measure
 
 
+def _limited(objective: Objective) -> bool:
+    """Whether coefficients can be held where they are by a kink or a bound."""
+    return objective.l1 > 0 or objective.limits is not None
+
+
 def _prove(objective: Objective, coef: Array, tol: float) -> Certificate:
-    if objective.l1 > 0:
+    if _limited(objective):
         with np.errstate(over="ignore", invalid="ignore"):
             return prove_with_l1(objective, coef)
     limit = _HESSIAN_FOR_PROOF if objective.l2 > 0 else _HESSIAN_WITHOUT_PENALTY
@@ -303,7 +320,7 @@ def _least_norm(objective: Objective, coef: Array) -> tuple[Array, tuple[int, ..
     It is the limit of ever smaller ridge penalties, and differs from coef only where columns
     are aliased. Also says which columns those are.
     """
-    if objective.l1 > 0:
+    if _limited(objective):
         return coef, ()
     K, p = objective.width, objective.source.n_features
     penalty = objective.penalty.diagonal[: p * K]

@@ -70,7 +70,9 @@ def stream(
         If the learning rate is so large that the objective is no longer finite.
     """
     design = Design(Standardisation.none(source.n_features), task.intercept)
-    objective = Objective(source, columns, task.n_classes, design, task.l2, task.l1)
+    objective = Objective(
+        source, columns, task.n_classes, design, task.l2, task.l1, limits=task.limits
+    )
     if descent is None:
         given = None if task.start is None else objective.from_user(*task.start)
         descent = solver.begin(objective.size, given, task.seed)

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_confusion", "plot_history", "save_png"]
+__all__ = ["plot_confusion", "plot_history", "plot_path", "save_png"]
 
 _BLUE, _VERMILION, _GREY = "#0072B2", "#D55E00", "#595959"
 # Up to so many iterations each one is a dot, and up to so many classes each cell has its number.
 _MOST_DOTS = 60
 _MOST_CELLS = 20
+_LONGEST_NAME = 18
+# Columns of a path with a colour and a name of their own (Okabe and Ito's, black left out).
+_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B3A100")
 # matplotlib's own font has no Chinese, Japanese or Korean letters.
 _FALLBACKS = (
     "Noto Sans CJK JP",
@@ -114,6 +117,99 @@ def plot_confusion(
     ax.set_ylabel("true class (its rows are 100%)")
     _title(ax, f"Confusion matrix of {counts.sum():,.0f} rows")
     return _figure_of(ax)
+
+
+def plot_path(
+    lambdas: Array,
+    coefs: Array,
+    names: Sequence[str],
+    degrees: Array,
+    ax: "Axes | None" = None,
+) -> "Figure":
+    """Draw every coefficient along a path of penalties, the largest ones named.
+
+    Parameters
+    ----------
+    lambdas : array of shape (m,)
+        Penalties > 0, descending: they are drawn from left to right.
+    coefs : array of shape (m, p)
+    names : sequence of p str
+    degrees : array of shape (m,)
+        How many coefficients are not 0; written above.
+    ax : matplotlib Axes, optional
+        Where to draw; without it a figure is made.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Examples
+    --------
+    >>> lambdas, coefs = np.array([1.0, 0.1]), np.array([[0.0, 0.0], [2.0, 0.0]])
+    >>> figure = plot_path(lambdas, coefs, ["age", "dose"], np.array([0, 1]))
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['age', '0', '1']
+    """
+    if ax is None:
+        return plot_path(lambdas, coefs, names, degrees, _new_figure(7.0, 4.2).subplots())
+    sizes = np.abs(coefs).max(axis=0, initial=0.0)
+    order = np.argsort(-sizes, kind="stable")[: int((sizes > 0).sum())]
+    named = order[: len(_PALETTE)]
+    ax.plot(lambdas, coefs[:, order[len(_PALETTE) :]], color="#BBBBBB", lw=0.7, zorder=1)
+    for colour, j in zip(_PALETTE, named.tolist(), strict=False):
+        ax.plot(lambdas, coefs[:, j], color=colour, lw=1.6, zorder=2)
+    ax.axhline(0.0, color=_GREY, lw=0.7)
+    first, last = float(lambdas[0]), float(lambdas[-1])
+    room = max(first / last, 2.0) ** 0.04
+    ax.set_xscale("log")
+    ax.set_xlim(first * room, last / room)
+    ax.set_xlabel("penalty lambda, from strong to weak")
+    ax.set_ylabel("coefficient (nats per unit)")
+    ax.spines[["top", "right"]].set_visible(False)
+    _title(ax, "Coefficients along the path")
+    _name_ends(ax, [float(coefs[-1, j]) for j in named], [str(names[j]) for j in named])
+    _count_above(ax, lambdas, degrees)
+    return _figure_of(ax)
+
+
+def _name_ends(ax: "Axes", ends: list[float], names: list[str]) -> None:
+    """Write names to the right of the ends of their lines, none over another."""
+    low, high = ax.get_ylim()
+    least = 0.055 * (high - low)
+    place = -np.inf
+    for colour, end, name in sorted(
+        zip(_PALETTE, ends, short_labels(names, _LONGEST_NAME), strict=False),
+        key=lambda own: own[1],
+    ):
+        place = max(end, place + least)
+        ax.annotate(
+            name,
+            (1.0, place),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontsize="small",
+            annotation_clip=False,
+        )
+
+
+def _count_above(ax: "Axes", lambdas: Array, degrees: Array) -> None:
+    """Write how many coefficients are not 0 along the upper edge."""
+    some = np.unique(np.linspace(0, lambdas.size - 1, 6).round().astype(int))
+    for i in some.tolist():
+        ax.annotate(
+            str(int(degrees[i])),
+            (float(lambdas[i]), 1.0),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(0, -2),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            color=_GREY,
+            fontsize="x-small",
+        )
 
 
 def save_png(figure: "Figure", path: str | Path) -> str:

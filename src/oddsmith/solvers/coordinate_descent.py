@@ -1,0 +1,338 @@
+"""Proximal Newton steps on a working set: a quadratic model, coordinate descent, a short walk.
+
+At margins m with slopes and curvatures h, the model of the losses is
+
+    f(coef) + v'd + d'H d / 2,   v = Z'S slope,  H = Z'S diag(h) Z,
+
+whose minimum with the penalty is the next step (Lee, Sun and Saunders, 2014, "Proximal Newton-type
+methods", equation 2.5). H is kept from step to step, and from penalty to penalty, while each step
+leaves a small part of the last one's length: gradients are exact, so that only the speed depends
+on H. That is the proximal form of the chord method (Kelley, 1995, 5.4.1).
+"""
+
+import math
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from oddsmith.core.loss import Binomial
+from oddsmith.core.objective import Objective
+from oddsmith.core.penalty import Penalty
+from oddsmith.core.stable import Array, softmax
+from oddsmith.solvers.duality_gap import duality_gap, smallest, unpenalised
+from oddsmith.solvers.quadratic_model import Model
+from oddsmith.solvers.working_set import WorkingSet, loops, pulled
+
+__all__ = ["CoordinateDescent", "Point"]
+
+# Rows from which on compiled losses are worth importing.
+_MANY_ROWS = 1000
+# Steps with a new Hessian, and the coordinates for which forming it takes as long as a step.
+_STEPS_ANEW = 2.0
+# Steps that a new Hessian takes as well.
+_FEWEST_STEPS = 2
+_SIZE_OF_A_STEP = 300.0
+_MOST_STEPS = 60
+_FREE_STEPS = 30
+# delta^2 of the unpenalised coordinates (per unit of weight) that is as good as 0.
+_CENTRED = 2.0**-90
+# The same (per unit of weight) that is surely a short step.
+_LARGEST_SHIFT = 2.0**-30
+# Changes of f that rounding makes.
+_ROUNDING = 2.0**-46
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where a walk stands.
+
+    Attributes
+    ----------
+    ids : index array of shape (m,)
+        Coordinates of the working set.
+    u : array of shape (m,)
+        Their coefficients; all others are 0.
+    margin : array of shape (n,) or (n, K)
+    losses : array of shape (n,)
+    slope, bend : arrays shaped like the margin
+        Weighted; `bend` is the curvature of each margin twice.
+    value : float
+        Losses summed (nats).
+    """
+
+    ids: Any
+    u: Array
+    margin: Array
+    losses: Array
+    slope: Array
+    bend: Array
+    value: float
+
+    def coef(self, size: int) -> Array:
+        """All coefficients, of shape (size,)."""
+        whole = np.zeros(size)
+        whole[self.ids] = self.u
+        return whole
+
+
+class CoordinateDescent:
+    """A walk over penalties and working sets.
+
+    Parameters
+    ----------
+    objective : Objective
+        Its own penalty is not looked at: each call is told one.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.working = WorkingSet(objective)
+        self.model = Model(self.working, loops(objective).descend)
+        rows = self.working.rows
+        self.y, self.offset = rows.y, rows.offset
+        self.weight = np.ascontiguousarray(rows.weight, dtype=np.float64)
+        self.total = float(self.weight.sum())
+        self.sizes = np.repeat(objective.column_sizes, objective.width)
+        self.u = np.zeros(self.working.m)
+        self.steps = 0
+        self._spent = 0.0
+        self.last_gradient = np.empty(0)
+        many = self.y.size >= _MANY_ROWS and isinstance(objective.loss, Binomial)
+        self._fused: Any = import_module("oddsmith.core.fused") if many else None
+        self._unweighted = bool((self.weight == 1.0).all())
+        self.margin = np.array(self.offset, dtype=np.float64)
+
+    def place(self, coef: Array) -> None:
+        """Stand at coef, whose coordinates that are not 0 join the working set."""
+        ids = np.flatnonzero(coef)
+        self.add(np.setdiff1d(ids, self.working.ids))
+        self.u = coef[self.working.ids]
+        self.margin = self.working.times(self.u) + self.offset
+
+    def add(self, ids: Any) -> None:
+        """Let coordinates join the working set, with coefficients of 0."""
+        self.working.add(ids)
+        self.u = np.concatenate([self.u, np.zeros(ids.size)])
+
+    def leave(self, kept: Any) -> None:
+        """Keep these of the working set's coordinates; the others are at 0."""
+        self.working.drop(kept)
+        self.u = self.u[kept]
+
+    def leap(self, before: Point, length: float, penalty: Penalty) -> None:
+        """Go on along the line from an earlier point, if that is downhill."""
+        own = penalty.at(self.working.ids)
+        coef = before.coef(self.objective.size)
+        change = self.u - coef[self.working.ids]
+        coef[self.working.ids] = 0.0
+        if own.bounded or coef.any():
+            return  # it could leave the bounds, or had columns that are no longer held
+        u = self.u + length * change
+        margin = self.margin + length * (self.margin - before.margin)
+        here = self.at(self.margin).value + own.value(self.u)
+        if self.at(margin).value + own.value(u) < here:
+            self.u, self.margin = u, margin
+
+    def at(self, margin: Array) -> Point:
+        """Losses, slopes and curvatures at margins."""
+        n = self.y.size
+        if self._fused is not None:
+            losses, slope, bend = np.empty(n), np.empty(n), np.empty(n)
+            weight = np.empty(0) if self._unweighted else self.weight
+            self._fused.binomial(self.y, weight, margin, losses, slope, bend)
+        else:
+            losses, slope, bend = self.objective.loss.derivatives(margin, self.y)
+            by_row = self.weight if margin.ndim == 1 else self.weight[:, None]
+            slope, bend = slope * by_row, bend * by_row
+        value = float(self.weight @ losses)
+        return Point(self.working.ids, self.u, margin, losses, slope, bend, value)
+
+    def settle(self, penalty: Penalty, tol: float) -> tuple[Point, float]:
+        """Walk to the minimum over the working set, and prove how near it is (nats)."""
+        working = self.working
+        own = penalty.at(working.ids)
+        length, contraction, fresh, best, idle = math.inf, 0.0, False, math.inf, 0
+        here_steps = 0
+        while True:
+            here, correction = self.centred(own)
+            v = working.transposed_times(here.slope)
+            if own.bounded:
+                correction = self.left_at(here, own)
+            sizes = self.sizes[working.ids]
+            gap = duality_gap(own, self.u, v, here.losses, self.weight, correction, sizes)
+            idle = 0 if gap < 0.7 * best else idle + 1
+            best = min(best, gap)
+            self.last_gradient = v
+            if gap <= tol or self.steps >= self._budget or idle > 8:
+                return here, gap
+            fresh = (not fresh or not working.ready) and self._stale(contraction, gap, tol)
+            if fresh:
+                self._spent = 0.0
+                working.refresh(self._curvatures(here), penalty.diagonal)
+            new = self.model.minimum(v + own.diagonal * self.u, self.u, own, 1e-6 * min(gap, 1.0))
+            before = length
+            length, shortened = self._walk(here, own, new)
+            contraction = math.inf if shortened else length / before
+            self.steps += 1
+            here_steps += 1
+            self._spent += float(here_steps > _FEWEST_STEPS)
+
+    _budget = 10**9
+
+    def _stale(self, contraction: float, gap: float, tol: float) -> bool:
+        """Whether a new Hessian is cheaper than the steps that the old one will take."""
+        if not self.working.ready or contraction >= 1.0:
+            return True
+        if contraction == 0.0:
+            return False
+        steps = math.log(max(gap / tol, 1.0)) / -math.log(contraction)
+        price = _STEPS_ANEW + self.working.m / _SIZE_OF_A_STEP
+        # Steps that a new one would have spared have been paid before: rent, then buy.
+        return steps > price or self._spent > price
+
+    def _curvatures(self, here: Point) -> list[tuple[int, int, Array]]:
+        if here.bend.ndim == 1:
+            return [(0, 0, here.bend)]
+        pairs = self.objective.loss.curvatures(here.margin)
+        return [(k, j, self.weight * curvature) for k, j, curvature in pairs]
+
+    def _walk(self, here: Point, own: Penalty, new: Array) -> tuple[float, bool]:
+        """Go to the model's minimum, or towards it; the step's length, and whether it was cut."""
+        change = new - self.u
+        moved = self.working.times(change)
+        bend = here.bend
+        length = math.sqrt(max(float((bend * moved * moved).sum()), 1e-300))
+        value = here.value + own.value(self.u)
+        step = 1.0
+        while step > 1e-9:
+            margin = here.margin + step * moved
+            u = new if step == 1.0 else self.u + step * change
+            there = self.at(margin).value + own.value(u)
+            if there <= value + _ROUNDING * abs(value):
+                self.u, self.margin = u, margin
+                return length, step < 1.0
+            step *= 0.5
+        return length, True
+
+    def centred(self, own: Penalty) -> tuple[Point, float]:
+        """Move what is not penalised to its minimum; the point, and delta^2 of what is left."""
+        here = self.at(self.margin)
+        best, left, known = math.inf, math.inf, -1
+        low, high = own.bounds()
+        for _ in range(_FREE_STEPS):
+            free = np.flatnonzero(unpenalised(own, self.u))
+            if free.size == 0:
+                return here, 0.0
+            if free.size != known:  # some have come to their bounds
+                best, known = math.inf, free.size
+            step, left = self._free_step(here, free)
+            if not left < 0.25 * best or left <= _CENTRED * self.total:
+                return here, left
+            best = left
+            step = step / max(1.0, 0.5 * float(np.abs(step).max()))
+            there = np.clip(self.u[free] - step, low[free], high[free])
+            change = np.zeros(self.u.size)
+            change[free] = there - self.u[free]
+            self.u = self.u.copy()
+            self.u[free] = there
+            self.margin = self.margin + self._margins_of(change, free)
+            here = self.at(self.margin)
+        return here, left
+
+    def with_dual(self, own: Penalty) -> tuple[Point, Point, float, float]:
+        """Point where the walk stands, and one beside it for the dual; delta^2 of either.
+
+        An intercept that columns far from 0 make large is rounded, and moves all margins. The dual
+        point need not: it is taken from where what is not penalised is at its minimum.
+        """
+        u, margin = self.u, self.margin
+        here = self.at(margin)
+        correction = self.left_at(here, own)
+        if correction <= _CENTRED * self.total:
+            return here, here, 0.0, correction
+        dual, left = self.centred(own)
+        left = self.left_at(dual, own) if own.bounded else left
+        self.u, self.margin = u, margin
+        return here, dual, correction, left
+
+    def left_at(self, here: Point, own: Penalty) -> float:
+        """Compute delta^2 of what is not penalised, where the walk stands."""
+        v, small = None, None
+        if own.bounded:
+            v = self.working.transposed_times(here.slope)
+            small = smallest(self.sizes[self.working.ids], self.total)
+        free = np.flatnonzero(unpenalised(own, self.u, v, small))
+        return self._free_step(here, free)[1] if free.size else 0.0
+
+    def _margins_of(self, change: Array, free: Any) -> Array:
+        K = self.objective.width
+        if self._only_intercepts(free):
+            return change[0] if K == 1 else change[:K]  # type: ignore[return-value]
+        return self.working.times(change)
+
+    def _only_intercepts(self, free: Any) -> bool:
+        K = self.objective.width
+        return bool(self.objective.design.intercept and free.size == K and free[-1] == K - 1)
+
+    def _free_step(self, here: Point, free: Any) -> tuple[Array, float]:
+        """Newton step of the unpenalised coordinates, and v'H^-1 v there."""
+        if self.objective.width == 1 and self._only_intercepts(free):
+            pull, h = float(here.slope.sum()), float(here.bend.sum())
+            return np.array([pull / h if h > 0 else 0.0]), pull**2 / h if h > 0 else math.inf
+        if self._only_intercepts(free):
+            a = softmax(here.margin)
+            own = here.bend.sum(axis=0)
+            hessian, v = -(a.T @ (self.weight[:, None] * a)), here.slope.sum(axis=0)
+            np.fill_diagonal(hessian, own)
+        else:
+            hessian, v = self.working.exact(free, self._curvatures(here), here.slope)
+        solution: Any = np.linalg.lstsq(hessian, v, rcond=1e-13)[0]
+        left = v - hessian @ solution
+        size = max(float(v @ solution), 0.0)
+        # What no direction with curvature explains is rounding, or nothing is proved.
+        lost = float(np.abs(left).max()) > 1e-9 * math.sqrt(size * self.total) + 1e-15 * self.total
+        return solution, math.inf if lost else size
+
+    def pull(self, slopes: list[Array]) -> list[Array]:
+        """Gradients of the losses, flat, at several weighted slopes: one pass."""
+        K = self.objective.width
+        R = np.column_stack([slope.reshape(-1, K) for slope in slopes])
+        whole = pulled(self.objective, np.ascontiguousarray(R))
+        return [whole[:, i * K : (i + 1) * K].ravel() for i in range(len(slopes))]
+
+    def gap(
+        self,
+        penalty: Penalty,
+        here: Point,
+        v: Array,
+        left: float,
+        dual: Point | None = None,
+        correction: float = 0.0,
+    ) -> float:
+        """Proved bound on f - min f at a point, from the gradient of all coordinates (nats).
+
+        Parameters
+        ----------
+        penalty : Penalty
+        here : Point
+        v : array of shape (size,)
+            Gradient of the losses at the dual's point.
+        left : float
+            delta^2 there.
+        dual : Point, optional
+            Another point, for the dual, with the same coefficients but for those not penalised.
+        correction : float
+            delta^2 between the two.
+        """
+        if not correction <= self.total * _LARGEST_SHIFT:
+            return math.inf
+        coef = here.coef(self.objective.size)
+        losses = here.losses if dual is None else dual.losses
+        gap = duality_gap(penalty, coef, v, losses, self.weight, left, self.sizes)
+        # Relative entropies add as squares of lengths do, within a factor where steps are short.
+        gap = (math.sqrt(gap) + math.sqrt(correction)) ** 2
+        # Margins are rounded: coef is as if moved by that much, with curvatures <= 1/4.
+        moved = self.objective.margin_rounding(coef)
+        return (math.sqrt(gap) + moved * math.sqrt(self.total / 8.0)) ** 2

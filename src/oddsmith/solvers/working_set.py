@@ -1,0 +1,448 @@
+"""The columns that coordinate descent works on, held in memory, and their Hessian.
+
+Coordinates are places in the flat coef: column j of class k is at j K + k, the intercepts last.
+Rows are those of positive weight, in the order of the source's strips.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from importlib import import_module
+from operator import add
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from oddsmith.core import descent
+from oddsmith.core.block import Block, ColumnSource
+from oddsmith.core.kernels import Design
+from oddsmith.core.objective import Objective
+from oddsmith.core.stable import Array
+
+__all__ = ["WorkingSet", "loops", "pulled"]
+
+Indices = np.ndarray[Any, np.dtype[np.intp]]
+
+# Entries of the rows up to which plain NumPy is done before Numba is imported.
+_FEW_ENTRIES = 2**17
+# Entries from which on work is shared among threads, and into how many parts.
+_SPREAD_ENTRIES = 2**18
+_PARTS = 8
+
+
+def loops(objective: Objective) -> Any:
+    """Compiled loops, or the plain ones for small dense rows."""
+    source = objective.source
+    if source.n_rows * objective.size <= _FEW_ENTRIES:
+        return descent
+    return import_module("oddsmith.core.fused_descent")
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Pieces of an array, one for each strip of columns, in their order."""
+
+    parts: tuple[Any, ...]
+    rows: Block
+
+    def __add__(self, other: Self) -> "_Parts":
+        return _Parts(self.parts + other.parts, self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gather:
+    """Some of the columns, standardised, each as a row of an array; sparse ones as CSC."""
+
+    design: Design
+    features: Indices
+    ones: bool
+
+    def __call__(self, strip: Block, columns: slice) -> _Parts:
+        """Columns of a strip."""
+        first, last = np.searchsorted(self.features, [columns.start, columns.stop])
+        own = self.features[first:last]
+        how = self.design.standardisation
+        if hasattr(strip.X, "tocsr"):
+            return _Parts((_picked(strip.X, own, how, self.ones),), strip)
+        columns_there = strip.X[:, own - columns.start].T.astype(np.float64, order="C")
+        if how.center[own].any():
+            np.subtract(columns_there, how.center[own][:, None], out=columns_there)
+        np.divide(columns_there, how.scale[own][:, None], out=columns_there)
+        return _Parts((columns_there,), strip)
+
+
+def _picked(X: Any, own: Indices, how: Any, ones: bool) -> Any:
+    """Columns of a CSR matrix, a column of ones before them, as standardised CSR."""
+    fused = import_module("oddsmith.core.fused_descent")
+    base = int(ones)
+    slot = np.full(X.shape[1], -1, dtype=np.int32)
+    slot[own] = base + np.arange(own.size)
+    unit = np.append(np.ones(base), how.scale[own])
+    starts = np.empty(X.shape[0] + 1, dtype=np.int64)
+    memory = (X.indptr, X.indices.view(_unsigned(X.indices)), X.data, slot, unit, ones, starts)
+    count = fused.pick_columns(*memory, np.empty(0, np.uint32), np.empty(0))
+    columns, values = np.empty(max(count, 1), np.uint32), np.empty(max(count, 1))
+    fused.pick_columns(*memory, columns, values)
+    shape = (X.shape[0], base + own.size)
+    Z: Any = sp.csr_array((values[:count], columns[:count].view(np.int32), starts), shape=shape)
+    if not X.has_canonical_format:
+        Z.sum_duplicates()
+    moved = how.center[own] / how.scale[own]
+    if moved.any():  # such columns are nearly full
+        there = np.flatnonzero(moved)
+        rows = Z.tolil()
+        rows[:, base + there] = rows[:, base + there].toarray() - moved[there]
+        return rows.tocsr()
+    return Z
+
+
+@dataclass(frozen=True, slots=True)
+class _Pull:
+    """Z'R for a strip of columns, of shape (columns, m)."""
+
+    design: Design
+    R: Array
+
+    def __call__(self, strip: Block, columns: slice) -> _Parts:
+        """Products of a strip."""
+        how = self.design.standardisation
+        center, scale = how.center[columns], how.scale[columns]
+        if hasattr(strip.X, "tocsr"):
+            X = strip.X
+            kind = np.uint32 if X.indices.dtype.itemsize == 4 else np.uint64
+            out = np.zeros((X.shape[1], self.R.shape[1]))
+            fused = import_module("oddsmith.core.fused_descent")
+            fused.pull(X.indptr, X.indices.view(kind), X.data, self.R, out)
+            out -= np.outer(center, self.R.sum(axis=0))
+        else:
+            rows = strip.X - center if center.any() else strip.X
+            out = (self.R.T @ rows).T
+        return _Parts((out / scale[:, None],), strip)
+
+
+def pulled(objective: Objective, R: Array) -> Array:
+    """Z'R of shape (q, m), the intercept's row included, for R of shape (n, m): one pass."""
+    source: ColumnSource = objective.source  # type: ignore[assignment]
+    parts = list(source.fold_columns(_Pull(objective.design, R)).parts)
+    if objective.design.intercept:
+        parts.append(R.sum(axis=0)[None, :])
+    return np.concatenate(parts)
+
+
+class WorkingSet:
+    """Columns held in memory, and the Hessian of some of their coordinates.
+
+    Attributes
+    ----------
+    rows : Block
+        Labels, weights and offsets of the rows of positive weight.
+    ids : index array of shape (m,)
+        Coordinates, intercepts first.
+    hessian : array of shape (m, m) or larger, float32
+        Hessian at the weights of the last `refresh`, and the ridge of then on its diagonal.
+    version : int
+        Changes whenever the Hessian or the order of its coordinates does.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.K = objective.width
+        self.sparse = False
+        self.version = 0
+        base = int(objective.design.intercept)
+        self.ids = np.arange(objective.size - base * self.K, objective.size)
+        self._feature = np.full(base, objective.source.n_features)
+        self._slot_of = np.full(objective.source.n_features + base, -1)
+        self._slot_of[objective.source.n_features :] = 0
+        self._add_rows: Callable[..., None] = loops(objective).add_rows
+        empty = self._gathered(np.empty(0, dtype=np.intp))
+        self.rows = empty.rows
+        n = self.rows.y.size
+        self.sparse = hasattr(self.rows.X, "tocsr")
+        self.held: Any = sp.csr_array(np.ones((n, base))) if self.sparse else np.ones((base, n))
+        self.hessian: Any = np.empty((0, 0), dtype=np.float32)
+        self._curvatures: list[tuple[int, int, Array]] = []
+
+    @property
+    def m(self) -> int:
+        """Coordinates."""
+        return int(self.ids.size)
+
+    def _gathered(self, features: Indices) -> _Parts:
+        source: ColumnSource = self.objective.source  # type: ignore[assignment]
+        return source.fold_columns(
+            _Gather(self.objective.design, features, self.objective.design.intercept)
+        )
+
+    def _places(self) -> tuple[Indices, Indices]:
+        """Slot and class of each coordinate."""
+        return self._slot_of[self.ids // self.K], self.ids % self.K
+
+    def add(self, ids: Indices) -> None:
+        """Take in coordinates that are not there yet, ascending."""
+        if ids.size == 0:
+            return
+        wanted = np.unique(ids // self.K)
+        new = wanted[self._slot_of[wanted] < 0]
+        if new.size:
+            self._hold(new)
+        before = self.m
+        self.ids = np.concatenate([self.ids, ids])
+        if self.sparse:
+            self._curvatures = []  # a Hessian of sparse rows is all made in one go
+        if self._curvatures:
+            self._reserve()
+            self._fill(before)
+        self.version += 1
+
+    @property
+    def ready(self) -> bool:
+        """Whether the Hessian is there."""
+        return bool(self._curvatures)
+
+    def _hold(self, new: Indices) -> None:
+        if self.sparse:
+            self._feature = np.concatenate([self._feature, new])
+            self._regather()
+            return
+        columns = np.concatenate(self._gathered(new).parts)
+        have = self._feature.size
+        if have + new.size > self.held.shape[0]:
+            room = np.empty((max(2 * have, have + new.size, 64), self.rows.y.size))
+            room[:have] = self.held[:have]
+            self.held = room
+        self.held[have : have + new.size] = columns
+        self._slot_of[new] = np.arange(have, have + new.size)
+        self._feature = np.concatenate([self._feature, new])
+
+    def _regather(self) -> None:
+        """Read all columns of the set anew: sparse rows are only found by searching them."""
+        base = int(self.objective.design.intercept)
+        features = np.sort(self._feature[base:])
+        (self.held,) = self._gathered(features).parts
+        self._feature = np.concatenate([self._feature[:base], features])
+        self._slot_of[features] = np.arange(base, base + features.size)
+
+    def _reserve(self) -> None:
+        if self.m > self.hessian.shape[0]:
+            room = np.empty((max(2 * self.hessian.shape[0], self.m),) * 2, dtype=np.float32)
+            old = self.hessian.shape[0]
+            room[:old, :old] = self.hessian
+            self.hessian = room
+
+    def refresh(self, curvatures: list[tuple[int, int, Array]], ridge: Array) -> None:
+        """Form the Hessian anew, from s times the curvatures of each pair of classes k >= j."""
+        self._curvatures = curvatures
+        self._ridge = ridge
+        self._reserve()
+        self._fill(0)
+        self.version += 1
+
+    def _fill(self, before: int) -> None:
+        """Rows and columns of the Hessian from `before` on."""
+        m, hessian = self.m, self.hessian
+        slot, cls = self._places()
+        if self.K == 1 and before == 0:
+            (self._sparse_whole if self.sparse else self._whole)(slot, self._curvatures[0][2])
+        else:
+            self._fill_pairs(before, slot, cls)
+        diagonal = hessian.ravel()[:: hessian.shape[1] + 1]
+        diagonal[before:m] += self._ridge[self.ids[before:]].astype(np.float32)
+
+    def _fill_pairs(self, before: int, slot: Indices, cls: Indices) -> None:
+        """Blocks of the Hessian for each pair of classes, rows from `before` on."""
+        hessian = self.hessian
+        of_class = [np.flatnonzero(cls == k) for k in range(self.K)]
+        single = (
+            {}
+            if self.sparse
+            else {k: self._rows_of(slot[own]).astype(np.float32) for k, own in enumerate(of_class)}
+        )
+
+        def fill(pair: tuple[int, int, Array]) -> None:
+            k, j, weight = pair
+            # With no rows from before, one of two blocks is the other's transpose.
+            both = [(k, j)] if before == 0 or k == j else [(k, j), (j, k)]
+            for row_class, column_class in both:
+                columns = of_class[column_class]
+                new = of_class[row_class] >= before
+                rows = of_class[row_class][new]
+                if rows.size == 0 or columns.size == 0:
+                    continue
+                if self.sparse:
+                    block = self._sparse_gram(slot[rows], slot[columns], weight)
+                else:
+                    scaled = single[row_class][new] * weight.astype(np.float32)
+                    block = scaled @ single[column_class].T
+                hessian[np.ix_(rows, columns)] = block
+                hessian[np.ix_(columns, rows)] = block.T
+
+        if before == 0:  # blocks that do not overlap
+            self._spread(fill, self._curvatures)
+        else:
+            for pair in self._curvatures:
+                fill(pair)
+
+    def _whole(self, slot: Indices, weight: Array) -> None:
+        """Whole Hessian of one margin, in float32: a chord's speed depends on no more digits."""
+        m, hessian, root = self.m, self.hessian, np.sqrt(weight)
+        Z = self._rows_of(slot)
+        scaled = np.empty((m, root.size), dtype=np.float32)
+
+        def scale(rows: slice) -> None:
+            np.multiply(Z[rows], root, out=scaled[rows], casting="same_kind")
+
+        def multiply(rows: slice) -> None:
+            block = scaled[rows] @ scaled[: rows.stop].T
+            hessian[rows, : rows.stop] = block
+            hessian[: rows.start, rows] = block[:, : rows.start].T
+
+        parts = _cut(m, m * root.size)
+        self._spread(scale, parts)
+        self._spread(multiply, parts[::-1])
+
+    def _rows_of(self, slots: Indices) -> Array:
+        whole = slots.size and slots[-1] - slots[0] == slots.size - 1 and (np.diff(slots) > 0).all()
+        return self.held[slots[0] : slots[-1] + 1] if whole else self.held[slots]
+
+    def _sparse_whole(self, slot: Indices, weight: Array) -> None:
+        """Whole Hessian of one margin of sparse rows, half of the rows at a time."""
+        count, n = self._feature.size, weight.size
+        halves = [slice(0, n // 2), slice(n // 2, n)]
+        sums = [np.zeros((count, count), dtype=np.float32) for _ in halves]
+        fused = import_module("oddsmith.core.fused_descent")
+
+        def add_up(half: int) -> None:
+            rows = halves[half]
+            starts = self.held.indptr[rows.start : rows.stop + 1]
+            fused.row_gram(starts, *self._memory, weight[rows], sums[half])
+
+        self._spread(add_up, [0, 1])
+        fused.put_symmetric(sums[0], sums[1], slot, self.hessian)
+
+    @property
+    def _memory(self) -> tuple[Any, Array]:
+        """Columns and values of sparse rows."""
+        return self.held.indices.view(_unsigned(self.held.indices)), self.held.data
+
+    def _sparse_gram(self, left: Indices, right: Indices, weight: Array) -> Any:
+        fused = import_module("oddsmith.core.fused_descent")
+        count = self._feature.size
+        whole = np.zeros((count, count), dtype=np.float32)
+        fused.row_gram(self.held.indptr, *self._memory, weight, whole)
+        lower = np.tril(whole, -1)
+        whole += lower.T
+        return whole[np.ix_(left, right)]
+
+    def drop(self, kept: Any) -> None:
+        """Leave out coordinates; columns that none needs go as well where X is dense."""
+        places = np.flatnonzero(kept)
+        if self._curvatures:
+            self.hessian = np.ascontiguousarray(self.hessian[places][:, places])
+        self.ids = self.ids[places]
+        self.version += 1
+        if not self.sparse and self.K == 1:
+            slots = self._slot_of[self.ids]
+            base = int(self.objective.design.intercept)
+            gone = np.setdiff1d(self._feature[base:], self.ids[base:])
+            self._slot_of[gone] = -1
+            self.held[: slots.size] = self.held[slots]
+            self._feature = self._feature[slots]
+            self._slot_of[self._feature[base:]] = np.arange(base, slots.size)
+
+    def times(self, change: Array) -> Array:
+        """Change of the margins, of shape (n,) or (n, K)."""
+        slot, cls = self._places()
+        by_column = np.zeros((self._feature.size, self.K))
+        by_column[slot, cls] = change
+        if self.sparse:
+            out = np.empty((self.rows.y.size, self.K))
+            fused = import_module("oddsmith.core.fused_descent")
+
+            def add_up(rows: slice) -> None:
+                starts = self.held.indptr[rows.start : rows.stop + 1]
+                fused.row_times(starts, *self._memory, by_column, out[rows])
+
+            self._spread(add_up, _cut(out.shape[0], self.held.nnz))
+            return out[:, 0] if self.K == 1 else out
+        moving: Any = np.flatnonzero(by_column.any(axis=1))
+        if 4 * moving.size >= by_column.shape[0]:
+            moving = slice(0, by_column.shape[0])  # no copy
+        Z, own = self.held[moving], np.ascontiguousarray(by_column[moving].T)
+        own = own[0] if self.K == 1 else own
+        out = np.empty((*own.shape[:-1], Z.shape[1]))
+
+        def multiply(rows: slice) -> None:
+            out[..., rows] = own @ Z[:, rows]
+
+        self._spread(multiply, _cut(Z.shape[1], Z.size))
+        return out.T
+
+    def transposed_times(self, slope: Array) -> Array:
+        """Z'slope at the coordinates, of shape (m,), for slopes of shape (n,) or (n, K)."""
+        slot, cls = self._places()
+        out = np.zeros((self._feature.size, self.K))
+        if self.sparse:
+            R = slope.reshape(-1, self.K)
+            return self._pulled(R, out.shape)[slot, cls]
+        Z, to = self.held, out[:, 0] if self.K == 1 else out
+
+        def multiply(rows: slice) -> None:
+            to[rows] = Z[rows] @ slope
+
+        self._spread(multiply, _cut(out.shape[0], out.shape[0] * Z.shape[1]))
+        return out[slot, cls]
+
+    def _pulled(self, R: Array, shape: tuple[int, ...]) -> Array:
+        """Z'R of sparse rows: parts of the rows, added in order."""
+        fused = import_module("oddsmith.core.fused_descent")
+        parts = _cut(R.shape[0], self.held.nnz)
+        sums = [np.zeros(shape) for _ in parts]
+
+        def add_up(part: int) -> None:
+            rows = parts[part]
+            starts = self.held.indptr[rows.start : rows.stop + 1]
+            fused.pull(starts, *self._memory, R[rows], sums[part])
+
+        self._spread(add_up, range(len(parts)))
+        return reduce(add, sums)
+
+    def _spread(self, task: Callable[[Any], object], parts: Sequence[Any]) -> None:
+        self.objective.source.spread(task, parts)  # type: ignore[attr-defined]
+
+    def exact(
+        self, free: Indices, curvatures: list[tuple[int, int, Array]], slope: Array
+    ) -> tuple[Array, Array]:
+        """Hessian and gradient of a few coordinates, in float64."""
+        slot, cls = self._places()
+        slot, cls = slot[free], cls[free]
+        Z = self.held[:, slot].toarray().T if self.sparse else self.held[slot]
+        R = slope.reshape(-1, self.K)
+        gradient = np.einsum("ci,ic->c", Z, R[:, cls])
+        H = np.zeros((free.size, free.size))
+        for k, j, weight in curvatures:
+            rows, columns = np.flatnonzero(cls == k), np.flatnonzero(cls == j)
+            block = (Z[rows] * weight) @ Z[columns].T
+            H[np.ix_(rows, columns)] = block
+            H[np.ix_(columns, rows)] = block.T
+        return H, gradient
+
+    def model_move(self, which: Indices, change: Array) -> Array:
+        """Hessian times change for a change of some coordinates, of shape (m,)."""
+        out = np.zeros(self.m)
+        self._add_rows(self.hessian, which, change, out)
+        return out
+
+
+def _cut(size: int, entries: int) -> list[slice]:
+    """Parts of a range for the threads, by shape alone; one where that is no work."""
+    count = 1 if entries < _SPREAD_ENTRIES else _PARTS
+    width = -(-size // (8 * count)) * 8
+    return [
+        slice(first, min(first + width, size)) for first in range(0, max(size, 1), max(width, 1))
+    ]
+
+
+def _unsigned(indices: Any) -> Any:
+    return np.uint32 if indices.dtype.itemsize == 4 else np.uint64
