@@ -191,7 +191,8 @@ class CountedSource:
         """
         if not isinstance(self.source, ColumnSource):
             raise ParameterError(
-                "solver='newton-kernel' needs rows in memory; use another solver, or 'auto'."
+                "this solver reads columns, which needs rows in memory; use solver='auto' without "
+                "an L1 part, or GradientDescent(...)."
             )
         self.passes += 1
         return self.source.fold_columns(kernel)

@@ -106,7 +106,7 @@ def _factor(matrix: Any) -> Any:
     """Cholesky factor of a float32 matrix with the least ridge that makes it definite."""
     diagonal = matrix.diagonal().copy()
     for ridge in _RIDGES:
-        lifted = matrix.copy() if ridge < _RIDGES[-1] else matrix
+        lifted = np.array(matrix, order="C")
         lifted.ravel()[:: diagonal.size + 1] = diagonal * np.float32(1.0 + ridge) + np.float32(
             1e-30
         )

@@ -114,7 +114,9 @@ class _Pull:
             out = np.zeros((X.shape[1], self.R.shape[1]))
             fused = import_module("oddsmith.core.fused_descent")
             fused.pull(X.indptr, X.indices.view(kind), X.data, self.R, out)
-            out -= np.outer(center, self.R.sum(axis=0))
+            moved = np.flatnonzero(center)  # few, and nearly full: differences keep their digits
+            if moved.size:
+                out[moved] = (X[:, moved].toarray() - center[moved]).T @ self.R
         else:
             rows = strip.X - center if center.any() else strip.X
             out = (self.R.T @ rows).T
