@@ -202,6 +202,7 @@ def test_columns_of_zeros_have_a_penalty_all_the_same():
     [
         ({"rule": "worst"}, "rule='worst' is not known"),
         ({"Cs": 0}, "Cs=0: give at least one"),
+        ({"scoring": "guess"}, "scoring='guess' is no scorer"),
         ({"Cs": []}, "give a list of at least one number"),
         ({"Cs": ["a"]}, "not made of numbers"),
         ({"Cs": [1.0, -1.0]}, "C=-1.0 is not a positive number"),

@@ -7,7 +7,7 @@ from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 
 from oddsmith.core.loss import Binomial, Multinomial
@@ -327,7 +327,7 @@ class LogisticRegressionCV(LinearClassifier):
         train, test = rows.part(fold.train), rows.part(fold.test)
         index = rows.labels.index[fold.test]
         model = self._model(1.0, ratio, class_weight=rows.class_weight, warm_start=True)
-        scorer = None if self.scoring == "neg_log_loss" else check_scoring(model, self.scoring)
+        scorer = _scorer(model, self.scoring)
         for c, C in enumerate(self.Cs_.tolist()):
             model.set_params(C=C)
             at = (fold.number, r, c)
@@ -424,6 +424,18 @@ def _log_loss(model: LogisticRegression, test: dict[str, Any], index: Any) -> fl
     margin = model.decision_function(test["X"], test["offset"])
     loss = (Binomial() if margin.ndim == 1 else Multinomial()).value(margin, index)
     return float(np.average(loss, weights=test["sample_weight"]))
+
+
+def _scorer(model: LogisticRegression, scoring: Any) -> Any:
+    """Scorer of scikit-learn; None for the log loss, which is our own."""
+    if isinstance(scoring, str) and scoring == "neg_log_loss":
+        return None
+    if isinstance(scoring, str) and scoring not in get_scorer_names():
+        raise ParameterError(
+            f"scoring={scoring!r} is no scorer of scikit-learn; sklearn.metrics.get_scorer_names() "
+            "lists them."
+        )
+    return check_scoring(model, scoring)
 
 
 def _score(scorer: Any, model: LogisticRegression, test: dict[str, Any]) -> float:
