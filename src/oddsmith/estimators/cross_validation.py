@@ -329,7 +329,7 @@ class LogisticRegressionCV(LinearClassifier):
         model = self._model(1.0, ratio, class_weight=rows.class_weight, warm_start=True)
         scorer = _scorer(model, self.scoring)
         for c, C in enumerate(self.Cs_.tolist()):
-            model.set_params(C=C)
+            model.C = C
             at = (fold.number, r, c)
             if known is not None and known.gaps[c] <= self.tol:
                 vars(model).update(classes_=rows.labels.classes, n_features_in_=rows.X.shape[1])
