@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 # Blocks are summed in this many runs, whatever the number of threads, and the runs in order.
 _RUNS = 32
+# A run of fewer blocks takes compiled kernels hardly longer than handing it to a thread.
+_FEWEST_BLOCKS = 4
 # Strips of columns are summed in fewer, as their sums can be large: n x n for n rows.
 _COLUMN_RUNS = 8
 
@@ -161,7 +163,7 @@ class Threads:
                 return reduce(add, map(kernel, parts))
 
         count = len(self.blocks)
-        size = -(-count // _RUNS)
+        size = max(-(-count // _RUNS), min(_FEWEST_BLOCKS, count) if tiled else 1)
         runs = [range(i, min(i + size, count)) for i in range(0, count, size)]
         sums = self._pool.map(run, runs) if self._pool else map(run, runs)
         return reduce(add, sums)

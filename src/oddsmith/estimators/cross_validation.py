@@ -324,7 +324,7 @@ class LogisticRegressionCV(LinearClassifier):
 
     def _follow(self, rows: _Rows, fold: _Fold, r: int, ratio: float, known: Paths | None) -> None:
         """Fit a fold's penalties from the strongest on, but those that are known; score each."""
-        train, test = rows.part(fold.train), rows.part(fold.test)
+        train, test = None, rows.part(fold.test)
         index = rows.labels.index[fold.test]
         model = self._model(1.0, ratio, class_weight=rows.class_weight, warm_start=True)
         scorer = _scorer(model, self.scoring)
@@ -336,6 +336,7 @@ class LogisticRegressionCV(LinearClassifier):
                 model.coef_, model.intercept_ = known.coef[c], known.intercept[c]
                 self.gaps_[at] = known.gaps[c]
             else:
+                train = rows.part(fold.train) if train is None else train
                 model.fit(**train)
                 self.gaps_[at] = model.optimality_gap_
             own = [model.coef_, model.intercept_[:, None]]
