@@ -21,6 +21,7 @@ from oddsmith.core.loss import Binomial
 from oddsmith.core.objective import Objective
 from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array, softmax
+from oddsmith.solvers.column_model import ColumnModel
 from oddsmith.solvers.duality_gap import duality_gap, smallest, unpenalised
 from oddsmith.solvers.quadratic_model import Model
 from oddsmith.solvers.working_set import WorkingSet, loops, pulled
@@ -33,6 +34,8 @@ _MANY_ROWS = 1000
 _STEPS_ANEW = 2.0
 # Steps that a new Hessian takes as well.
 _FEWEST_STEPS = 2
+# Changes that sweeps over columns leave, relative to the gap.
+_INEXACT = 1e-4
 _SIZE_OF_A_STEP = 300.0
 _MOST_STEPS = 60
 _FREE_STEPS = 30
@@ -90,6 +93,7 @@ class CoordinateDescent:
         self.objective = objective
         self.working = WorkingSet(objective)
         self.model = Model(self.working, loops(objective).descend)
+        self.columns = ColumnModel(self.working)
         rows = self.working.rows
         self.y, self.offset = rows.y, rows.offset
         self.weight = np.ascontiguousarray(rows.weight, dtype=np.float64)
@@ -167,11 +171,15 @@ class CoordinateDescent:
             self.last_gradient = v
             if gap <= tol or self.steps >= self._budget or idle > 8:
                 return here, gap
-            fresh = (not fresh or not working.ready) and self._stale(contraction, gap, tol)
-            if fresh:
-                self._spent = 0.0
-                working.refresh(self._curvatures(here), penalty.diagonal)
-            new = self.model.minimum(v + own.diagonal * self.u, self.u, own, 1e-6 * min(gap, 1.0))
+            q = v + own.diagonal * self.u
+            if not working.ready and self.columns.cheaper:
+                new = self.columns.minimum(here.bend, q, self.u, own, _INEXACT * gap)
+            else:
+                fresh = (not fresh or not working.ready) and self._stale(contraction, gap, tol)
+                if fresh:
+                    self._spent = 0.0
+                    working.refresh(self._curvatures(here), penalty.diagonal)
+                new = self.model.minimum(q, self.u, own, 1e-6 * min(gap, 1.0))
             before = length
             length, shortened = self._walk(here, own, new)
             contraction = math.inf if shortened else length / before
