@@ -11,7 +11,7 @@ import numpy as np
 
 from oddsmith.core.stable import Array
 
-__all__ = ["count_picked", "descend", "place_picked", "scale", "times", "transposed_times"]
+__all__ = ["count", "descend", "place_picked", "scale", "times", "transposed_times"]
 
 _jit: Any = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 _jit_sums: Any = numba.njit(
@@ -36,12 +36,10 @@ def _add_to(values: Any, rows: Any, c: Any, r: Any) -> None:
 
 
 @_jit
-def count_picked(indptr: Any, indices: Any, slot: Any, counts: Any) -> None:
-    """Add up how many entries of some CSR rows are in the columns of each slot; -1 is no slot."""
-    for e in range(np.uint64(indptr[0]), np.uint64(indptr[indptr.size - 1])):
-        k = slot[indices[e]]
-        if k >= 0:
-            counts[k] += 1
+def count(ends: Any, indices: Any, counts: Any) -> None:
+    """Add up how often each column occurs between two places."""
+    for e in range(np.uint64(ends[0]), np.uint64(ends[1])):
+        counts[indices[e]] += np.uint32(1)
 
 
 @_jit
@@ -56,13 +54,14 @@ def place_picked(
     rows: Any,
     values: Array,
 ) -> None:
-    """Copy the entries that `count_picked` counts, divided by their units, to each slot's place.
+    """Copy the entries in columns that have a slot, divided by their units, to the slot's place.
 
     Parameters
     ----------
     indptr, indices, data : arrays
         CSR rows, of which the first has the number `first`.
     slot : array of int32, one for each column
+        -1 is no slot.
     unit : array, one for each slot
     places : array of uint64, one for each slot
         Where the next entry goes; moved on.
@@ -132,9 +131,9 @@ def descend(
     r: Any,
     sweeps: int,
     tol: float,
-) -> tuple[int, float]:
+) -> tuple[int, bool]:
     """Coordinate descent on sparse columns, see `sparse_descent.descend`."""
-    start, pulled, moved, done = u.copy(), 0.0, 0.0, 0
+    start, pulled, moved, most, done = u.copy(), 0.0, 0.0, 0.0, 0
     for _ in range(sweeps):
         moved = 0.0
         for j in range(u.size):
@@ -160,6 +159,7 @@ def descend(
                 pulled += change * mean[j]
                 moved += change * change * h
         done += 1
-        if moved <= tol:
+        most = max(most, moved)
+        if moved <= tol * most:
             break
-    return done, moved
+    return done, moved <= tol * most

@@ -25,7 +25,7 @@ def descend(
     r: Any,
     sweeps: int,
     tol: float,
-) -> tuple[int, float]:
+) -> tuple[int, bool]:
     """Minimise q'd + |S_c d|^2 / 2 + d'P d / 2 + sum_j l1_j |u_j + d_j| within bounds, in place.
 
     The model's Hessian is never formed: r = S d follows u, and each coordinate in turn goes to its
@@ -51,12 +51,13 @@ def descend(
     sweeps : int
         At the most.
     tol : float
-        Ends after a sweep in which sum_j H_jj d_j^2 is no larger (nats).
+        Ends after a sweep in which sum_j H_jj d_j^2 is no larger than that of the largest sweep
+        times this.
 
     Returns
     -------
-    tuple of int and float
-        Sweeps done, and the sum of H_jj d_j^2 of the last one (nats).
+    tuple of int and bool
+        Sweeps done, and whether they ended so.
 
     Examples
     --------
@@ -68,7 +69,7 @@ def descend(
     >>> u
     array([2., 0.])
     """
-    start, pulled, moved, done = u.copy(), 0.0, 0.0, 0
+    start, pulled, moved, most, done = u.copy(), 0.0, 0.0, 0.0, 0
     for _ in range(sweeps):
         moved = 0.0
         for j in np.flatnonzero(curvature > 0):
@@ -82,6 +83,7 @@ def descend(
             pulled += change * mean[j]
             moved += change * change * curvature[j]
         done += 1
-        if moved <= tol:
+        most = max(most, moved)
+        if moved <= tol * most:
             break
-    return done, moved
+    return done, moved <= tol * most

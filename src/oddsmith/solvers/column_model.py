@@ -71,7 +71,7 @@ class ColumnModel:
         own : Penalty
             Of these coordinates.
         tol : float
-            Ends after a sweep in which sum_j H_jj d_j^2 is no larger (nats).
+            Ends after a sweep in which sum_j H_jj d_j^2 is no larger than this part of the largest.
         """
         fused: Any = import_module("oddsmith.core.fused_columns")
         columns, slot = self._working.columns, self._working.slots
@@ -95,8 +95,8 @@ class ColumnModel:
         model = (S, place, curvature, mean, own.diagonal, q)
         start = u.copy()
         memory = (columns.starts, columns.rows)
-        done, moved = fused.descend(*memory, *model, u, own.l1, low, high, r, most, tol)
-        self.slow = self.slow or (done == most and moved > tol)
+        _, ended = fused.descend(*memory, *model, u, own.l1, low, high, r, most, tol)
+        self.slow = self.slow or not ended
         if size:
             u[0] -= (pull + float(sums[1:] @ (u - start)[1:])) / size
         return u

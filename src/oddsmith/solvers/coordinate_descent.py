@@ -22,9 +22,9 @@ from oddsmith.core.objective import Objective
 from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array, softmax
 from oddsmith.solvers.column_model import ColumnModel
-from oddsmith.solvers.duality_gap import duality_gap, smallest, unpenalised
+from oddsmith.solvers.duality_gap import duality_gap, least_gap, smallest, unpenalised
 from oddsmith.solvers.quadratic_model import Model
-from oddsmith.solvers.working_set import WorkingSet, loops, pulled
+from oddsmith.solvers.working_set import WorkingSet, loops
 
 __all__ = ["CoordinateDescent", "Point"]
 
@@ -34,8 +34,10 @@ _MANY_ROWS = 1000
 _STEPS_ANEW = 2.0
 # Steps that a new Hessian takes as well.
 _FEWEST_STEPS = 2
-# Changes that sweeps over columns leave, relative to the gap.
-_INEXACT = 1e-4
+# Part of a step that sweeps over columns leave, relative to what the gap asks for; and at least.
+_INEXACT, _LEAST_SHARE = 0.1, 1e-5
+# Gap per unit of weight from which on rounding is looked at.
+_NEAR_ROUNDING = 1e-9
 _SIZE_OF_A_STEP = 300.0
 _MOST_STEPS = 60
 _FREE_STEPS = 30
@@ -169,11 +171,13 @@ class CoordinateDescent:
             idle = 0 if gap < 0.7 * best else idle + 1
             best = min(best, gap)
             self.last_gradient = v
-            if gap <= tol or self.steps >= self._budget or idle > 8:
+            if gap <= tol or self._as_good(gap, own, here, sizes) or self.steps >= self._budget or idle > 8:
                 return here, gap
             q = v + own.diagonal * self.u
             if not working.ready and self.columns.cheaper:
-                new = self.columns.minimum(here.bend, q, self.u, own, _INEXACT * gap)
+                # Gaps are as changes, not as their squares: the dual point is made feasible.
+                share = max(_INEXACT * tol / gap, _LEAST_SHARE) ** 2
+                new = self.columns.minimum(here.bend, q, self.u, own, share)
             else:
                 fresh = (not fresh or not working.ready) and self._stale(contraction, gap, tol)
                 if fresh:
@@ -186,6 +190,12 @@ class CoordinateDescent:
             self.steps += 1
             here_steps += 1
             self._spent += float(here_steps > _FEWEST_STEPS)
+
+    def _as_good(self, gap: float, own: Penalty, here: Point, sizes: Array) -> bool:
+        """Whether a gap is what rounding leaves, so that no step makes it smaller."""
+        if gap > _NEAR_ROUNDING * self.total:
+            return False
+        return gap <= 1.05 * least_gap(own, self.u, here.losses, self.weight, sizes)
 
     _budget = 10**9
 
@@ -307,7 +317,7 @@ class CoordinateDescent:
         """Gradients of the losses, flat, at several weighted slopes: one pass."""
         K = self.objective.width
         R = np.column_stack([slope.reshape(-1, K) for slope in slopes])
-        whole = pulled(self.objective, np.ascontiguousarray(R))
+        whole = self.working.whole_transposed_times(np.ascontiguousarray(R))
         return [whole[:, i * K : (i + 1) * K].ravel() for i in range(len(slopes))]
 
     def gap(

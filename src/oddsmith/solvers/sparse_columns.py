@@ -44,7 +44,10 @@ class SparseColumns:
         self._X, self._how, self._spread = X, how, spread
         self.n = int(X.shape[0])
         self.starts = np.zeros(1, dtype=np.uint64)
-        self.rows, self.values = np.empty(0, dtype=np.uint32), np.empty(0)
+        # Room for all that can come; the system gives no memory before it is written to.
+        room = int(X.nnz) + (self.n if ones else 0)
+        self.rows, self.values = np.empty(room, dtype=np.uint32), np.empty(room)
+        self._counts: Any = None
         self._by_row: Any = None
         if ones:
             self._append(np.array([self.n]))
@@ -82,24 +85,31 @@ class SparseColumns:
         slot = np.full(X.shape[1], -1, dtype=np.int32)
         slot[features] = np.arange(features.size)
         unit = np.ascontiguousarray(self._how.scale[features])
-        parts = cut(self.n, X.nnz)
-        counts = np.zeros((len(parts), features.size), dtype=np.int64)
-        first = self.count
-
-        def count(part: int) -> None:
-            starts = X.indptr[parts[part].start : parts[part].stop + 1]
-            fused.count_picked(starts, indices, slot, counts[part])
+        parts, first = cut(self.n, X.nnz), self.count
+        counts = self._counted(parts)[:, features].astype(np.uint64)
 
         def place(part: int) -> None:
             rows = parts[part]
             own = (X.indptr[rows.start : rows.stop + 1], indices, X.data, slot, unit)
             fused.place_picked(*own, rows.start, places[part], self.rows, self.values)
 
-        self._spread(count, range(len(parts)))
         self._append(counts.sum(axis=0))
-        before = np.cumsum(counts, axis=0) - counts
-        places = self.starts[first:-1] + before.astype(np.uint64)
+        places = self.starts[first:-1] + np.cumsum(counts, axis=0) - counts
         self._spread(place, range(len(parts)))
+
+    def _counted(self, parts: list[slice]) -> Any:
+        """Entries of each column in parts of the rows, of shape (parts, p): counted once."""
+        if self._counts is None:
+            X, fused = self._X, import_module("oddsmith.core.fused_columns")
+            counts = np.zeros((len(parts), X.shape[1]), dtype=np.uint32)
+
+            def count(part: int) -> None:
+                own = X.indptr[[parts[part].start, parts[part].stop]]
+                fused.count(own, X.indices.view(_unsigned(X.indices)), counts[part])
+
+            self._spread(count, range(len(parts)))
+            self._counts = counts
+        return self._counts
 
     def _take_slowly(self, features: Indices) -> None:
         """The same where columns are centred, and so have no zeros, or entries are repeated."""
@@ -116,6 +126,24 @@ class SparseColumns:
             at = self.entries
             self._append(np.array([rows.size]))
             self.rows[at : self.entries], self.values[at : self.entries] = rows, values
+
+    def whole_transposed_times(self, R: Array) -> Array:
+        """Z'R of all columns of X, of shape (p, K): sums of parts of the rows, added in order."""
+        X, fused = self._X, import_module("oddsmith.core.fused_descent")
+        parts = cut(self.n, X.nnz, _SUMS)
+        sums = [np.zeros((X.shape[1], R.shape[1])) for _ in parts]
+
+        def add_up(part: int) -> None:
+            rows = parts[part]
+            starts = X.indptr[rows.start : rows.stop + 1]
+            own = (starts, X.indices.view(_unsigned(X.indices)), X.data)
+            fused.pull(*own, R[rows], sums[part])
+
+        self._spread(add_up, range(len(parts)))
+        out = reduce(add, sums)
+        if self._how.center.any():
+            out -= np.outer(self._how.center, R.sum(axis=0))
+        return out / self._how.scale[:, None]
 
     def times(self, D: Array) -> Array:
         """Z D of shape (n, K), for D of shape (columns, K): sums of parts, added in order."""
@@ -186,9 +214,9 @@ class SparseColumns:
         return [slice(a, b) for a, b in zip(cuts, cuts[1:], strict=False) if a < b]
 
 
-def cut(size: int, entries: int) -> list[slice]:
+def cut(size: int, entries: int, most: int = _PARTS) -> list[slice]:
     """Parts of a range for the threads, by shape alone; one where that is no work."""
-    count = 1 if entries < _SPREAD_ENTRIES else _PARTS
+    count = 1 if entries < _SPREAD_ENTRIES else most
     width = -(-size // (8 * count)) * 8
     return [
         slice(first, min(first + width, size)) for first in range(0, max(size, 1), max(width, 1))

@@ -18,7 +18,7 @@ from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
 from oddsmith.solvers.sparse_columns import SparseColumns, cut
 
-__all__ = ["WorkingSet", "loops", "pulled"]
+__all__ = ["WorkingSet", "loops"]
 
 Indices = np.ndarray[Any, np.dtype[np.intp]]
 
@@ -77,26 +77,8 @@ class _Pull:
         """Products of a strip."""
         how = self.design.standardisation
         center, scale = how.center[columns], how.scale[columns]
-        if hasattr(strip.X, "tocsr"):
-            X = strip.X
-            kind = np.uint32 if X.indices.dtype.itemsize == 4 else np.uint64
-            out = np.zeros((X.shape[1], self.R.shape[1]))
-            fused = import_module("oddsmith.core.fused_descent")
-            fused.pull(X.indptr, X.indices.view(kind), X.data, self.R, out)
-            out -= np.outer(center, self.R.sum(axis=0))
-        else:
-            rows = strip.X - center if center.any() else strip.X
-            out = (self.R.T @ rows).T
-        return _Parts((out / scale[:, None],), strip)
-
-
-def pulled(objective: Objective, R: Array) -> Array:
-    """Z'R of shape (q, m), the intercept's row included, for R of shape (n, m): one pass."""
-    source: ColumnSource = objective.source  # type: ignore[assignment]
-    parts = list(source.fold_columns(_Pull(objective.design, R)).parts)
-    if objective.design.intercept:
-        parts.append(R.sum(axis=0)[None, :])
-    return np.concatenate(parts)
+        rows = strip.X - center if center.any() else strip.X
+        return _Parts(((self.R.T @ rows).T / scale[:, None],), strip)
 
 
 class WorkingSet:
@@ -181,6 +163,7 @@ class WorkingSet:
         self._slot_of[new] = np.arange(have, have + new.size)
         self._feature = np.concatenate([self._feature, new])
         if self.sparse:
+            self._pass()
             self.columns.take(new)
             return
         columns = np.concatenate(self._gathered(new).parts)
@@ -345,6 +328,22 @@ class WorkingSet:
 
         self._spread(multiply, cut(out.shape[0], out.shape[0] * Z.shape[1]))
         return out[slot, cls]
+
+    def whole_transposed_times(self, R: Array) -> Array:
+        """Z'R of shape (q, m), all columns and the intercept's row, for R of shape (n, m)."""
+        if self.sparse:
+            self._pass()
+            parts = [self.columns.whole_transposed_times(R)]
+        else:
+            source: ColumnSource = self.objective.source  # type: ignore[assignment]
+            parts = list(source.fold_columns(_Pull(self.objective.design, R)).parts)
+        if self.objective.design.intercept:
+            parts.append(R.sum(axis=0)[None, :])
+        return np.concatenate(parts)
+
+    def _pass(self) -> None:
+        """Count a pass over sparse rows, which are shared among threads here."""
+        self._gathered(np.empty(0, dtype=np.intp))
 
     def _spread(self, task: Callable[[Any], object], parts: Sequence[Any]) -> None:
         self.objective.source.spread(task, parts)  # type: ignore[attr-defined]
