@@ -6,6 +6,8 @@ columns are sparse, many, and far from parallel; where they turn out not to be, 
 so.
 """
 
+import math
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -74,29 +76,42 @@ class ColumnModel:
             Ends after a sweep in which sum_j H_jj d_j^2 is no larger than this part of the largest.
         """
         fused: Any = import_module("oddsmith.core.fused_columns")
-        columns, slot = self._working.columns, self._working.slots
-        S, squares, sums = columns.scaled(bend)
-        low, high = own.bounds()
-        u, q, size = u.copy(), q.copy(), 0.0
-        squares, sums = squares[slot], sums[slot]
-        mean, curvature = np.zeros(u.size), squares.copy()
-        if self._working.objective.design.intercept:  # the first coordinate
-            size = float(bend.sum())
-            mean = sums / np.sqrt(size)
-            curvature = np.maximum(squares - mean**2, _LEAST * squares)
-            pull = float(q[0])
-            q -= sums * (pull / size)
-        curvature += own.diagonal
-        if size:
-            curvature[0] = 0.0
+        columns, place = self._working.columns, self._working.slots.astype(np.uint32)
+        u, start, (low, high) = u.copy(), u, own.bounds()
+        model = self._model(bend, q, own)
         r = np.zeros(columns.n, dtype=np.float32)
-        most = max(_FEWEST, int(self._price() / columns.entries))
-        place = slot.astype(np.uint32)
-        model = (S, place, curvature, mean, own.diagonal, q)
-        start = u.copy()
-        memory = (columns.starts, columns.rows)
-        _, ended = fused.descend(*memory, *model, u, own.l1, low, high, r, most, tol)
+        most = max(_FEWEST, int(self._price() / max(columns.entries, 1)))
+        _, ended = fused.descend(
+            *(columns.starts, columns.rows, model.S, place),
+            *(model.curvature, model.mean, own.diagonal, model.q),
+            *(u, own.l1, low, high, r, most, tol),
+        )
         self.slow = self.slow or not ended
-        if size:
-            u[0] -= (pull + float(sums[1:] @ (u - start)[1:])) / size
+        if model.size:
+            u[0] -= (q[0] + float(model.sums[1:] @ (u - start)[1:])) / model.size
         return u
+
+    def _model(self, bend: Array, q: Array, own: Penalty) -> "_Scaled":
+        """Columns scaled to the model; an intercept, the first coordinate, eliminated."""
+        slot = self._working.slots
+        S, squares, sums = self._working.columns.scaled(bend)
+        squares, sums = squares[slot], sums[slot]
+        size = float(bend.sum()) if self._working.objective.design.intercept else 0.0
+        if not size > 0.0:
+            return _Scaled(S, squares + own.diagonal, np.zeros(q.size), q, sums, 0.0)
+        mean = sums / math.sqrt(size)
+        curvature = np.maximum(squares - mean**2, _LEAST * squares) + own.diagonal
+        curvature[0] = 0.0
+        return _Scaled(S, curvature, mean, q - sums * (q[0] / size), sums, size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scaled:
+    """A model as `sparse_descent.descend` takes it; `size` is the intercept's curvature, or 0."""
+
+    S: Any
+    curvature: Array
+    mean: Array
+    q: Array
+    sums: Array
+    size: float

@@ -171,7 +171,12 @@ class CoordinateDescent:
             idle = 0 if gap < 0.7 * best else idle + 1
             best = min(best, gap)
             self.last_gradient = v
-            if gap <= tol or self._as_good(gap, own, here, sizes) or self.steps >= self._budget or idle > 8:
+            if (
+                gap <= tol
+                or self._as_good(gap, own, here, sizes)
+                or self.steps >= self._budget
+                or idle > 8
+            ):
                 return here, gap
             q = v + own.diagonal * self.u
             if not working.ready and self.columns.cheaper:

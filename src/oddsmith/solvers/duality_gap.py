@@ -115,9 +115,7 @@ def _room(losses: Array, weight: Array, correction: float, sizes: Array) -> Arra
     return sizes * math.sqrt(float(weight.sum())) * reach
 
 
-def least_gap(
-    penalty: Penalty, coef: Array, losses: Array, weight: Array, sizes: Array
-) -> float:
+def least_gap(penalty: Penalty, coef: Array, losses: Array, weight: Array, sizes: Array) -> float:
     """About the gap (nats) that `duality_gap` finds at the minimum itself, by rounding alone."""
     room, size = _room(losses, weight, 0.0, sizes), np.abs(coef)
     hard = (penalty.diagonal == 0) & (penalty.l1 > 0)

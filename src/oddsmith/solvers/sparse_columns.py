@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import reduce
 from importlib import import_module
+from itertools import pairwise
 from operator import add
 from typing import Any
 
@@ -112,7 +113,7 @@ class SparseColumns:
         return self._counts
 
     def _take_slowly(self, features: Indices) -> None:
-        """The same where columns are centred, and so have no zeros, or entries are repeated."""
+        """Take columns that are centred, and so have no zeros, or whose entries are repeated."""
         columns = self._X[:, features].tocsc()
         columns.sum_duplicates()
         scale, center = self._how.scale[features], self._how.center[features]
@@ -140,10 +141,11 @@ class SparseColumns:
             fused.pull(*own, R[rows], sums[part])
 
         self._spread(add_up, range(len(parts)))
-        out = reduce(add, sums)
+        out = np.asarray(reduce(add, sums), dtype=np.float64)
         if self._how.center.any():
             out -= np.outer(self._how.center, R.sum(axis=0))
-        return out / self._how.scale[:, None]
+        out /= self._how.scale[:, None]
+        return out
 
     def times(self, D: Array) -> Array:
         """Z D of shape (n, K), for D of shape (columns, K): sums of parts, added in order."""
@@ -162,11 +164,11 @@ class SparseColumns:
     def transposed_times(self, R: Array) -> Array:
         """Z'R of shape (columns, K), for R of shape (n, K)."""
         fused = import_module("oddsmith.core.fused_columns")
-        out, R = np.empty((self.count, R.shape[1])), np.ascontiguousarray(R.T)
+        out, by_class = np.empty((self.count, R.shape[1])), np.ascontiguousarray(R.T)
 
         def add_up(own: slice) -> None:
             starts = self.starts[own.start : own.stop + 1]
-            fused.transposed_times(starts, self.rows, self.values, R, out[own])
+            fused.transposed_times(starts, self.rows, self.values, by_class, out[own])
 
         self._spread(add_up, self._parts(_PARTS))
         return out
@@ -211,7 +213,7 @@ class SparseColumns:
         count = 1 if self.entries < _SPREAD_ENTRIES else most
         ends = np.arange(1, count, dtype=np.float64) * (self.entries / count)
         cuts = [0, *np.searchsorted(self.starts, ends).tolist(), self.count]
-        return [slice(a, b) for a, b in zip(cuts, cuts[1:], strict=False) if a < b]
+        return [slice(a, b) for a, b in pairwise(cuts) if a < b] or [slice(0, 0)]
 
 
 def cut(size: int, entries: int, most: int = _PARTS) -> list[slice]:

@@ -373,6 +373,6 @@ class WorkingSet:
 
 
 def _memory(rows: Any, own: slice) -> tuple[Any, Any, Array]:
-    """Starts, columns and values of some rows of a CSR array."""
+    """Look at the starts, columns and values of some rows of a CSR array."""
     kind = np.uint32 if rows.indices.dtype.itemsize == 4 else np.uint64
     return rows.indptr[own.start : own.stop + 1], rows.indices.view(kind), rows.data
