@@ -47,12 +47,15 @@ class ColumnModel:
         self.slow = False
 
     @property
+    def able(self) -> bool:
+        """Whether columns are sparse, of one margin, and sweeps over them were not dear so far."""
+        return self._working.sparse and self._working.K == 1 and not self.slow
+
+    @property
     def cheaper(self) -> bool:
         """Whether sweeps over the columns are expected to be cheaper than a Hessian."""
         working = self._working
-        if self.slow or working.K > 1 or not working.sparse:
-            return False
-        return _EXPECTED * working.columns.entries < self._price()
+        return self.able and _EXPECTED * working.columns.entries < self._price()
 
     def _price(self) -> float:
         """Time that a Hessian takes, in sweeps' time for an entry."""

@@ -144,8 +144,7 @@ class SparseColumns:
         out = np.asarray(reduce(add, sums), dtype=np.float64)
         if self._how.center.any():
             out -= np.outer(self._how.center, R.sum(axis=0))
-        out /= self._how.scale[:, None]
-        return out
+        return np.divide(out, self._how.scale[:, None])
 
     def times(self, D: Array) -> Array:
         """Z D of shape (n, K), for D of shape (columns, K): sums of parts, added in order."""
