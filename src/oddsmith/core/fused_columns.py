@@ -9,6 +9,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from oddsmith.core.sparse_descent import ROUNDING
 from oddsmith.core.stable import Array
 
 __all__ = ["count", "descend", "place_picked", "scale", "times", "transposed_times"]
@@ -134,6 +135,9 @@ def descend(
 ) -> tuple[int, bool]:
     """Coordinate descent on sparse columns, see `sparse_descent.descend`."""
     start, pulled, moved, most, done = u.copy(), 0.0, 0.0, 0.0, 0
+    finest = 0.0
+    for j in range(u.size):
+        finest += ROUNDING * curvature[j] * u[j] * u[j]
     for _ in range(sweeps):
         moved = 0.0
         for j in range(u.size):
@@ -160,6 +164,6 @@ def descend(
                 moved += change * change * h
         done += 1
         most = max(most, moved)
-        if moved <= tol * most:
+        if moved <= max(tol * most, finest):
             break
-    return done, moved <= tol * most
+    return done, moved <= max(tol * most, finest)

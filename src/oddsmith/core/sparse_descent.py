@@ -6,7 +6,10 @@ import numpy as np
 
 from oddsmith.core.stable import Array
 
-__all__ = ["descend"]
+__all__ = ["ROUNDING", "descend"]
+
+# Changes that rounding of u makes, as parts of sum_j H_jj u_j^2.
+ROUNDING = 2.0**-98
 
 
 def descend(
@@ -52,7 +55,7 @@ def descend(
         At the most.
     tol : float
         Ends after a sweep in which sum_j H_jj d_j^2 is no larger than that of the largest sweep
-        times this.
+        times this, or than what rounding of u makes.
 
     Returns
     -------
@@ -70,6 +73,7 @@ def descend(
     array([2., 0.])
     """
     start, pulled, moved, most, done = u.copy(), 0.0, 0.0, 0.0, 0
+    finest = ROUNDING * float((curvature * u * u).sum())
     for _ in range(sweeps):
         moved = 0.0
         for j in np.flatnonzero(curvature > 0):
@@ -84,6 +88,6 @@ def descend(
             moved += change * change * curvature[j]
         done += 1
         most = max(most, moved)
-        if moved <= tol * most:
+        if moved <= max(tol * most, finest):
             break
-    return done, moved <= tol * most
+    return done, moved <= max(tol * most, finest)

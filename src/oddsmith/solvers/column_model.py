@@ -19,8 +19,8 @@ from oddsmith.solvers.working_set import WorkingSet
 
 __all__ = ["ColumnModel"]
 
-# Sweeps that a model is expected to take, and that it may take at the least.
-_EXPECTED, _FEWEST = 8, 40
+# Sweeps that a model is expected to take, and that it may take at the most.
+_EXPECTED, _MOST = 8, 500
 # Time that a Hessian takes, in units of the time that a sweep takes for an entry (1.3 ns): per
 # product within rows, per number of the Hessian, and per m^3 (measured, m = 500 to 3,700).
 _PRODUCT, _NUMBER, _FACTOR = 1.5, 15.0, 0.005
@@ -45,6 +45,7 @@ class ColumnModel:
     def __init__(self, working: WorkingSet) -> None:
         self._working = working
         self.slow = False
+        self._spent = 0
 
     @property
     def able(self) -> bool:
@@ -83,13 +84,14 @@ class ColumnModel:
         u, start, (low, high) = u.copy(), u, own.bounds()
         model = self._model(bend, q, own)
         r = np.zeros(columns.n, dtype=np.float32)
-        most = max(_FEWEST, int(self._price() / max(columns.entries, 1)))
-        _, ended = fused.descend(
+        done, ended = fused.descend(
             *(columns.starts, columns.rows, model.S, place),
             *(model.curvature, model.mean, own.diagonal, model.q),
-            *(u, own.l1, low, high, r, most, tol),
+            *(u, own.l1, low, high, r, _MOST, tol),
         )
-        self.slow = self.slow or not ended
+        if not ended:  # a new model goes on from there, until a Hessian would have been paid
+            self._spent += done * columns.entries
+            self.slow = self.slow or self._spent > self._price()
         if model.size:
             u[0] -= (q[0] + float(model.sums[1:] @ (u - start)[1:])) / model.size
         return u
