@@ -249,22 +249,24 @@ def test_more_columns_than_may_join_at_once_are_all_found():
     assert_minimum(model, X, y, 2.0, 0.05)
 
 
-@given(st.integers(0, 10**6), st.floats(0.1, 3.0))
+@given(st.integers(0, 10**6), st.floats(0.1, 3.0), st.booleans())
 @settings(max_examples=25, deadline=None)
-def test_the_most_urgent_columns_join_first(seed, stage):
+def test_the_most_urgent_columns_join_first(seed, stage, sparse):
     """Urgency is the gradient relative to the column's own penalty."""
     rng = np.random.default_rng(seed)
     size, own = 3000, np.arange(0, 3000, 3)
     penalty = Penalty(np.zeros(size), rng.uniform(0.5, 2.0, size))
     u = np.where(rng.random(own.size) < 0.2, 1.0, 0.0)
-    walk = SimpleNamespace(working=SimpleNamespace(ids=own), u=u)
+    columns = SimpleNamespace(able=sparse)
+    walk = SimpleNamespace(working=SimpleNamespace(ids=own), columns=columns, u=u)
     v = rng.normal(size=size) * 5.0
     joins = proximal_newton._lacking(walk, penalty, v, stage)
     urgency = np.abs(v) / penalty.l1
     rest = np.setdiff1d(np.flatnonzero(urgency > stage), own)
     assert (np.diff(joins) > 0).all()
     assert np.isin(joins, rest).all()
-    most = max(proximal_newton._FEWEST, proximal_newton._GROWTH * int(u.sum()))
+    fewest = proximal_newton._FEWEST_SPARSE if sparse else proximal_newton._FEWEST
+    most = max(fewest, proximal_newton._GROWTH * int(u.sum()))
     assert joins.size == min(most, rest.size)
     assert urgency[joins].min() >= urgency[np.setdiff1d(rest, joins)].max(initial=0.0)
 

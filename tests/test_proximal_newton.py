@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from oddsmith import LogisticRegression, ParameterError
-from oddsmith.core import descent, fused_descent
+from oddsmith.core import descent, fused_columns, fused_descent, sparse_descent
+from oddsmith.core.columns import Standardisation
 from oddsmith.core.penalty import Penalty
 from oddsmith.solvers.active_set import ActiveSet
 from oddsmith.solvers.duality_gap import duality_gap
+from oddsmith.solvers.sparse_columns import SparseColumns
 
 LD = np.longdouble
 
@@ -309,3 +311,69 @@ def test_what_cannot_be_used_is_named(parameters, named):
     X, y = rows(0, 30, 2)
     with pytest.raises(ParameterError, match=named):
         LogisticRegression(**parameters).fit(X, y)
+
+
+def columns_and_model(seed, m, bounded):
+    """Sparse columns, and a model of them, as `descend` takes them; the columns dense as well."""
+    rng = np.random.default_rng(seed)
+    n = 2 * m + 3
+    S = sp.random_array((n, m), density=0.5, rng=rng, format="csc").astype(np.float32)
+    t = rng.uniform(0.5, 1.0, n)
+    t /= np.linalg.norm(t)
+    mean = S.T @ t
+    centred = S.toarray() - np.outer(t, mean)
+    ridge = rng.uniform(0, 1, m)
+    curvature = (centred**2).sum(axis=0) + ridge
+    low = -rng.uniform(0, 1, m) if bounded else np.full(m, -np.inf)
+    high = rng.uniform(0, 1, m) if bounded else np.full(m, np.inf)
+    q, u = rng.normal(size=m), np.clip(rng.normal(size=m), low, high)
+    memory = (S.indptr.astype(np.uint64), S.indices.astype(np.uint32), S.data)
+    model = (np.arange(m, dtype=np.uint32), curvature, mean, ridge, q)
+    return memory, model, u, (rng.uniform(0, 1, m), low, high), centred, n
+
+
+@given(st.integers(0, 10**6), st.integers(1, 12), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_sweeps_over_sparse_columns_end_where_sweeps_over_their_hessian_do(seed, m, bounded):
+    memory, model, u, own, centred, n = columns_and_model(seed, m, bounded)
+    results = []
+    for module in (sparse_descent, fused_columns):
+        own_u, r = u.copy(), np.zeros(n, dtype=np.float32)
+        done, ended = module.descend(*memory, *model, own_u, *own, r, 3, 1e-30)
+        results.append((own_u, r, done, ended))
+    for plain, fused in zip(*results, strict=True):
+        np.testing.assert_allclose(plain, fused, rtol=1e-4, atol=1e-5)
+    q, there = model[-1].copy(), u.copy()
+    H = centred.T @ centred + np.diag(model[-2])
+    descent.descend(H, q, there, *own, 3, 0.0)
+    np.testing.assert_allclose(results[0][0], there, rtol=1e-3, atol=1e-4)
+
+
+@given(st.integers(0, 10**6), st.booleans(), st.booleans(), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_sparse_columns_are_those_of_the_rows(seed, ones, centred, repeated):
+    rng = np.random.default_rng(seed)
+    n, p = 30, 12
+    X = sp.random_array((n, p), density=0.3, rng=rng, format="csr")
+    if repeated:
+        halves = (np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr)
+        X = sp.csr_array(halves, shape=X.shape)
+    center = rng.normal(size=p) * (rng.random(p) < 0.3) * centred
+    how = Standardisation(center, 2.0 ** rng.integers(-2, 3, p))
+    columns = SparseColumns(X, how, ones, lambda task, parts: [task(part) for part in parts])
+    first, second = np.sort(rng.permutation(p)[:8].reshape(2, 4), axis=1)
+    columns.take(first)
+    columns.take(second)
+    Z = ((X.toarray() - how.center) / how.scale)[:, np.concatenate([first, second])]
+    Z = np.hstack([np.ones((n, int(ones))), Z])
+    D, R, weight = rng.normal(size=(Z.shape[1], 2)), rng.normal(size=(n, 2)), rng.uniform(0, 1, n)
+    S, squares, sums = columns.scaled(weight)
+    assert S.size == columns.entries
+    np.testing.assert_allclose(columns.dense(np.arange(Z.shape[1])), Z.T, atol=1e-14)
+    np.testing.assert_allclose(columns.by_row().toarray(), Z, atol=1e-14)
+    np.testing.assert_allclose(columns.times(D), Z @ D, atol=1e-12)
+    np.testing.assert_allclose(columns.transposed_times(R), Z.T @ R, atol=1e-12)
+    whole = (X.toarray() - how.center) / how.scale
+    np.testing.assert_allclose(columns.whole_transposed_times(R), whole.T @ R, atol=1e-12)
+    np.testing.assert_allclose(squares, weight @ Z**2, rtol=1e-5)
+    np.testing.assert_allclose(sums, weight @ Z, rtol=1e-5, atol=1e-5)

@@ -14,11 +14,9 @@ from oddsmith.core.stable import Array
 __all__ = [
     "add_rows",
     "descend",
-    "pick_columns",
     "pull",
     "put_symmetric",
     "row_gram",
-    "row_times",
 ]
 
 _jit: Any = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
@@ -85,53 +83,6 @@ def pull(indptr: Any, indices: Any, data: Any, R: Array, out: Array) -> None:
             x, target = data[e], out[indices[e]]
             for k in range(m):
                 target[k] += x * R[i, k]
-
-
-@_jit
-def pick_columns(
-    indptr: Any,
-    indices: Any,
-    data: Any,
-    slot: Any,
-    unit: Array,
-    ones: bool,
-    starts: Any,
-    columns: Any,
-    values: Any,
-) -> int:
-    """Entries of a CSR matrix in columns whose slot is not negative, as CSR; how many there are.
-
-    They are divided by the units of their slots; slot 0 is a column of ones if there is to be one.
-    With no room in `columns` they are only counted.
-    """
-    n, count, write = indptr.size - 1, 0, columns.size > 0
-    for i in range(n):
-        starts[i] = count
-        if ones:
-            if write:
-                columns[count], values[count] = 0, 1.0
-            count += 1
-        for e in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
-            k = slot[indices[e]]
-            if k >= 0:
-                if write:
-                    columns[count] = k
-                    values[count] = data[e] / unit[k]
-                count += 1
-    starts[n] = count
-    return count
-
-
-@_jit
-def row_times(starts: Any, columns: Any, values: Array, D: Array, out: Array) -> None:
-    """Set out = X D of shape (n, K), for a CSR matrix X."""
-    n, K = out.shape
-    for i in range(n):
-        for k in range(K):
-            total = 0.0
-            for e in range(np.uint64(starts[i]), np.uint64(starts[i + 1])):
-                total += values[e] * D[columns[e], k]
-            out[i, k] = total
 
 
 @_jit

@@ -21,9 +21,10 @@ from oddsmith.core.loss import Binomial
 from oddsmith.core.objective import Objective
 from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array, softmax
-from oddsmith.solvers.duality_gap import duality_gap, smallest, unpenalised
+from oddsmith.solvers.column_model import ColumnModel
+from oddsmith.solvers.duality_gap import duality_gap, least_gap, smallest, unpenalised
 from oddsmith.solvers.quadratic_model import Model
-from oddsmith.solvers.working_set import WorkingSet, loops, pulled
+from oddsmith.solvers.working_set import WorkingSet, loops
 
 __all__ = ["CoordinateDescent", "Point"]
 
@@ -33,6 +34,10 @@ _MANY_ROWS = 1000
 _STEPS_ANEW = 2.0
 # Steps that a new Hessian takes as well.
 _FEWEST_STEPS = 2
+# Part of a step that sweeps over columns leave, relative to what the gap asks for; and at least.
+_INEXACT, _LEAST_SHARE = 0.1, 1e-5
+# Gap per unit of weight from which on rounding is looked at.
+_NEAR_ROUNDING = 1e-9
 _SIZE_OF_A_STEP = 300.0
 _MOST_STEPS = 60
 _FREE_STEPS = 30
@@ -90,6 +95,7 @@ class CoordinateDescent:
         self.objective = objective
         self.working = WorkingSet(objective)
         self.model = Model(self.working, loops(objective).descend)
+        self.columns = ColumnModel(self.working)
         rows = self.working.rows
         self.y, self.offset = rows.y, rows.offset
         self.weight = np.ascontiguousarray(rows.weight, dtype=np.float64)
@@ -165,19 +171,36 @@ class CoordinateDescent:
             idle = 0 if gap < 0.7 * best else idle + 1
             best = min(best, gap)
             self.last_gradient = v
-            if gap <= tol or self.steps >= self._budget or idle > 8:
+            if (
+                gap <= tol
+                or self._as_good(gap, own, here, sizes)
+                or self.steps >= self._budget
+                or idle > 8
+            ):
                 return here, gap
-            fresh = (not fresh or not working.ready) and self._stale(contraction, gap, tol)
-            if fresh:
-                self._spent = 0.0
-                working.refresh(self._curvatures(here), penalty.diagonal)
-            new = self.model.minimum(v + own.diagonal * self.u, self.u, own, 1e-6 * min(gap, 1.0))
+            q = v + own.diagonal * self.u
+            if not working.ready and self.columns.cheaper:
+                # Gaps are as changes, not as their squares: the dual point is made feasible.
+                share = max(_INEXACT * tol / gap, _LEAST_SHARE) ** 2
+                new = self.columns.minimum(here.bend, q, self.u, own, share)
+            else:
+                fresh = (not fresh or not working.ready) and self._stale(contraction, gap, tol)
+                if fresh:
+                    self._spent = 0.0
+                    working.refresh(self._curvatures(here), penalty.diagonal)
+                new = self.model.minimum(q, self.u, own, 1e-6 * min(gap, 1.0))
             before = length
             length, shortened = self._walk(here, own, new)
             contraction = math.inf if shortened else length / before
             self.steps += 1
             here_steps += 1
             self._spent += float(here_steps > _FEWEST_STEPS)
+
+    def _as_good(self, gap: float, own: Penalty, here: Point, sizes: Array) -> bool:
+        """Whether a gap is what rounding leaves, so that no step makes it smaller."""
+        if gap > _NEAR_ROUNDING * self.total:
+            return False
+        return gap <= 1.05 * least_gap(own, self.u, here.losses, self.weight, sizes)
 
     _budget = 10**9
 
@@ -299,7 +322,7 @@ class CoordinateDescent:
         """Gradients of the losses, flat, at several weighted slopes: one pass."""
         K = self.objective.width
         R = np.column_stack([slope.reshape(-1, K) for slope in slopes])
-        whole = pulled(self.objective, np.ascontiguousarray(R))
+        whole = self.working.whole_transposed_times(np.ascontiguousarray(R))
         return [whole[:, i * K : (i + 1) * K].ravel() for i in range(len(slopes))]
 
     def gap(

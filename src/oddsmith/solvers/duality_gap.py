@@ -26,7 +26,7 @@ from oddsmith.core.certificate import FLOOR
 from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array, relative_entropy_term
 
-__all__ = ["duality_gap", "into_box", "smallest", "unpenalised"]
+__all__ = ["duality_gap", "into_box", "least_gap", "smallest", "unpenalised"]
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -97,8 +97,7 @@ def duality_gap(
     total = float(weight.sum())
     if not correction <= _LARGEST_CORRECTION * total:
         return math.inf
-    slope_size = math.sqrt(float(weight @ np.minimum(1.0, losses) ** 2))
-    room = sizes * math.sqrt(total) * (math.sqrt(0.25 * correction) + _ROUNDING * slope_size)
+    room = _room(losses, weight, correction, sizes)
     v = np.where(unpenalised(penalty, coef, v, smallest(sizes, total)), 0.0, v)
     scale = into_box(penalty, v, room)
     terms = float(penalty.fenchel(coef, scale * v).sum())
@@ -107,6 +106,21 @@ def duality_gap(
         return math.inf
     divergence += 4.0 * math.sqrt(correction * divergence) + 2.0 * correction
     return terms + divergence + 2.0 * float(room @ np.abs(coef))
+
+
+def _room(losses: Array, weight: Array, correction: float, sizes: Array) -> Array:
+    """How far each v_j may be from what it should be, of shape (m,)."""
+    slope_size = math.sqrt(float(weight @ np.minimum(1.0, losses) ** 2))
+    reach = math.sqrt(0.25 * correction) + _ROUNDING * slope_size
+    return sizes * math.sqrt(float(weight.sum())) * reach
+
+
+def least_gap(penalty: Penalty, coef: Array, losses: Array, weight: Array, sizes: Array) -> float:
+    """About the gap (nats) that `duality_gap` finds at the minimum itself, by rounding alone."""
+    room, size = _room(losses, weight, 0.0, sizes), np.abs(coef)
+    hard = (penalty.diagonal == 0) & (penalty.l1 > 0)
+    excess = float((room[hard] / penalty.l1[hard]).max(initial=0.0))
+    return excess * float(penalty.l1 @ size) + 2.0 * float(room @ size)
 
 
 def into_box(penalty: Penalty, v: Array, room: Array) -> float:

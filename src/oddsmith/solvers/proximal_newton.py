@@ -31,6 +31,10 @@ _SHARE = 1e-3
 _FINEST = 2.0**-44
 # Columns that join at once, at the least, and relative to those in the model.
 _FEWEST, _GROWTH = 400, 3
+# The same where no Hessian is formed, so that a column costs no more than its entries.
+_FEWEST_SPARSE = 4000
+# Part of the columns in the model that is few: what they change is small.
+_FEW = 0.05
 
 
 @dataclass
@@ -90,7 +94,8 @@ class ProximalNewton(Parameters):
             lacking = _lacking(walk, penalty, proof.v, following)
             walk.add(lacking)
             finest = _FINEST * objective.weight
-            tol = max(_SHARE * gap if lacking.size else finest, finest)
+            few = lacking.size <= _FEW * np.count_nonzero(walk.u) and walk.columns.able
+            tol = finest if few else max(_SHARE * gap if lacking.size else finest, finest)
             if math.isinf(gap):
                 tol = _ROUGH * here.value
             walk.settle(penalty.times(following), tol)
@@ -113,7 +118,8 @@ def _outside(walk: CoordinateDescent, v: Array) -> Array:
 def _lacking(walk: CoordinateDescent, penalty: Penalty, v: Array, stage: float) -> Any:
     """Coordinates that the penalty does not hold at 0: the most urgent of them, ascending."""
     found = missed(penalty.times(stage), v, walk.working.ids)
-    most = max(_FEWEST, _GROWTH * int((walk.u != 0).sum()))
+    fewest = _FEWEST_SPARSE if walk.columns.able else _FEWEST
+    most = max(fewest, _GROWTH * int((walk.u != 0).sum()))
     if found.size <= most:
         return found
     urgency = np.abs(v[found]) / penalty.l1[found]

@@ -6,29 +6,24 @@ Rows are those of positive weight, in the order of the source's strips.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from importlib import import_module
-from operator import add
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 
 from oddsmith.core import descent
 from oddsmith.core.block import Block, ColumnSource
 from oddsmith.core.kernels import Design
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
+from oddsmith.solvers.sparse_columns import SparseColumns, cut
 
-__all__ = ["WorkingSet", "loops", "pulled"]
+__all__ = ["WorkingSet", "loops"]
 
 Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 # Entries of the rows up to which plain NumPy is done before Numba is imported.
 _FEW_ENTRIES = 2**17
-# Entries from which on work is shared among threads, and into how many parts.
-_SPREAD_ENTRIES = 2**18
-_PARTS = 8
 
 
 def loops(objective: Objective) -> Any:
@@ -52,11 +47,10 @@ class _Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Gather:
-    """Some of the columns, standardised, each as a row of an array; sparse ones as CSC."""
+    """Some of the columns, standardised, each as a row of an array; sparse rows as they are."""
 
     design: Design
     features: Indices
-    ones: bool
 
     def __call__(self, strip: Block, columns: slice) -> _Parts:
         """Columns of a strip."""
@@ -64,37 +58,12 @@ class _Gather:
         own = self.features[first:last]
         how = self.design.standardisation
         if hasattr(strip.X, "tocsr"):
-            return _Parts((_picked(strip.X, own, how, self.ones),), strip)
+            return _Parts((strip.X,), strip)  # columns are picked from them later
         columns_there = strip.X[:, own - columns.start].T.astype(np.float64, order="C")
         if how.center[own].any():
             np.subtract(columns_there, how.center[own][:, None], out=columns_there)
         np.divide(columns_there, how.scale[own][:, None], out=columns_there)
         return _Parts((columns_there,), strip)
-
-
-def _picked(X: Any, own: Indices, how: Any, ones: bool) -> Any:
-    """Columns of a CSR matrix, a column of ones before them, as standardised CSR."""
-    fused = import_module("oddsmith.core.fused_descent")
-    base = int(ones)
-    slot = np.full(X.shape[1], -1, dtype=np.int32)
-    slot[own] = base + np.arange(own.size)
-    unit = np.append(np.ones(base), how.scale[own])
-    starts = np.empty(X.shape[0] + 1, dtype=np.int64)
-    memory = (X.indptr, X.indices.view(_unsigned(X.indices)), X.data, slot, unit, ones, starts)
-    count = fused.pick_columns(*memory, np.empty(0, np.uint32), np.empty(0))
-    columns, values = np.empty(max(count, 1), np.uint32), np.empty(max(count, 1))
-    fused.pick_columns(*memory, columns, values)
-    shape = (X.shape[0], base + own.size)
-    Z: Any = sp.csr_array((values[:count], columns[:count].view(np.int32), starts), shape=shape)
-    if not X.has_canonical_format:
-        Z.sum_duplicates()
-    moved = how.center[own] / how.scale[own]
-    if moved.any():  # such columns are nearly full
-        there = np.flatnonzero(moved)
-        rows = Z.tolil()
-        rows[:, base + there] = rows[:, base + there].toarray() - moved[there]
-        return rows.tocsr()
-    return Z
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,28 +77,8 @@ class _Pull:
         """Products of a strip."""
         how = self.design.standardisation
         center, scale = how.center[columns], how.scale[columns]
-        if hasattr(strip.X, "tocsr"):
-            X = strip.X
-            kind = np.uint32 if X.indices.dtype.itemsize == 4 else np.uint64
-            out = np.zeros((X.shape[1], self.R.shape[1]))
-            fused = import_module("oddsmith.core.fused_descent")
-            fused.pull(X.indptr, X.indices.view(kind), X.data, self.R, out)
-            moved = np.flatnonzero(center)  # few, and nearly full: differences keep their digits
-            if moved.size:
-                out[moved] = (X[:, moved].toarray() - center[moved]).T @ self.R
-        else:
-            rows = strip.X - center if center.any() else strip.X
-            out = (self.R.T @ rows).T
-        return _Parts((out / scale[:, None],), strip)
-
-
-def pulled(objective: Objective, R: Array) -> Array:
-    """Z'R of shape (q, m), the intercept's row included, for R of shape (n, m): one pass."""
-    source: ColumnSource = objective.source  # type: ignore[assignment]
-    parts = list(source.fold_columns(_Pull(objective.design, R)).parts)
-    if objective.design.intercept:
-        parts.append(R.sum(axis=0)[None, :])
-    return np.concatenate(parts)
+        rows = strip.X - center if center.any() else strip.X
+        return _Parts(((self.R.T @ rows).T / scale[:, None],), strip)
 
 
 class WorkingSet:
@@ -162,9 +111,17 @@ class WorkingSet:
         self.rows = empty.rows
         n = self.rows.y.size
         self.sparse = hasattr(self.rows.X, "tocsr")
-        self.held: Any = sp.csr_array(np.ones((n, base))) if self.sparse else np.ones((base, n))
+        self.held = np.ones((0 if self.sparse else base, n))
+        if self.sparse:
+            how, spread = objective.design.standardisation, self._spread
+            self.columns = SparseColumns(self.rows.X, how, base > 0, spread)
         self.hessian: Any = np.empty((0, 0), dtype=np.float32)
         self._curvatures: list[tuple[int, int, Array]] = []
+
+    @property
+    def slots(self) -> Indices:
+        """Column of `columns` that each coordinate of one margin is about."""
+        return self._slot_of[self.ids]
 
     @property
     def m(self) -> int:
@@ -173,9 +130,7 @@ class WorkingSet:
 
     def _gathered(self, features: Indices) -> _Parts:
         source: ColumnSource = self.objective.source  # type: ignore[assignment]
-        return source.fold_columns(
-            _Gather(self.objective.design, features, self.objective.design.intercept)
-        )
+        return source.fold_columns(_Gather(self.objective.design, features))
 
     def _places(self) -> tuple[Indices, Indices]:
         """Slot and class of each coordinate."""
@@ -204,27 +159,19 @@ class WorkingSet:
         return bool(self._curvatures)
 
     def _hold(self, new: Indices) -> None:
+        have = self._feature.size
+        self._slot_of[new] = np.arange(have, have + new.size)
+        self._feature = np.concatenate([self._feature, new])
         if self.sparse:
-            self._feature = np.concatenate([self._feature, new])
-            self._regather()
+            self._pass()
+            self.columns.take(new)
             return
         columns = np.concatenate(self._gathered(new).parts)
-        have = self._feature.size
         if have + new.size > self.held.shape[0]:
             room = np.empty((max(2 * have, have + new.size, 64), self.rows.y.size))
             room[:have] = self.held[:have]
             self.held = room
         self.held[have : have + new.size] = columns
-        self._slot_of[new] = np.arange(have, have + new.size)
-        self._feature = np.concatenate([self._feature, new])
-
-    def _regather(self) -> None:
-        """Read all columns of the set anew: sparse rows are only found by searching them."""
-        base = int(self.objective.design.intercept)
-        features = np.sort(self._feature[base:])
-        (self.held,) = self._gathered(features).parts
-        self._feature = np.concatenate([self._feature[:base], features])
-        self._slot_of[features] = np.arange(base, base + features.size)
 
     def _reserve(self) -> None:
         if self.m > self.hessian.shape[0]:
@@ -300,7 +247,7 @@ class WorkingSet:
             hessian[rows, : rows.stop] = block
             hessian[: rows.start, rows] = block[:, : rows.start].T
 
-        parts = _cut(m, m * root.size)
+        parts = cut(m, m * root.size)
         self._spread(scale, parts)
         self._spread(multiply, parts[::-1])
 
@@ -310,29 +257,23 @@ class WorkingSet:
 
     def _sparse_whole(self, slot: Indices, weight: Array) -> None:
         """Whole Hessian of one margin of sparse rows, half of the rows at a time."""
-        count, n = self._feature.size, weight.size
+        count, n, rows = self._feature.size, weight.size, self.columns.by_row()
         halves = [slice(0, n // 2), slice(n // 2, n)]
         sums = [np.zeros((count, count), dtype=np.float32) for _ in halves]
         fused = import_module("oddsmith.core.fused_descent")
 
         def add_up(half: int) -> None:
-            rows = halves[half]
-            starts = self.held.indptr[rows.start : rows.stop + 1]
-            fused.row_gram(starts, *self._memory, weight[rows], sums[half])
+            own = halves[half]
+            fused.row_gram(*_memory(rows, own), weight[own], sums[half])
 
         self._spread(add_up, [0, 1])
         fused.put_symmetric(sums[0], sums[1], slot, self.hessian)
 
-    @property
-    def _memory(self) -> tuple[Any, Array]:
-        """Columns and values of sparse rows."""
-        return self.held.indices.view(_unsigned(self.held.indices)), self.held.data
-
     def _sparse_gram(self, left: Indices, right: Indices, weight: Array) -> Any:
         fused = import_module("oddsmith.core.fused_descent")
-        count = self._feature.size
+        count, rows = self._feature.size, self.columns.by_row()
         whole = np.zeros((count, count), dtype=np.float32)
-        fused.row_gram(self.held.indptr, *self._memory, weight, whole)
+        fused.row_gram(*_memory(rows, slice(0, weight.size)), weight, whole)
         lower = np.tril(whole, -1)
         whole += lower.T
         return whole[np.ix_(left, right)]
@@ -359,14 +300,7 @@ class WorkingSet:
         by_column = np.zeros((self._feature.size, self.K))
         by_column[slot, cls] = change
         if self.sparse:
-            out = np.empty((self.rows.y.size, self.K))
-            fused = import_module("oddsmith.core.fused_descent")
-
-            def add_up(rows: slice) -> None:
-                starts = self.held.indptr[rows.start : rows.stop + 1]
-                fused.row_times(starts, *self._memory, by_column, out[rows])
-
-            self._spread(add_up, _cut(out.shape[0], self.held.nnz))
+            out = self.columns.times(by_column)
             return out[:, 0] if self.K == 1 else out
         moving: Any = np.flatnonzero(by_column.any(axis=1))
         if 4 * moving.size >= by_column.shape[0]:
@@ -378,7 +312,7 @@ class WorkingSet:
         def multiply(rows: slice) -> None:
             out[..., rows] = own @ Z[:, rows]
 
-        self._spread(multiply, _cut(Z.shape[1], Z.size))
+        self._spread(multiply, cut(Z.shape[1], Z.size))
         return out.T
 
     def transposed_times(self, slope: Array) -> Array:
@@ -386,29 +320,30 @@ class WorkingSet:
         slot, cls = self._places()
         out = np.zeros((self._feature.size, self.K))
         if self.sparse:
-            R = slope.reshape(-1, self.K)
-            return self._pulled(R, out.shape)[slot, cls]
+            return self.columns.transposed_times(slope.reshape(-1, self.K))[slot, cls]
         Z, to = self.held, out[:, 0] if self.K == 1 else out
 
         def multiply(rows: slice) -> None:
             to[rows] = Z[rows] @ slope
 
-        self._spread(multiply, _cut(out.shape[0], out.shape[0] * Z.shape[1]))
+        self._spread(multiply, cut(out.shape[0], out.shape[0] * Z.shape[1]))
         return out[slot, cls]
 
-    def _pulled(self, R: Array, shape: tuple[int, ...]) -> Array:
-        """Z'R of sparse rows: parts of the rows, added in order."""
-        fused = import_module("oddsmith.core.fused_descent")
-        parts = _cut(R.shape[0], self.held.nnz)
-        sums = [np.zeros(shape) for _ in parts]
+    def whole_transposed_times(self, R: Array) -> Array:
+        """Z'R of shape (q, m), all columns and the intercept's row, for R of shape (n, m)."""
+        if self.sparse:
+            self._pass()
+            parts = [self.columns.whole_transposed_times(R)]
+        else:
+            source: ColumnSource = self.objective.source  # type: ignore[assignment]
+            parts = list(source.fold_columns(_Pull(self.objective.design, R)).parts)
+        if self.objective.design.intercept:
+            parts.append(R.sum(axis=0)[None, :])
+        return np.concatenate(parts)
 
-        def add_up(part: int) -> None:
-            rows = parts[part]
-            starts = self.held.indptr[rows.start : rows.stop + 1]
-            fused.pull(starts, *self._memory, R[rows], sums[part])
-
-        self._spread(add_up, range(len(parts)))
-        return reduce(add, sums)
+    def _pass(self) -> None:
+        """Count a pass over sparse rows, which are shared among threads here."""
+        self._gathered(np.empty(0, dtype=np.intp))
 
     def _spread(self, task: Callable[[Any], object], parts: Sequence[Any]) -> None:
         self.objective.source.spread(task, parts)  # type: ignore[attr-defined]
@@ -419,7 +354,7 @@ class WorkingSet:
         """Hessian and gradient of a few coordinates, in float64."""
         slot, cls = self._places()
         slot, cls = slot[free], cls[free]
-        Z = self.held[:, slot].toarray().T if self.sparse else self.held[slot]
+        Z = self.columns.dense(slot) if self.sparse else self.held[slot]
         R = slope.reshape(-1, self.K)
         gradient = np.einsum("ci,ic->c", Z, R[:, cls])
         H = np.zeros((free.size, free.size))
@@ -437,14 +372,7 @@ class WorkingSet:
         return out
 
 
-def _cut(size: int, entries: int) -> list[slice]:
-    """Parts of a range for the threads, by shape alone; one where that is no work."""
-    count = 1 if entries < _SPREAD_ENTRIES else _PARTS
-    width = -(-size // (8 * count)) * 8
-    return [
-        slice(first, min(first + width, size)) for first in range(0, max(size, 1), max(width, 1))
-    ]
-
-
-def _unsigned(indices: Any) -> Any:
-    return np.uint32 if indices.dtype.itemsize == 4 else np.uint64
+def _memory(rows: Any, own: slice) -> tuple[Any, Any, Array]:
+    """Look at the starts, columns and values of some rows of a CSR array."""
+    kind = np.uint32 if rows.indices.dtype.itemsize == 4 else np.uint64
+    return rows.indptr[own.start : own.stop + 1], rows.indices.view(kind), rows.data
