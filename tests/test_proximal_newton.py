@@ -11,6 +11,7 @@ from oddsmith import LogisticRegression, ParameterError
 from oddsmith.core import descent, fused_columns, fused_descent, sparse_descent
 from oddsmith.core.columns import Standardisation
 from oddsmith.core.penalty import Penalty
+from oddsmith.solvers import column_model
 from oddsmith.solvers.active_set import ActiveSet
 from oddsmith.solvers.duality_gap import duality_gap
 from oddsmith.solvers.sparse_columns import SparseColumns
@@ -377,3 +378,22 @@ def test_sparse_columns_are_those_of_the_rows(seed, ones, centred, repeated):
     np.testing.assert_allclose(columns.whole_transposed_times(R), whole.T @ R, atol=1e-12)
     np.testing.assert_allclose(squares, weight @ Z**2, rtol=1e-5)
     np.testing.assert_allclose(sums, weight @ Z, rtol=1e-5, atol=1e-5)
+
+
+def test_a_hessian_is_formed_where_sweeps_do_not_end(monkeypatch):
+    for name in ("_EXPECTED", "_PRODUCT", "_NUMBER"):
+        monkeypatch.setattr(column_model, name, 0)
+    monkeypatch.setattr(column_model, "_MOST", 1)
+    models = []
+    begin = column_model.ColumnModel.__init__
+
+    def remember(own, working):
+        begin(own, working)
+        models.append(own)
+
+    monkeypatch.setattr(column_model.ColumnModel, "__init__", remember)
+    X, y = rows(2, 25, 60)
+    model = LogisticRegression(C=3.0, l1_ratio=1.0).fit(sp.csr_array(X), y)
+    assert any(own.slow for own in models)
+    assert model.converged_
+    assert_minimum(model, X, y, 3.0, 1.0)
