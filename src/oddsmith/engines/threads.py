@@ -25,6 +25,8 @@ T = TypeVar("T")
 _RUNS = 32
 # A run of fewer blocks takes compiled kernels hardly longer than handing it to a thread.
 _FEWEST_BLOCKS = 4
+# Where there are so few, each is worth a thread all the same.
+_FEWEST_RUNS = 8
 # Strips of columns are summed in fewer, as their sums can be large: n x n for n rows.
 _COLUMN_RUNS = 8
 
@@ -163,7 +165,7 @@ class Threads:
                 return reduce(add, map(kernel, parts))
 
         count = len(self.blocks)
-        size = max(-(-count // _RUNS), min(_FEWEST_BLOCKS, count) if tiled else 1)
+        size = max(-(-count // _RUNS), min(_FEWEST_BLOCKS, count // _FEWEST_RUNS) if tiled else 1)
         runs = [range(i, min(i + size, count)) for i in range(0, count, size)]
         sums = self._pool.map(run, runs) if self._pool else map(run, runs)
         return reduce(add, sums)
