@@ -1,8 +1,8 @@
 """Many coefficients, one read: fits to parts of the same rows, such as the folds of a validation.
 
-Which fits a row belongs to, and which it only judges, travels with its label:
+Which fits a row belongs to travels with its label:
 
-    y = class + 2 * (sum over its fits f of 2**f  +  sum over those it judges of 2**(F + f)),
+    y = class + 2 * sum over its fits f of 2**f,
 
 so that any source hands it out, and nothing of the rows is copied. Two classes, one margin.
 """
@@ -16,29 +16,29 @@ from oddsmith.core.kernels import Design
 from oddsmith.core.loss import Binomial, Labels
 from oddsmith.core.stable import Array
 
-__all__ = ["MOST_PARTS", "EachMoments", "EvaluateEach", "JudgeEach", "ReachEach", "with_parts"]
+__all__ = ["MOST_PARTS", "EachMoments", "EvaluateEach", "ReachEach", "with_parts"]
 
-# A label of 64 bits has two for each part, one for the class and one for the sign.
-MOST_PARTS = 31
+# A label of 64 bits has one for each part, one for the class and one for the sign.
+MOST_PARTS = 62
 
 
-def with_parts(index: Labels, fits: list[Labels], judges: list[Labels]) -> Labels:
+def with_parts(index: Labels, fits: list[Labels]) -> Labels:
     """Labels that carry the parts of their rows.
 
     Parameters
     ----------
     index : integer array of shape (n,)
         Class, 0 or 1.
-    fits, judges : lists of integer arrays
-        Rows of each fit, and rows that each is judged by; `MOST_PARTS` of them at the most.
+    fits : list of integer arrays
+        Rows of each fit; `MOST_PARTS` of them at the most.
 
     Examples
     --------
-    >>> with_parts(np.array([0, 1, 1]), [np.array([0, 1])], [np.array([2])])
-    array([2, 3, 5])
+    >>> with_parts(np.array([0, 1, 1]), [np.array([0, 1]), np.array([1, 2])])
+    array([2, 7, 5])
     """
     parts = np.zeros(index.size, dtype=np.int64)
-    for f, rows in enumerate([*fits, *judges]):
+    for f, rows in enumerate(fits):
         parts[rows] |= 1 << f
     return index + 2 * parts
 
@@ -111,33 +111,6 @@ class EvaluateEach:
             Z.transposed_times(share * slopes).T,
             np.array(hessians).reshape(-1, q, q),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class EachLosses:
-    """Loss (nats) and weight of the rows that judge each fit, of shape (M,)."""
-
-    values: Array
-    weights: Array
-
-    def __add__(self, other: "EachLosses") -> "EachLosses":
-        return EachLosses(self.values + other.values, self.weights + other.weights)
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeEach:
-    """Loss of every fit on a part of the rows; fields as of `EvaluateEach`."""
-
-    design: Design
-    coefs: Array
-    parts: Labels
-
-    def __call__(self, block: Block) -> EachLosses:
-        """Losses of a block."""
-        share = block.weight[:, None] * _within(block, self.parts)
-        margins = self.design(block).times(self.coefs.T) + block.offset[:, None]
-        losses = Binomial().value(margins, (block.y & 1)[:, None])
-        return EachLosses((share * losses).sum(axis=0), share.sum(axis=0))
 
 
 @dataclass(frozen=True, slots=True)

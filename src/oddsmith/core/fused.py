@@ -281,14 +281,6 @@ def walk(
 
 
 @jit_extremes
-def _lowest(z: Array) -> float:
-    lowest = math.inf
-    for i in range(z.size):
-        lowest = min(lowest, z[i])
-    return lowest
-
-
-@jit_extremes
 def _extremes(column: Any, lanes: Array) -> tuple[float, float]:
     """Smallest and largest number of a column, in many lanes that are compared at once."""
     lows, highs = lanes[0], lanes[1]

@@ -152,7 +152,7 @@ def _objective(given: Given, threads: Threads, l2: float) -> Objective:
 
 
 def _at_once(given: Given, parts: Parts, l2: Array, n_jobs: int | None) -> Iterator[Paths]:
-    labels = with_parts(given.index, [train for train, _ in parts], [test for _, test in parts])
+    labels = with_parts(given.index, [train for train, _ in parts])
     blocks = memory_blocks(given.X, labels, given.weight, given.offset)
     with Threads(blocks, n_jobs) as threads:
         objective = made_ready(_objective(given, threads, float(l2.min())))

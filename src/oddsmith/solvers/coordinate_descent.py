@@ -39,7 +39,6 @@ _INEXACT, _LEAST_SHARE = 0.1, 1e-5
 # Gap per unit of weight from which on rounding is looked at.
 _NEAR_ROUNDING = 1e-9
 _SIZE_OF_A_STEP = 300.0
-_MOST_STEPS = 60
 _FREE_STEPS = 30
 # delta^2 of the unpenalised coordinates (per unit of weight) that is as good as 0.
 _CENTRED = 2.0**-90

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from oddsmith.core.certificate import FLOOR, certificate_by_curvature
-from oddsmith.core.each import EachMoments, EvaluateEach, JudgeEach, ReachEach
+from oddsmith.core.each import EachMoments, EvaluateEach, ReachEach
 from oddsmith.core.loss import Labels
 from oddsmith.core.moments import Moments
 from oddsmith.core.objective import Objective
@@ -43,13 +43,10 @@ class Outcome:
     gaps : array of shape (F, C)
         Proved bounds on the distance from each minimum (nats per unit of weight); inf where
         nothing is proved.
-    losses : array of shape (F, C)
-        Mean loss of the rows that judge each fit (nats per unit of weight).
     """
 
     coefs: Array
     gaps: Array
-    losses: Array
 
 
 @dataclass(slots=True)
@@ -95,7 +92,7 @@ def fit_each(objective: Objective, l2: Array, n_parts: int) -> Outcome:
     l2 : array of shape (C,)
         Penalties, all > 0; neighbours should be near each other.
     n_parts : int
-        F: part f is of the rows with bit f, and judged by those with bit F + f.
+        F: part f is of the rows with bit f.
 
     Returns
     -------
@@ -168,7 +165,7 @@ def _step(fits: _Fits, now: Any, sums: EachMoments) -> None:
 
 
 def _outcome(objective: Objective, ends: list[_Fits], l2: Array) -> Outcome:
-    """Proofs of all fits, and their losses on the rows that judge them: three passes."""
+    """Coefficients as the user gets them, and proofs of all fits: two passes."""
     F = ends[0].coefs.shape[0]
     coefs = np.concatenate([fits.coefs for fits in ends])
     if objective.design.standardisation.center.any():
@@ -181,13 +178,8 @@ def _outcome(objective: Objective, ends: list[_Fits], l2: Array) -> Outcome:
     moved = objective.source.fold(ReachEach(objective.design, steps)).largest
     inverses = np.concatenate([fits.inverses for fits in ends])
     gaps = _gaps(objective, coefs, sums, inverses, moved, np.repeat(l2, F))
-    judged = objective.source.fold(JudgeEach(objective.design, coefs, F + parts))
     shape = (l2.size, F)
-    return Outcome(
-        coefs.reshape(*shape, -1).swapaxes(0, 1),
-        gaps.reshape(shape).T,
-        (judged.values / judged.weights).reshape(shape).T,
-    )
+    return Outcome(coefs.reshape(*shape, -1).swapaxes(0, 1), gaps.reshape(shape).T)
 
 
 def _gaps(
