@@ -78,6 +78,26 @@ def test_each_fit_is_that_of_its_rows_alone(shift):
             np.testing.assert_allclose(b, alone.intercept, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("done", [1e-3, 1e-5])
+def test_a_gap_is_never_below_the_distance(monkeypatch, done):
+    """Fits that are ended early are as far from their minimum as is proved, or nearer."""
+    monkeypatch.setattr(each, "_DONE", done)
+    monkeypatch.setattr(each, "_NEAR", 1.0)  # chords: their last step does not square the distance
+    X, y, fits, objective = each_objective(n=200)
+    l2 = np.array([3.0, 2.0, 1.0])
+    found = fit_each(objective, l2, 3)
+    how, far = objective.design.standardisation, 0
+    for f, own in enumerate(fits):
+        for c, penalty in enumerate(l2):
+            alone = objective_of(X[own], y[own], 2, l2=penalty, how=how)
+            best = fitted(X[own], y[own], Newton(), 2, penalty)
+            least = alone.evaluate(alone.from_user(best.coef, best.intercept), 0).value
+            distance = (alone.evaluate(found.coefs[f, c], 0).value - least) / own.size
+            assert found.gaps[f, c] >= distance - 1e-15
+            far += distance > 1e-13
+    assert far > 3, "the bound is put to a test"
+
+
 def test_steps_that_go_too_far_are_taken_back():
     """Weak penalties at once, on classes that are nearly separated: whole steps overshoot."""
     rng = np.random.default_rng(1)
