@@ -663,6 +663,8 @@ def test_signals_while_files_are_written_leave_nothing(here, number, status):
     code = (
         "import os, signal, sys\n"
         "from oddsmith.cli import fitting, main\n"
+        # Who runs the tests under nohup has it ignored, which children inherit.
+        f"signal.signal(signal.{number}, signal.SIG_DFL)\n"
         f"fitting.save_png = lambda *args: os.kill(os.getpid(), signal.{number})\n"
         "sys.exit(main(['fit', 'data.csv', '--target', 'y']))\n"
     )

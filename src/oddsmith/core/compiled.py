@@ -27,7 +27,7 @@ from oddsmith.core.loss import Binomial
 from oddsmith.core.moments import LineMoments, Moments, VectorMoments
 from oddsmith.core.stable import Array
 
-__all__ = ["COMPILED"]
+__all__ = ["COMPILED", "rows_of"]
 
 _LARGEST_SCALE = 2.0**300
 # Numbers of a part of a block whose rows are written out for a product of matrices.
@@ -37,7 +37,7 @@ _LEAST_SQUARE = 2.0**-900
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Rows:
     """A block and a design as compiled code takes them.
 
     Coefficients go in divided by the scales, and sums come out divided by them: both are exact.
@@ -71,7 +71,7 @@ class _Rows:
         """Turn sums over the entries as they are stored into sums over the design's rows."""
         return (sums.T / self.unit).T
 
-    def parts(self, width: int, fewest: int) -> Iterator["_Rows"]:
+    def parts(self, width: int, fewest: int) -> Iterator["Rows"]:
         """Rows in parts that stay in the cache while `width` more numbers a row are formed."""
         n, size = self.X.shape[0], max(fewest, _PART_ENTRIES // (self.q + width))
         for first in range(0, n, size):
@@ -108,14 +108,14 @@ class _Rows:
         return Z
 
 
-def _rows(block: Block, design: Design) -> _Rows | None:
+def rows_of(block: Block, design: Design) -> Rows | None:
     """Rows for compiled code; None where it is not made for them."""
     how, X = design.standardisation, block.X
     if hasattr(X, "tocsr") or 0 in X.shape:
         return None
     if not 1 / _LARGEST_SCALE < how.scale.min() <= how.scale.max() < _LARGEST_SCALE:
         return None
-    return _Rows(
+    return Rows(
         X,
         block.y,
         unless_all(block.weight, 1.0),
@@ -137,7 +137,7 @@ class Evaluate(kernels.Evaluate):
         if hasattr(block.X, "indptr"):
             sums = compiled_sparse.evaluate(self, block)
             return kernels.Evaluate.__call__(self, block) if sums is None else sums
-        rows = _rows(block, self.design)
+        rows = rows_of(block, self.design)
         if rows is None:
             return kernels.Evaluate.__call__(self, block)
         weight = float(block.weight.sum())
@@ -155,7 +155,7 @@ class Evaluate(kernels.Evaluate):
             hessian += roots.T @ roots
         return Moments(weight, value, rows.outward(gradient), rows.outward(rows.outward(hessian).T))
 
-    def _multinomial(self, rows: _Rows) -> Moments:
+    def _multinomial(self, rows: Rows) -> Moments:
         gradient = rows.room(self.coef.shape[1] if self.order else 0)
         w, b = rows.inward(self.coef)
         if self.order < 2:
@@ -181,7 +181,7 @@ class Line(kernels.Line):
         if hasattr(block.X, "indptr"):
             sums = compiled_sparse.line(self, block)
             return kernels.Line.__call__(self, block) if sums is None else sums
-        rows = _rows(block, self.design)
+        rows = rows_of(block, self.design)
         if rows is None:
             return kernels.Line.__call__(self, block)
         return _walked(rows, self, self.lengths)[0]
@@ -198,7 +198,7 @@ class HessianProduct(kernels.HessianProduct):
         if hasattr(block.X, "indptr"):
             sums = compiled_sparse.hessian_product(self, block)
             return kernels.HessianProduct.__call__(self, block) if sums is None else sums
-        rows = _rows(block, self.design)
+        rows = rows_of(block, self.design)
         if rows is None:
             return kernels.HessianProduct.__call__(self, block)
         return _walked(rows, self, ())[1]
@@ -218,7 +218,7 @@ class HessianDiagonal(kernels.HessianDiagonal):
 
 
 def _walked(
-    rows: _Rows, walk: kernels.Line | kernels.HessianProduct, lengths: tuple[float, ...]
+    rows: Rows, walk: kernels.Line | kernels.HessianProduct, lengths: tuple[float, ...]
 ) -> tuple[LineMoments, VectorMoments]:
     """Line and Hessian product; the latter is empty where losses along the line are wanted."""
     if not isinstance(walk.loss, Binomial):
@@ -234,7 +234,7 @@ def _walked(
 
 
 def _walked_multinomial(
-    rows: _Rows, walk: kernels.Line | kernels.HessianProduct, lengths: tuple[float, ...]
+    rows: Rows, walk: kernels.Line | kernels.HessianProduct, lengths: tuple[float, ...]
 ) -> tuple[LineMoments, VectorMoments]:
     K = walk.coef.shape[1]
     product = rows.room(0 if isinstance(walk, kernels.Line) else K)
@@ -244,7 +244,7 @@ def _walked_multinomial(
     return LineMoments(values, *found), VectorMoments(rows.gathered(product))
 
 
-def _arrays(rows: _Rows) -> tuple[Any, ...]:
+def _arrays(rows: Rows) -> tuple[Any, ...]:
     return *_memory(rows.X), rows.y, rows.weight, rows.offset, rows.center
 
 
@@ -276,7 +276,7 @@ def _memory(X: Any) -> tuple[Any, bool]:
 
 
 def _columns_of(block: Block) -> Columns:
-    rows = _rows(block, Design(Standardisation.none(block.X.shape[1]), intercept=False))
+    rows = rows_of(block, Design(Standardisation.none(block.X.shape[1]), intercept=False))
     if rows is None or not block.weight.all():
         return column_statistics(block)
     total, mean, squares, low, high = fused.statistics(*_memory(rows.X), *rows.X.shape, rows.weight)

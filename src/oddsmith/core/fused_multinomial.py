@@ -22,17 +22,17 @@ from oddsmith.core.fused_loops import (
 )
 from oddsmith.core.stable import Array
 
-__all__ = ["evaluate", "walk"]
+__all__ = ["add_up", "entries", "evaluate", "shift", "tile_of", "times", "walk"]
 
 
 @jit
-def _tile(p: int, width: int) -> int:
+def tile_of(p: int, width: int) -> int:
     """Rows of a tile, such that they stay in the cache with `width` numbers formed of each."""
     return min(max(2**15 // (p + width), 16), 128)
 
 
 @jit
-def _entries(
+def entries(
     X: Any, ready: Array, by_columns: bool, first: int, center: Array, size: int, room: Array
 ) -> Array:
     """Rows `first` and on, centred: of shape (size, p), or (p, size) if stored by columns.
@@ -61,7 +61,7 @@ def _entries(
 
 
 @jit
-def _times(part: Array, by_columns: bool, w: Array, M: Array) -> None:
+def times(part: Array, by_columns: bool, w: Array, M: Array) -> None:
     """Set M to the margins of a part, (K, size), without intercept and offset."""
     if by_columns:
         np.dot(w.T, part, M)
@@ -70,7 +70,7 @@ def _times(part: Array, by_columns: bool, w: Array, M: Array) -> None:
 
 
 @jit
-def _add_up(S: Array, part: Array, by_columns: bool, room: Array, g: Array) -> None:
+def add_up(S: Array, part: Array, by_columns: bool, room: Array, g: Array) -> None:
     """Add S times the rows of a part to g, and the sums of S to its last column if one more."""
     if by_columns:
         np.dot(S, part.T, room)
@@ -86,7 +86,7 @@ def _add_up(S: Array, part: Array, by_columns: bool, room: Array, g: Array) -> N
 
 
 @jit
-def _shift(M: Array, b: Array) -> None:
+def shift(M: Array, b: Array) -> None:
     """Add the intercepts."""
     for k in range(b.size):
         m, own = M[k], b[k]
@@ -234,7 +234,7 @@ def evaluate(
     """
     n, value, lost = y.size, 0.0, 0.0
     p, K = w.shape
-    tile = _tile(p, 2 * K)
+    tile = tile_of(p, 2 * K)
     room = np.empty(0 if ready.size else tile * p)
     wide, work, sums = np.empty(2 * tile * K), np.empty((4, tile)), np.empty((K, p))
     for first in range(0, n, tile):
@@ -243,9 +243,9 @@ def evaluate(
         M, e = both[:K], both[K:]
         top, others, s, own = work[0, :size], work[1, :size], work[2, :size], work[3, :size]
         labels = y[first : first + size]
-        part = _entries(X, ready, by_columns, first, center, size, room[: size * p])
-        _times(part, by_columns, w, M)
-        _shift(M, b)
+        part = entries(X, ready, by_columns, first, center, size, room[: size * p])
+        times(part, by_columns, w, M)
+        shift(M, b)
         _offset(M, offset, first)
         _highest(M, top)
         _exponentials(M, top, e, others, s)
@@ -258,7 +258,7 @@ def evaluate(
             s[:] = 1.0
             weigh(weight, first, s)
             _slopes(e, labels, others, s, own, M)
-            _add_up(M, part, by_columns, sums, g)
+            add_up(M, part, by_columns, sums, g)
     return value + lost
 
 
@@ -362,7 +362,7 @@ def walk(
     Unless product is empty, it alone is wanted: adds the Hessian times the direction, (K, q).
     """
     n, p, K = y.size, w.shape[0], w.shape[1] // 2
-    tile = _tile(p, 4 * K)
+    tile = tile_of(p, 4 * K)
     divergence, reach, lead, widest = 0.0, 0.0, math.inf, 0.0
     room = np.empty(0 if ready.size else tile * p)
     wide, work = np.empty(4 * tile * K), np.empty((6, tile))
@@ -380,9 +380,9 @@ def walk(
         top, others, s = work[0, :size], work[1, :size], work[2, :size]
         mean, low, second = work[3, :size], work[4, :size], work[5, :size]
         labels = y[first : first + size]
-        part = _entries(X, ready, by_columns, first, center, size, room[: size * p])
-        _times(part, by_columns, w, both)
-        _shift(both, b)
+        part = entries(X, ready, by_columns, first, center, size, room[: size * p])
+        times(part, by_columns, w, both)
+        shift(both, b)
         _offset(M, offset, first)
         if weight.size:  # rows of weight 0 stay where they are
             for i in range(size):
@@ -395,7 +395,7 @@ def walk(
             s[:] = 1.0
             weigh(weight, first, s)
             _turned(T, e, s, others, mean, there)
-            _add_up(there, part, by_columns, sums, product)
+            add_up(there, part, by_columns, sums, product)
             continue
         _lowest(M, low)
         widest = max(widest, _widest(top, low, weight, first))

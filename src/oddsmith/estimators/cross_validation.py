@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -324,25 +325,28 @@ class LogisticRegressionCV(LinearClassifier):
 
     def _follow(self, rows: _Rows, fold: _Fold, r: int, ratio: float, known: Paths | None) -> None:
         """Fit a fold's penalties from the strongest on, but those that are known; score each."""
-        train, test = None, rows.part(fold.test)
-        index = rows.labels.index[fold.test]
         model = self._model(1.0, ratio, class_weight=rows.class_weight, warm_start=True)
+        vars(model).update(classes_=rows.labels.classes, n_features_in_=rows.X.shape[1])
         scorer = _scorer(model, self.scoring)
+        # Rows are copied out if they are needed.
+        train, test = cache(lambda: rows.part(fold.train)), cache(lambda: rows.part(fold.test))
+        index = rows.labels.index[fold.test]
         for c, C in enumerate(self.Cs_.tolist()):
             model.C = C
-            at = (fold.number, r, c)
+            at, scored = (fold.number, r, c), False
             if known is not None and known.gaps[c] <= self.tol:
-                vars(model).update(classes_=rows.labels.classes, n_features_in_=rows.X.shape[1])
                 model.coef_, model.intercept_ = known.coef[c], known.intercept[c]
+                # Class weights are for fitting alone.
+                scored = known.held_out is not None and rows.class_weight is None
                 self.gaps_[at] = known.gaps[c]
             else:
-                train = rows.part(fold.train) if train is None else train
-                model.fit(**train)
+                model.fit(**train())
                 self.gaps_[at] = model.optimality_gap_
             own = [model.coef_, model.intercept_[:, None]]
             self.coefs_paths_[at] = np.hstack(own if self.fit_intercept else own[:1])
-            self.losses_[at] = _log_loss(model, test, index)
-            self.scores_[at] = -self.losses_[at] if scorer is None else _score(scorer, model, test)
+            loss = known.held_out[c] if scored else _log_loss(model, test(), index)
+            self.losses_[at] = loss
+            self.scores_[at] = -loss if scorer is None else _score(scorer, model, test())
 
     def _choose(self, rows: _Rows, folds: list[_Fold]) -> None:
         shares = [fold.test.size for fold in folds]

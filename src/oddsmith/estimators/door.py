@@ -186,9 +186,10 @@ def name_bad_entry(X: Any, names: Any) -> DataError | None:
     """Error that names the first entry of X that is NaN or infinite; None if all are finite."""
     entries = X.data if hasattr(X, "tocoo") else X
     for start in range(0, max(1, entries.shape[0]), 65536):
-        bad = np.argwhere(~np.isfinite(entries[start : start + 65536]))
-        if bad.size == 0:
+        finite = np.isfinite(entries[start : start + 65536])
+        if finite.all():
             continue
+        bad = np.argwhere(~finite)
         if hasattr(X, "tocoo"):
             place = X.tocoo().coords
             row, column = (int(axis[start + bad[0][0]]) for axis in place)

@@ -15,7 +15,8 @@ from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.threads import Threads
 from oddsmith.estimators.path import regularization_path
 from oddsmith.solvers.choose import Problem, choose, kernels_for
-from oddsmith.solvers.each import fit_each
+from oddsmith.solvers.around import fit_around, near_optimum
+from oddsmith.solvers.each import Outcome, fit_each
 from oddsmith.solvers.follow import follow
 from oddsmith.solvers.minimise import Task, made_ready, objective_of
 
@@ -23,6 +24,10 @@ __all__ = ["Given", "Paths", "kinked_paths", "ridge_paths"]
 
 # Rows times coefficients up to which all folds are fitted at once.
 _FEW_ENTRIES = 2**19
+# Rows a column from which on the optima of all folds lie near each other.
+_ROWS_A_COLUMN = 20
+# Numbers of the Hessians of all fits that may be kept.
+_ROOM = 2**24
 Parts = list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]
 
 
@@ -77,11 +82,14 @@ class Paths:
     intercept : array of shape (C, 1 or K)
     gaps : array of shape (C,)
         Nats per unit of weight; inf where nothing is proved, and the numbers are no fit.
+    held_out : array of shape (C,), or None
+        Mean loss of the rows that the fold is scored on, if it is known.
     """
 
     coef: Array
     intercept: Array
     gaps: Array
+    held_out: Array | None = None
 
 
 def ridge_paths(
@@ -102,9 +110,11 @@ def ridge_paths(
     """
     (n, p), dense = given.X.shape, not hasattr(given.X, "tocsr")
     size = (p + given.intercept) * given.width
-    few = n * size <= _FEW_ENTRIES and given.width == 1 and len(parts) <= MOST_PARTS
-    if dense and few:
+    together = dense and given.width == 1 and 2 * len(parts) <= MOST_PARTS
+    if together and n * size <= _FEW_ENTRIES:
         yield from _at_once(given, parts, l2, n_jobs)
+    elif together and n >= _ROWS_A_COLUMN * size and len(parts) * l2.size * size**2 <= _ROOM:
+        yield from _around(given, parts, l2, tol, n_jobs)
     elif dense and choose("auto", Problem(n, size, given.width, False, samples=True)).name == (
         "sampled-lbfgs"
     ):
@@ -151,14 +161,34 @@ def _objective(given: Given, threads: Threads, l2: float) -> Objective:
     return objective_of(source, columns, task)[0]
 
 
+def _labelled(given: Given, parts: Parts) -> Any:
+    """Blocks of rows whose labels carry the folds that fit them, and those that score them."""
+    rows = [train for train, _ in parts] + [test for _, test in parts]
+    return memory_blocks(given.X, with_parts(given.index, rows), given.weight, given.offset)
+
+
 def _at_once(given: Given, parts: Parts, l2: Array, n_jobs: int | None) -> Iterator[Paths]:
-    labels = with_parts(given.index, [train for train, _ in parts])
-    blocks = memory_blocks(given.X, labels, given.weight, given.offset)
-    with Threads(blocks, n_jobs) as threads:
+    with Threads(_labelled(given, parts), n_jobs) as threads:
         objective = made_ready(_objective(given, threads, float(l2.min())))
         found = fit_each(objective, l2, len(parts))
-    for coefs, gaps in zip(found.coefs, found.gaps, strict=True):
-        yield _paths(objective, list(coefs), gaps)
+    yield from _each(objective, found)
+
+
+def _around(
+    given: Given, parts: Parts, l2: Array, tol: float, n_jobs: int | None
+) -> Iterator[Paths]:
+    blocks = memory_blocks(given.X, given.index, given.weight, given.offset)
+    with Threads(blocks, n_jobs) as threads, Threads(_labelled(given, parts), n_jobs) as labelled:
+        objective = _objective(given, threads, float(np.median(l2)))
+        point = near_optimum(objective)
+        objective = replace(objective, source=CountedSource(labelled))
+        found = fit_around(objective, point, l2, len(parts), tol)
+    yield from _each(objective, found)
+
+
+def _each(objective: Objective, found: Outcome) -> Iterator[Paths]:
+    for coefs, gaps, held_out in zip(found.coefs, found.gaps, found.held_out, strict=True):
+        yield replace(_paths(objective, list(coefs), gaps), held_out=held_out)
 
 
 def _one_by_one(given: Given, l2: Array, tol: float, n_jobs: int | None) -> Paths:

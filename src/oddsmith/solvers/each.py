@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from oddsmith.core.certificate import FLOOR, certificate_by_curvature
-from oddsmith.core.each import EachMoments, EvaluateEach, ReachEach
+from oddsmith.core.each import EachMoments, EvaluateEach, ReachEach, WeighParts
 from oddsmith.core.loss import Labels
 from oddsmith.core.moments import Moments
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
 
-__all__ = ["Outcome", "fit_each"]
+__all__ = ["Outcome", "fit_each", "gaps_by_curvature", "inverse_factors"]
 
 _MOST_PASSES = 60
 # A step in the metric of a Hessian that is kept divides the estimate by this much at the least.
@@ -28,8 +28,8 @@ _NEAR = 1e-6
 # Estimate at which a fit is done, as the step from there is taken as well.
 _DONE = 1e-14
 _LEAST_PIVOT = 1e-8
-# Log-odds that changed by more make a curvature too little to prove with.
-_FAR = 4.0
+# Log-odds that changed by more make a curvature too little to prove with: e**40 of nothing.
+_FAR = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,13 @@ class Outcome:
     gaps : array of shape (F, C)
         Proved bounds on the distance from each minimum (nats per unit of weight); inf where
         nothing is proved.
+    held_out : array of shape (F, C)
+        Mean loss in the rows that each is scored on (nats per unit of weight).
     """
 
     coefs: Array
     gaps: Array
+    held_out: Array
 
 
 @dataclass(slots=True)
@@ -92,42 +95,42 @@ def fit_each(objective: Objective, l2: Array, n_parts: int) -> Outcome:
     l2 : array of shape (C,)
         Penalties, all > 0; neighbours should be near each other.
     n_parts : int
-        F: part f is of the rows with bit f.
+        F: fit f is of the rows of part f, and scored on those of part F + f.
 
     Returns
     -------
     Outcome
     """
     unit = replace(objective, l2=1.0).penalty.diagonal
+    weights = objective.source.fold(WeighParts(2 * n_parts)).parts
     coefs = np.zeros((2, n_parts, unit.size))
     ends: list[_Fits] = []
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for own in l2.tolist():
             # On a straight line in the number of the penalty, as they are spaced.
             fits = _Fits.at(2.0 * coefs[1] - coefs[0] if len(ends) > 1 else coefs[1], own * unit)
-            ends.append(_fitted(objective, fits))
+            ends.append(_fitted(objective, fits, weights))
             coefs = np.stack([coefs[1], fits.coefs])
-        return _outcome(objective, ends, l2)
+        return _outcome(objective, ends, l2, weights)
 
 
-def _fitted(objective: Objective, fits: _Fits) -> _Fits:
+def _fitted(objective: Objective, fits: _Fits, weights: Array) -> _Fits:
     for _ in range(_MOST_PASSES):
         now = np.flatnonzero(fits.active)
         if now.size == 0:
             break
         wanted = np.flatnonzero(fits.fresh[now])
-        _step(fits, now, _evaluate(objective, fits.coefs[now], fits.penalty, now, wanted))
+        asked = EvaluateEach(objective.design, fits.coefs[now], now, wanted)
+        _step(fits, now, _with_penalty(objective, asked, fits.penalty), weights[now])
     return fits
 
 
-def _evaluate(
-    objective: Objective, coefs: Array, penalty: Array, parts: Labels, wanted: Labels
-) -> EachMoments:
-    """Value, gradient and some Hessians, penalties included."""
-    sums = objective.source.fold(EvaluateEach(objective.design, coefs, parts, wanted))
+def _with_penalty(objective: Objective, asked: EvaluateEach, penalty: Array) -> EachMoments:
+    """Values, gradients and some Hessians, penalties included."""
+    sums, coefs = objective.source.fold(asked), asked.coefs
     hessians = sums.hessians.copy()
     # The diagonals, as a view.
-    np.einsum("mii->mi", hessians)[:] += np.broadcast_to(penalty, coefs.shape)[wanted]
+    np.einsum("mii->mi", hessians)[:] += np.broadcast_to(penalty, coefs.shape)[asked.wanted]
     return replace(
         sums,
         values=sums.values + 0.5 * (penalty * coefs * coefs).sum(axis=1),
@@ -136,11 +139,11 @@ def _evaluate(
     )
 
 
-def _step(fits: _Fits, now: Any, sums: EachMoments) -> None:
+def _step(fits: _Fits, now: Any, sums: EachMoments, weights: Array) -> None:
     """Move every fit that is not done: on, back half of its last step, or nowhere."""
     wanted = now[fits.fresh[now]]
     if wanted.size:
-        fits.inverses[wanted], fits.points[wanted] = _inverses(sums.hessians), fits.coefs[wanted]
+        fits.inverses[wanted], fits.points[wanted] = inverse_factors(sums.hessians), fits.coefs[wanted]
     inverse = fits.inverses[now]
     whitened = np.matmul(inverse, sums.gradients[:, :, None])
     steps = np.matmul(inverse.transpose(0, 2, 1), whitened)[:, :, 0]
@@ -160,39 +163,70 @@ def _step(fits: _Fits, now: Any, sums: EachMoments) -> None:
     fits.steps[ahead], fits.values[ahead] = steps[on], sums.values[on]
     fits.estimates[ahead] = estimates[on]
     fits.estimates[now[slow]] = math.inf
-    fits.active[now] = ~(on & (estimates <= _DONE * sums.weights) | lost)
-    fits.fresh[now] = ~(on & (estimates <= _NEAR * sums.weights))
+    fits.active[now] = ~(on & (estimates <= _DONE * weights) | lost)
+    fits.fresh[now] = ~(on & (estimates <= _NEAR * weights))
 
 
-def _outcome(objective: Objective, ends: list[_Fits], l2: Array) -> Outcome:
-    """Coefficients as the user gets them, and proofs of all fits: two passes."""
+def _outcome(objective: Objective, ends: list[_Fits], l2: Array, weights: Array) -> Outcome:
+    """Coefficients as the user gets them, proofs and scores of all fits: two passes."""
     F = ends[0].coefs.shape[0]
     coefs = np.concatenate([fits.coefs for fits in ends])
     if objective.design.standardisation.center.any():
         coefs = np.array([objective.as_given(coef) for coef in coefs])
     penalty = np.repeat([fits.penalty for fits in ends], F, axis=0)
     parts: Labels = np.mod(np.arange(F * l2.size, dtype=np.intp), F)
-    none: Labels = np.empty(0, dtype=int)
-    sums = _evaluate(objective, coefs, penalty, parts, none)
+    sums = _with_penalty(
+        objective, EvaluateEach(objective.design, coefs, parts, tests=parts + F), penalty
+    )
     steps = coefs - np.concatenate([fits.points for fits in ends])
     moved = objective.source.fold(ReachEach(objective.design, steps)).largest
     inverses = np.concatenate([fits.inverses for fits in ends])
-    gaps = _gaps(objective, coefs, sums, inverses, moved, np.repeat(l2, F))
+    gaps = gaps_by_curvature(
+        objective, coefs, sums, weights[parts], inverses, moved, np.repeat(l2, F)
+    )
     shape = (l2.size, F)
-    return Outcome(coefs.reshape(*shape, -1).swapaxes(0, 1), gaps.reshape(shape).T)
+    held_out = (sums.held_out / weights[parts + F]).reshape(shape).T
+    return Outcome(coefs.reshape(*shape, -1).swapaxes(0, 1), gaps.reshape(shape).T, held_out)
 
 
-def _gaps(
-    objective: Objective, coefs: Array, sums: EachMoments, inverses: Array, moved: Array, l2: Array
+def gaps_by_curvature(
+    objective: Objective,
+    coefs: Array,
+    sums: EachMoments,
+    weights: Array,
+    inverses: Array,
+    moved: Array,
+    l2: Array,
 ) -> Array:
-    """Proved gaps (nats per unit of weight); inf where nothing is proved."""
+    """Prove M fits by Hessians L L' of near by, see `certificate_by_curvature`.
+
+    Parameters
+    ----------
+    objective : Objective
+        Over all rows.
+    coefs : array of shape (M, q)
+    sums : EachMoments
+        Values and gradients of the fits, penalties included.
+    weights : array of shape (M,)
+    inverses : array of shape (M, q, q)
+        L^-1.
+    moved : array of shape (M,)
+        Log-odds differ at most by this from those where the Hessians were formed.
+    l2 : array of shape (M,)
+
+    Returns
+    -------
+    array of shape (M,)
+        Proved gaps (nats per unit of weight); inf where nothing is proved.
+    """
     whitened = np.matmul(inverses, sums.gradients[:, :, None])[:, :, 0]
     decrements = np.sqrt((whitened**2).sum(axis=1))
     rows = np.sqrt(((np.abs(inverses) @ objective.largest_entries) ** 2).sum(axis=1))
+    # Hessians shrink at most so: Bach, 2010, proposition 1.
     grown = np.exp(0.5 * moved)
     gaps = np.full(l2.size, math.inf)
     for m in np.flatnonzero(np.isfinite(decrements) & (moved < _FAR)).tolist():
-        weight = float(sums.weights[m])
+        weight = float(weights[m])
         columns = replace(objective.columns, weight=weight)
         own = replace(objective, columns=columns, l2=float(l2[m]))
         here = Moments(weight, float(sums.values[m]), sums.gradients[m])
@@ -203,7 +237,7 @@ def _gaps(
     return gaps
 
 
-def _inverses(hessians: Array) -> Array:
+def inverse_factors(hessians: Array) -> Array:
     """L^-1 of each Hessian L L'; numbers that are none where it is not surely definite."""
     unit = 1.0 / np.sqrt(np.diagonal(hessians, axis1=1, axis2=2))
     scaled = hessians * unit[:, :, None] * unit[:, None, :]
