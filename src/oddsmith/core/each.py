@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from oddsmith.core.block import Block
-from oddsmith.core.kernels import PLAIN, Design, Evaluate, Kernels
+from oddsmith.core.kernels import PLAIN, Design, Kernels
 from oddsmith.core.loss import Binomial, Labels
 from oddsmith.core.moments import Moments
 from oddsmith.core.stable import Array
@@ -208,7 +208,7 @@ class Patterns:
         return getattr(self.evaluate, "tiled", False)
 
     def __call__(self, block: Block) -> _Sums:
-        """Sums of a block."""
+        """Add up a block, pattern by pattern."""
         bits = (block.y >> 1) & ((1 << self.n_parts) - 1)
         sums: dict[int, Moments] = {}
         for pattern in np.unique(bits).tolist():

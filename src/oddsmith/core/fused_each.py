@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from oddsmith.core.fused_loops import add, exp_of_minus, jit, log1pexp, sigmoid, signed, sum_of
+from oddsmith.core.fused_loops import add, exp_of_minus, jit, log1pexp, sigmoid, signed
 from oddsmith.core.fused_multinomial import add_up, entries, shift, tile_of, times
 from oddsmith.core.stable import Array
 

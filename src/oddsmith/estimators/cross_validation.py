@@ -333,18 +333,18 @@ class LogisticRegressionCV(LinearClassifier):
         index = rows.labels.index[fold.test]
         for c, C in enumerate(self.Cs_.tolist()):
             model.C = C
-            at, scored = (fold.number, r, c), False
+            at, held_out = (fold.number, r, c), None
             if known is not None and known.gaps[c] <= self.tol:
                 model.coef_, model.intercept_ = known.coef[c], known.intercept[c]
                 # Class weights are for fitting alone.
-                scored = known.held_out is not None and rows.class_weight is None
+                held_out = known.held_out if rows.class_weight is None else None
                 self.gaps_[at] = known.gaps[c]
             else:
                 model.fit(**train())
                 self.gaps_[at] = model.optimality_gap_
             own = [model.coef_, model.intercept_[:, None]]
             self.coefs_paths_[at] = np.hstack(own if self.fit_intercept else own[:1])
-            loss = known.held_out[c] if scored else _log_loss(model, test(), index)
+            loss = _log_loss(model, test(), index) if held_out is None else held_out[c]
             self.losses_[at] = loss
             self.scores_[at] = -loss if scorer is None else _score(scorer, model, test())
 

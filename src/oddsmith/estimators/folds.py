@@ -14,8 +14,8 @@ from oddsmith.core.stable import Array
 from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.threads import Threads
 from oddsmith.estimators.path import regularization_path
-from oddsmith.solvers.choose import Problem, choose, kernels_for
 from oddsmith.solvers.around import fit_around, near_optimum
+from oddsmith.solvers.choose import Problem, choose, kernels_for
 from oddsmith.solvers.each import Outcome, fit_each
 from oddsmith.solvers.follow import follow
 from oddsmith.solvers.minimise import Task, made_ready, objective_of
@@ -112,7 +112,7 @@ def ridge_paths(
     size = (p + given.intercept) * given.width
     together = dense and given.width == 1 and 2 * len(parts) <= MOST_PARTS
     if together and n * size <= _FEW_ENTRIES:
-        yield from _at_once(given, parts, l2, n_jobs)
+        yield from _at_once(given, parts, l2, tol, n_jobs)
     elif together and n >= _ROWS_A_COLUMN * size and len(parts) * l2.size * size**2 <= _ROOM:
         yield from _around(given, parts, l2, tol, n_jobs)
     elif dense and choose("auto", Problem(n, size, given.width, False, samples=True)).name == (
@@ -167,10 +167,12 @@ def _labelled(given: Given, parts: Parts) -> Any:
     return memory_blocks(given.X, with_parts(given.index, rows), given.weight, given.offset)
 
 
-def _at_once(given: Given, parts: Parts, l2: Array, n_jobs: int | None) -> Iterator[Paths]:
+def _at_once(
+    given: Given, parts: Parts, l2: Array, tol: float, n_jobs: int | None
+) -> Iterator[Paths]:
     with Threads(_labelled(given, parts), n_jobs) as threads:
         objective = made_ready(_objective(given, threads, float(l2.min())))
-        found = fit_each(objective, l2, len(parts))
+        found = fit_each(objective, l2, len(parts), tol)
     yield from _each(objective, found)
 
 

@@ -15,7 +15,7 @@ from itertools import islice
 import numpy as np
 
 from oddsmith.core.each import EachMoments, Patterns, ReachEach, WeighParts, evaluator
-from oddsmith.core.loss import Binomial, Labels
+from oddsmith.core.loss import Binomial
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
 from oddsmith.solvers.each import Outcome, gaps_by_curvature, inverse_factors
@@ -64,7 +64,7 @@ class _Parts:
     def evaluate(self, groups: "list[_Group]") -> list[EachMoments]:
         """Values and gradients of groups, penalties included, and scores: one pass."""
         own, F = self.objective, self.n_parts
-        fits: Labels = np.tile(np.arange(F, dtype=np.intp), len(groups))
+        fits = np.tile(np.arange(F, dtype=np.intp), len(groups))
         coefs = np.concatenate([group.coefs for group in groups])
         kernel = evaluator(own.kernels)
         # After the first step nothing is proved or scored yet.

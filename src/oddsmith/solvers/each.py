@@ -13,7 +13,6 @@ import numpy as np
 
 from oddsmith.core.certificate import FLOOR, certificate_by_curvature
 from oddsmith.core.each import EachMoments, EvaluateEach, ReachEach, WeighParts
-from oddsmith.core.loss import Labels
 from oddsmith.core.moments import Moments
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
@@ -25,8 +24,8 @@ _MOST_PASSES = 60
 _CONTRACTION = 0.01
 # Estimate (nats per unit of weight) from which on a Hessian is kept.
 _NEAR = 1e-6
-# Estimate at which a fit is done, as the step from there is taken as well.
-_DONE = 1e-14
+# Part of the tolerance that the last step, which nobody looks at, must be thought to lead to.
+_DONE = 0.01
 _LEAST_PIVOT = 1e-8
 # Log-odds that changed by more make a curvature too little to prove with: e**40 of nothing.
 _FAR = 40.0
@@ -84,7 +83,7 @@ class _Fits:
         )
 
 
-def fit_each(objective: Objective, l2: Array, n_parts: int) -> Outcome:
+def fit_each(objective: Objective, l2: Array, n_parts: int, tol: float) -> Outcome:
     """Fit every part with every penalty, from the first on, each from where the last ones ended.
 
     Parameters
@@ -96,6 +95,8 @@ def fit_each(objective: Objective, l2: Array, n_parts: int) -> Outcome:
         Penalties, all > 0; neighbours should be near each other.
     n_parts : int
         F: fit f is of the rows of part f, and scored on those of part F + f.
+    tol : float
+        Gap to reach (nats per unit of weight).
 
     Returns
     -------
@@ -109,19 +110,19 @@ def fit_each(objective: Objective, l2: Array, n_parts: int) -> Outcome:
         for own in l2.tolist():
             # On a straight line in the number of the penalty, as they are spaced.
             fits = _Fits.at(2.0 * coefs[1] - coefs[0] if len(ends) > 1 else coefs[1], own * unit)
-            ends.append(_fitted(objective, fits, weights))
+            ends.append(_fitted(objective, fits, weights, tol))
             coefs = np.stack([coefs[1], fits.coefs])
         return _outcome(objective, ends, l2, weights)
 
 
-def _fitted(objective: Objective, fits: _Fits, weights: Array) -> _Fits:
+def _fitted(objective: Objective, fits: _Fits, weights: Array, tol: float) -> _Fits:
     for _ in range(_MOST_PASSES):
         now = np.flatnonzero(fits.active)
         if now.size == 0:
             break
         wanted = np.flatnonzero(fits.fresh[now])
         asked = EvaluateEach(objective.design, fits.coefs[now], now, wanted)
-        _step(fits, now, _with_penalty(objective, asked, fits.penalty), weights[now])
+        _step(fits, now, _with_penalty(objective, asked, fits.penalty), weights[now], tol)
     return fits
 
 
@@ -139,11 +140,14 @@ def _with_penalty(objective: Objective, asked: EvaluateEach, penalty: Array) -> 
     )
 
 
-def _step(fits: _Fits, now: Any, sums: EachMoments, weights: Array) -> None:
+def _step(fits: _Fits, now: Any, sums: EachMoments, weights: Array, tol: float) -> None:
     """Move every fit that is not done: on, back half of its last step, or nowhere."""
     wanted = now[fits.fresh[now]]
     if wanted.size:
-        fits.inverses[wanted], fits.points[wanted] = inverse_factors(sums.hessians), fits.coefs[wanted]
+        fits.inverses[wanted], fits.points[wanted] = (
+            inverse_factors(sums.hessians),
+            fits.coefs[wanted],
+        )
     inverse = fits.inverses[now]
     whitened = np.matmul(inverse, sums.gradients[:, :, None])
     steps = np.matmul(inverse.transpose(0, 2, 1), whitened)[:, :, 0]
@@ -163,7 +167,9 @@ def _step(fits: _Fits, now: Any, sums: EachMoments, weights: Array) -> None:
     fits.steps[ahead], fits.values[ahead] = steps[on], sums.values[on]
     fits.estimates[ahead] = estimates[on]
     fits.estimates[now[slow]] = math.inf
-    fits.active[now] = ~(on & (estimates <= _DONE * weights) | lost)
+    # The next step divides the estimate by as much as the last one has.
+    divided = np.where(np.isfinite(last), np.minimum(estimates / last, 1.0), 1.0)
+    fits.active[now] = ~(on & (divided * estimates <= _DONE * tol * weights) | lost)
     fits.fresh[now] = ~(on & (estimates <= _NEAR * weights))
 
 
@@ -174,7 +180,7 @@ def _outcome(objective: Objective, ends: list[_Fits], l2: Array, weights: Array)
     if objective.design.standardisation.center.any():
         coefs = np.array([objective.as_given(coef) for coef in coefs])
     penalty = np.repeat([fits.penalty for fits in ends], F, axis=0)
-    parts: Labels = np.mod(np.arange(F * l2.size, dtype=np.intp), F)
+    parts = np.mod(np.arange(F * l2.size, dtype=np.intp), F)
     sums = _with_penalty(
         objective, EvaluateEach(objective.design, coefs, parts, tests=parts + F), penalty
     )
