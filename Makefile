@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PEERS_VENV ?= .venv-peers
+PEERS_PYTHON ?= $(PYTHON)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test check format lock bench clean chromium
@@ -9,8 +11,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(VENV)/.installed
 	$(BIN)/oddsmith demo
 
-test: $(VENV)/.dev-installed chromium
-	$(BIN)/pytest
+test: $(VENV)/.dev-installed $(PEERS_VENV)/.installed chromium
+	PEERS_VENV=$(PEERS_VENV) $(BIN)/pytest
 
 # Tests drive the lesson's page in it.
 chromium:
@@ -34,6 +36,8 @@ format: $(VENV)/.dev-installed
 lock:
 	uv pip compile --universal --python-version 3.11 --extra dev --upgrade \
 	  --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements-dev.lock
+	echo adelie | uv pip compile --universal --python-version 3.11 --upgrade \
+	  --no-emit-index-url --no-annotate --no-header - -o requirements-peers.lock
 
 # Beside other libraries, in an environment of its own: docs/performance.md. For example
 # make bench CASE=tall,digits PAIRS=5 SEED=0 SCALE=0.01
@@ -63,5 +67,13 @@ $(VENV)/.dev-installed: $(VENV)/bin/python pyproject.toml requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
 
+# A library that tests are run beside, and that needs another NumPy than ours.
+$(PEERS_VENV)/.installed: requirements-peers.lock
+	@$(PEERS_PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
+	  { echo "adelie, which tests compare with, needs NumPy 1 and so Python 3.11 or 3.12; name one: make $(MAKECMDGOALS) PEERS_PYTHON=python3.12" >&2; exit 1; }
+	$(PEERS_PYTHON) -m venv --clear $(PEERS_VENV)
+	$(PEERS_VENV)/bin/python -m pip install --quiet --requirement requirements-peers.lock
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) benchmarks/results build dist oddsmith-demo .pytest_cache .ruff_cache .hypothesis .coverage* .import_linter_cache
+	rm -rf $(VENV) $(PEERS_VENV) $(BENCH_VENV) benchmarks/results build dist oddsmith-demo .pytest_cache .ruff_cache .hypothesis .coverage* .import_linter_cache

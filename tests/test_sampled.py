@@ -416,6 +416,14 @@ def test_few_rows_are_fitted_all_the_same(n, K):
     assert_same_optimum(fitted(X, y, SMALL, K), fitted(X, y, Newton(), K))
 
 
+@pytest.mark.parametrize("K", [2, 3])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_sample_whose_classes_are_separable_misleads_nobody(seed, K):
+    """An eighth of 90 rows, and no penalty: an optimum at infinity, where no step helps."""
+    X, _, y = rows(seed, 90, 5, K)
+    assert_same_optimum(*(fitted(X, y, solver, K, l2=0.0) for solver in (SMALL, Newton())))
+
+
 def test_sparse_rows_are_sampled_where_asked_for():
     X, y, K, options, _ = drawn("binary")
     X = sp.random_array((4000, 4), density=0.5, rng=np.random.default_rng(0), format="csr") * 3.0

@@ -25,7 +25,8 @@ __all__ = ["SampledLBFGS"]
 
 # A larger part of the rows would cost more than the steps it spares.
 _LEAST_STRIDE = 8
-# The first sample is every so many rows of the second, if it then has so many a coefficient.
+# The first sample is every so many rows of the second. Either has so many a coefficient at the
+# least: the classes of fewer may be separable, and their optimum is then nowhere.
 _COARSER, _LEAST_ROWS = 10, 5
 # Newton steps at the most on a sample, whose optimum need not be known better than it is worth.
 _STEPS = 30
@@ -85,7 +86,7 @@ class SampledLBFGS(Parameters):
         rows = self.rows_a_column * q // objective.width
         stride = max(_LEAST_STRIDE, objective.source.n_rows // rows)
         part = objective.sample(stride)
-        if part is None:
+        if part is None or part.source.n_rows < _LEAST_ROWS * part.size:
             return None
         near = self._near_optimum(part, start)
         known = None if near is None else _metric(part, objective, near)
