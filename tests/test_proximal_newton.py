@@ -6,6 +6,9 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
+from sklearn.datasets import load_breast_cancer
+from sklearn.model_selection import StratifiedKFold
+from sklearn.preprocessing import scale
 
 from oddsmith import LogisticRegression, ParameterError
 from oddsmith.core import descent, fused_columns, fused_descent, sparse_descent
@@ -204,6 +207,27 @@ def test_separable_classes_have_a_minimum_under_a_small_penalty():
     model = LogisticRegression(C=1e4, l1_ratio=1.0).fit(X, y)
     assert model.converged_
     assert_minimum(model, X, y, 1e4, 1.0, tol=1e-10)
+
+
+@pytest.mark.parametrize("C", [1e2, 1e3])
+def test_correlated_columns_under_a_small_penalty_arrive(C):
+    """Columns that nearly depend on each other: a step stops where coefficients come to 0."""
+    X, y = load_breast_cancer(return_X_y=True)
+    kept, _ = next(StratifiedKFold(5).split(X, y))
+    X, y = scale(X)[kept], y[kept]
+    model = LogisticRegression(C=C, l1_ratio=1.0, tol=1e-11).fit(X, y)
+    assert model.converged_
+    assert_minimum(model, X, y, C, 1.0, tol=1e-9)
+
+
+def test_many_columns_of_a_few_causes_arrive():
+    rng = np.random.default_rng(0)
+    cause = rng.normal(size=(200, 3))
+    X = cause @ rng.normal(size=(3, 40)) + 1e-3 * rng.normal(size=(200, 40))
+    y = ((X[:, :5] > 0).sum(axis=1) + rng.logistic(size=200) > 2.5).astype(int)
+    model = LogisticRegression(C=100.0, l1_ratio=1.0, tol=1e-11).fit(X, y)
+    assert model.converged_
+    assert_minimum(model, X, y, 100.0, 1.0, tol=1e-9)
 
 
 def test_dense_sparse_and_any_number_of_threads_give_the_same():
