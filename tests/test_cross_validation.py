@@ -21,6 +21,7 @@ from oddsmith import (
 )
 from oddsmith.estimators.cross_validation import choose_penalty
 from oddsmith.estimators.labels import encode_labels
+from oddsmith.estimators.parameters import penalty_grid
 from oddsmith.views.progress import counted_progress
 
 CS = np.array([1e-3, 0.1, 10.0])
@@ -208,12 +209,58 @@ def test_columns_of_zeros_have_a_penalty_all_the_same():
         ({"Cs": [1.0, -1.0]}, "C=-1.0 is not a positive number"),
         ({"l1_ratios": [2.0]}, "l1_ratio=2.0 is not a number between 0 and 1"),
         ({"l1_ratios": 0.5}, "l1_ratios=0.5: give a list"),
+        ({"tol": None}, "tol=None is not a finite number"),
+        ({"cv": []}, "cv=.* gives no folds"),
+        ({"cv": [([0, 1], [2.0])]}, r"fold 0 \(from 0\) of cv does not say which of the"),
+        ({"cv": [([0, 1], [9999])]}, r"fold 0 \(from 0\) of cv does not say which of the"),
+        ({"cv": [([[0, 1]], [2])]}, r"fold 0 \(from 0\) of cv does not say which of the"),
     ],
 )
 def test_parameters_that_cannot_be_used_are_named(options, message):
     X, y = drawn()
     with pytest.raises(ParameterError, match=message):
         LogisticRegressionCV(**options).fit(X, y)
+
+
+def test_folds_are_the_same_as_numbers_masks_and_lists():
+    X, y = drawn()
+    tests = [np.arange(len(y)) < 30, np.arange(len(y)) >= 70]
+    masks = [(~test, test) for test in tests]
+    numbers = [(np.flatnonzero(~test), np.flatnonzero(test)) for test in tests]
+    lists = [(train.tolist(), test.tolist()) for train, test in numbers]
+    chosen = [
+        LogisticRegressionCV(Cs=CS, cv=cv, rule="1se").fit(X, y, sample_weight=None)
+        for cv in (numbers, masks, lists)
+    ]
+    for other in chosen[1:]:
+        np.testing.assert_array_equal(other.scores_, chosen[0].scores_)
+        assert other.C_ == chosen[0].C_
+
+
+def test_scores_that_are_nan_choose_nothing():
+    scores = np.ones((2, 1, 3))
+    scores[1, 0, 2] = np.nan
+    assert choose_penalty(scores, np.ones(2), "1se") == (0, 0)
+    with pytest.raises(DataError, match="scores of every penalty are NaN"):
+        choose_penalty(np.full((2, 1, 3), np.nan), np.ones(2), "best")
+
+
+def test_a_fit_without_refit_forgets_the_one_before():
+    X, y = drawn()
+    model = LogisticRegressionCV(Cs=CS).fit(X, y)
+    assert hasattr(model.set_params(refit=True), "optimality_gap_")
+    assert not hasattr(model.set_params(refit=False).fit(X, y), "optimality_gap_")
+
+
+def test_default_penalties_span_all_shares_of_l1():
+    X, y = drawn()
+    both = penalty_grid(5, (1e-2, 1.0), X, y, None)[0]
+    small, large = (penalty_grid(5, (share,), X, y, None)[0] for share in (1e-2, 1.0))
+    np.testing.assert_allclose(both[[0, -1]], [small[0], large[-1]])
+    tiny = penalty_grid(5, (1e-12, 1.0), X, y, None)[0]
+    np.testing.assert_allclose(tiny[[0, -1]], [1e-3 * large[0], large[-1]])
+    huge = penalty_grid(5, (0.0, 1.0), X * 1e300, y, None)[0]
+    assert np.isfinite(1 / huge).all()
 
 
 def test_a_class_that_is_too_rare_is_named():

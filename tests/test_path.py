@@ -8,7 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_proximal_newton import rows
 
-from oddsmith import LogisticRegression, ParameterError, regularization_path
+from oddsmith import (
+    ConvergenceWarning,
+    LogisticRegression,
+    ParameterError,
+    regularization_path,
+)
 
 
 @given(
@@ -139,3 +144,10 @@ def test_a_path_of_several_classes_or_of_nothing_is_drawn():
     nothing = regularization_path(X, y, lambdas=[1e3])
     (axes,) = nothing.plot().axes
     assert [text.get_text() for text in axes.texts] == ["0"]
+
+
+def test_penalties_that_are_not_proved_are_told():
+    X, y = rows(0, 60, 3)
+    with pytest.warns(ConvergenceWarning, match=r"1 of 2 penalties .* lambdas\[1\]=1e-300"):
+        path = regularization_path(X, y, lambdas=[0.1, 1e-300])
+    assert path.gaps[1] > 1e-9

@@ -241,6 +241,16 @@ def test_a_large_penalty_takes_all_coefficients_of_a_warm_start_back_to_zero(K):
     assert model.objective_ == pytest.approx(np.log(K), abs=1e-14)
 
 
+@pytest.mark.filterwarnings("ignore::oddsmith.ConvergenceWarning")
+@pytest.mark.parametrize("size", [1e150, 1e300])
+def test_a_column_of_any_size_leaves_stages_for_the_others(size):
+    X, y = rows(3, 80, 4)
+    scales = np.array([size, 1.0, 1.0, 1.0])
+    model = LogisticRegression(C=1.0, l1_ratio=1.0).fit(X * scales, y)
+    same = LogisticRegression(C=1.0, l1_ratio=1.0, penalty_factors=[0.0, 1.0, 1.0, 1.0]).fit(X, y)
+    np.testing.assert_allclose(model.coef_ * scales, same.coef_, atol=1e-7)
+
+
 def test_more_columns_than_may_join_at_once_are_all_found():
     X, y = rows(7, 60, 1500)
     model = LogisticRegression(C=2.0, l1_ratio=0.05).fit(X, y)

@@ -6,15 +6,19 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
+from sklearn.datasets import load_breast_cancer
+from sklearn.model_selection import StratifiedKFold
+from sklearn.preprocessing import scale
 
 from oddsmith import LogisticRegression, ParameterError
 from oddsmith.core import descent, fused_columns, fused_descent, sparse_descent
 from oddsmith.core.columns import Standardisation
 from oddsmith.core.penalty import Penalty
-from oddsmith.solvers import column_model
+from oddsmith.solvers import column_model, working_set
 from oddsmith.solvers.active_set import ActiveSet
 from oddsmith.solvers.duality_gap import duality_gap
 from oddsmith.solvers.sparse_columns import SparseColumns
+from oddsmith.solvers.working_set import WorkingSet
 
 LD = np.longdouble
 
@@ -38,7 +42,8 @@ def slopes(X, y, coef, intercept, weight, offset, kind=float):
         sign = 1 - 2 * y
         z = sign * margin[:, 0]
         losses = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
-        slope = (sign / (1 + np.exp(-z)))[:, None]
+        with np.errstate(over="ignore"):
+            slope = (sign / (1 + np.exp(-z)))[:, None]
     else:
         top = margin.max(axis=1, keepdims=True)
         whole = np.log(np.exp(margin - top).sum(axis=1)) + top[:, 0]
@@ -204,6 +209,52 @@ def test_separable_classes_have_a_minimum_under_a_small_penalty():
     model = LogisticRegression(C=1e4, l1_ratio=1.0).fit(X, y)
     assert model.converged_
     assert_minimum(model, X, y, 1e4, 1.0, tol=1e-10)
+
+
+@pytest.mark.parametrize("C", [1e2, 1e3])
+def test_correlated_columns_under_a_small_penalty_arrive(C):
+    """Columns that nearly depend on each other: a step stops where coefficients come to 0."""
+    X, y = load_breast_cancer(return_X_y=True)
+    kept, _ = next(StratifiedKFold(5).split(X, y))
+    X, y = scale(X)[kept], y[kept]
+    model = LogisticRegression(C=C, l1_ratio=1.0, tol=1e-11).fit(X, y)
+    assert model.converged_
+    assert_minimum(model, X, y, C, 1.0, tol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("C", "K", "layout"),
+    [(1e2, 2, np.asarray), (1e4, 2, np.asarray), (1e4, 2, sp.csr_array), (1e2, 3, np.asarray)],
+)
+def test_many_columns_of_a_few_causes_arrive(C, K, layout):
+    """Directions that a Hessian in float32 does not know: one in float64 takes its place."""
+    rng = np.random.default_rng(0)
+    cause = rng.normal(size=(200, 3))
+    X = cause @ rng.normal(size=(3, 40)) + 1e-3 * rng.normal(size=(200, 40))
+    y = ((X[:, :5] > 0).sum(axis=1) + rng.logistic(size=200)) / 3 * (K - 1)
+    y = np.clip(np.floor(y), 0, K - 1).astype(int)
+    model = LogisticRegression(C=C, l1_ratio=1.0, tol=1e-10).fit(layout(X), y)
+    assert model.converged_
+    assert_minimum(model, X, y, C, 1.0, tol=1e-8)
+
+
+def test_a_hessian_in_float64_grows_with_its_set_and_gives_way_to_a_large_one(monkeypatch):
+    X, y = rows(9, 80, 12)
+    penalty = LogisticRegression(C=1.0, l1_ratio=1.0)
+    expected = penalty.fit(X, y).coef_
+    monkeypatch.setattr(WorkingSet, "__init__", _sharp(WorkingSet.__init__))
+    np.testing.assert_allclose(penalty.fit(X, y).coef_, expected, atol=1e-8)
+    monkeypatch.setattr(working_set, "_MOST_PRECISE", 6 * 80)
+    np.testing.assert_allclose(penalty.fit(X, y).coef_, expected, atol=1e-8)
+
+
+def _sharp(made):
+    def make(self, objective):
+        made(self, objective)
+        assert self.sharpen()
+        assert not self.sharpen()
+
+    return make
 
 
 def test_dense_sparse_and_any_number_of_threads_give_the_same():

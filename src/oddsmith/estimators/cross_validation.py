@@ -20,12 +20,22 @@ from oddsmith.estimators.inputs import class_weights, row_offset, row_weights
 from oddsmith.estimators.labels import Encoded
 from oddsmith.estimators.linear import LinearClassifier
 from oddsmith.estimators.logistic import LogisticRegression
-from oddsmith.estimators.parameters import penalty_grid
+from oddsmith.estimators.parameters import check_stopping, penalty_grid
 from oddsmith.views.progress import counted_progress
 
 __all__ = ["LogisticRegressionCV", "choose_penalty"]
 
 Rule = Literal["best", "1se"]
+# What there is of a fit to all rows alone.
+_OF_THE_FIT = (
+    "n_iter_",
+    "n_passes_",
+    "objective_",
+    "optimality_gap_",
+    "converged_",
+    "solver_",
+    "history_",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +197,7 @@ class LogisticRegressionCV(LinearClassifier):
         Raises
         ------
         DataError
-            If the data cannot be fitted, or a fold lacks a class.
+            If the data cannot be fitted, a fold lacks a class, or no penalty has a score.
         ParameterError
             If a parameter cannot be used.
 
@@ -200,6 +210,7 @@ class LogisticRegressionCV(LinearClassifier):
         """
         if self.rule not in ("best", "1se"):
             raise ParameterError(f"rule={self.rule!r} is not known; use 'best' or '1se'.")
+        check_stopping(self.tol, self.max_iter)
         given = X
         X, labels = admit(self, X, y)
         error = name_bad_entry(X, names_of(self))
@@ -215,6 +226,8 @@ class LogisticRegressionCV(LinearClassifier):
             self.Cs, self.l1_ratios, X, labels.index, rows.weight
         )
         folds = list(self._folds(rows, groups))
+        if not folds:
+            raise ParameterError(f"cv={self.cv!r} gives no folds; give at least one (train, test).")
         self._search(rows, folds)
         self._choose(rows, folds)
         self.classes_ = labels.classes
@@ -250,7 +263,8 @@ class LogisticRegressionCV(LinearClassifier):
         cv: Any = self.cv
         splitter: Any = check_cv(cv, index, classifier=True)
         counted = np.ones(index.size, dtype=bool) if rows.weight is None else rows.weight > 0
-        for number, (train, test) in enumerate(splitter.split(rows.X, index, groups)):
+        for number, parts in enumerate(splitter.split(rows.X, index, groups)):
+            train, test = (_numbered(part, index.size, number) for part in parts)
             seen = np.bincount(index[train][counted[train]], minlength=classes.size)
             if not seen.all():
                 label = classes.tolist()[int(np.argmin(seen))]
@@ -299,7 +313,7 @@ class LogisticRegressionCV(LinearClassifier):
                 for fold in folds:
                     self._follow(rows, fold, r, ratio, next(known, None))
                     tick()
-        late = int((self.gaps_ > self.tol).sum())
+        late = int((~(self.gaps_ <= self.tol)).sum())
         if late:
             warnings.warn(
                 f"{late} of {self.gaps_.size} fits of the folds are not proved to be within "
@@ -361,17 +375,7 @@ class LogisticRegressionCV(LinearClassifier):
             self.C_, self.l1_ratio_, class_weight=rows.class_weight, verbose=self.verbose
         )
         model.fit(X, rows.y, sample_weight=rows.weight, offset=rows.offset)
-        for name in (
-            "coef_",
-            "intercept_",
-            "n_iter_",
-            "n_passes_",
-            "objective_",
-            "optimality_gap_",
-            "converged_",
-            "solver_",
-            "history_",
-        ):
+        for name in ("coef_", "intercept_", *_OF_THE_FIT):
             setattr(self, name, getattr(model, name))
 
     def _average(self) -> None:
@@ -379,6 +383,8 @@ class LogisticRegressionCV(LinearClassifier):
         p = mean.shape[1] - bool(self.fit_intercept)
         self.coef_ = np.ascontiguousarray(mean[:, :p])
         self.intercept_ = mean[:, p] if self.fit_intercept else np.zeros(mean.shape[0])
+        for name in _OF_THE_FIT:  # of an earlier fit with refit=True
+            vars(self).pop(name, None)
 
 
 def choose_penalty(scores: Array, weight: Array, rule: Rule) -> tuple[int, int]:
@@ -387,7 +393,7 @@ def choose_penalty(scores: Array, weight: Array, rule: Rule) -> tuple[int, int]:
     Parameters
     ----------
     scores : array of shape (n_folds, n_l1_ratios, n_Cs)
-        Greater is better; penalties from the strongest on.
+        Greater is better; penalties from the strongest on. One with a NaN is not chosen.
     weight : array of shape (n_folds,)
         Of the rows that were scored.
     rule : {"best", "1se"}
@@ -398,6 +404,11 @@ def choose_penalty(scores: Array, weight: Array, rule: Rule) -> tuple[int, int]:
     -------
     r, c : int
 
+    Raises
+    ------
+    DataError
+        If every penalty has a score that is NaN.
+
     Examples
     --------
     >>> scores = np.array([[[1.0, 2.9, 3.0]], [[1.2, 3.5, 4.0]]])
@@ -405,12 +416,31 @@ def choose_penalty(scores: Array, weight: Array, rule: Rule) -> tuple[int, int]:
     ((0, 2), (0, 1))
     """
     mean = np.average(scores, axis=0, weights=weight)
+    if np.isnan(mean).all():
+        raise DataError(
+            "the scores of every penalty are NaN in some fold, so there is nothing to choose by; "
+            "use another scoring, or folds in which it is defined (every class in the scored rows)."
+        )
     r, c = np.unravel_index(int(np.argmax(np.where(np.isnan(mean), -np.inf, mean))), mean.shape)
     if rule == "1se" and len(scores) > 1:
         spread = np.average((scores[:, r, c] - mean[r, c]) ** 2, weights=weight)
         error = np.sqrt(spread / (len(scores) - 1))
         c = np.argmax(mean[r] >= mean[r, c] - error)
     return int(r), int(c)
+
+
+def _numbered(part: Any, n: int, number: int) -> np.ndarray[Any, Any]:
+    """Rows of a fold by number, also where a mask or a list says which."""
+    rows = np.asarray(part)
+    if rows.dtype.kind == "b" and rows.shape == (n,):
+        return np.flatnonzero(rows)
+    whole = rows.dtype.kind in "iu" or rows.size == 0
+    if rows.ndim != 1 or not whole or not ((rows >= -n) & (rows < n)).all():
+        raise ParameterError(
+            f"fold {number} (from 0) of cv does not say which of the {n} rows it takes; give their "
+            f"numbers, from 0 to {n - 1}, or a mask of shape ({n},)."
+        )
+    return rows.astype(np.intp)
 
 
 def _refuse_rare_classes(labels: Encoded, folds: int) -> None:

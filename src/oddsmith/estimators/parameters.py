@@ -210,6 +210,8 @@ def check_stopping(tol: Any, max_iter: Any) -> None:
 
 # Decades of the penalties that are tried: from next to nothing left to next to no penalty.
 _L2_DECADES, _L1_DECADES = 8.0, 4.0
+# Share of l1 from which on it decides what is strong; and the decade of the smallest C.
+_LEAST_SHARE, _SMALLEST = 1e-3, -299.0
 
 
 def penalty_grid(
@@ -221,9 +223,9 @@ def penalty_grid(
     ----------
     Cs : int, or array-like of floats
         If a number, they are spaced evenly in the logarithm. With an L1 part from where all
-        coefficients are zero, as no gradient at zero is larger than the penalty, four decades
-        on; without one from where the penalty is ten times the largest curvature of a column,
-        (1/4) sum of s (x - mean)**2, eight decades on.
+        coefficients are zero, as no gradient at zero is larger than the penalty, to four decades
+        on, of all shares; without one from where the penalty is ten times the largest curvature of
+        a column, (1/4) sum of s (x - mean)**2, eight decades on.
     l1_ratios : array-like of floats
     X : ndarray or CSR of shape (n, p)
         Finite.
@@ -267,18 +269,21 @@ def _from_data(count: int, ratios: Array, X: Any, index: Any, weight: Array | No
     share = np.ones(X.shape[0]) if weight is None else weight
     total = share.sum()
     mean = X.T @ share / total
-    squares = (X.multiply(X) if hasattr(X, "tocsr") else X * X).T @ share - total * mean * mean
+    with np.errstate(over="ignore", invalid="ignore"):  # columns near 1e300
+        squares = (X.multiply(X) if hasattr(X, "tocsr") else X * X).T @ share - total * mean * mean
     strongest = [(10 * 0.25 * float(squares.max(initial=0.0)), _L2_DECADES)] * (0.0 in ratios)
     kinked = ratios[ratios > 0]
     if kinked.size:
         own = np.arange(index.max() + 1)[None] == index[:, None]
         residual = share[:, None] * (own - share @ own / total)
         largest = float(np.abs(X.T @ residual).max(initial=0.0))
-        strongest.append((largest / float(kinked.min()), _L1_DECADES))
+        # The smallest share has the smallest first, the largest share the largest last.
+        for share_of_l1 in (max(float(kinked.min()), _LEAST_SHARE), float(kinked.max())):
+            strongest.append((largest / share_of_l1, _L1_DECADES))
     # Columns of zeros have no size: any penalty does.
-    firsts = [-math.log10(size) if size > 0 else 0.0 for size, _ in strongest]
+    firsts = [-math.log10(size) if 0 < size < math.inf else 0.0 for size, _ in strongest]
     lasts = [first + decades for first, (_, decades) in zip(firsts, strongest, strict=True)]
-    return np.logspace(min(firsts), max(lasts), count)
+    return np.logspace(max(min(firsts), _SMALLEST), max(lasts), count)
 
 
 def seed_of(random_state: Any) -> int:

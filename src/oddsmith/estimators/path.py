@@ -1,5 +1,6 @@
 """regularization_path: fits from the penalty that holds all coefficients at 0 downwards."""
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array
 from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.threads import Threads
+from oddsmith.errors import ConvergenceWarning
 from oddsmith.estimators.door import admit, admit_columns
 from oddsmith.estimators.inputs import in_range, row_offset, row_weights
 from oddsmith.estimators.parameters import check_stopping, column_limits, penalties_of_a_path
@@ -30,6 +32,8 @@ _LEAST_SHARE = 1e-3
 _TALL_RATIO, _WIDE_RATIO = 1e-4, 1e-2
 # Gap per unit of weight at which what is not penalised rests.
 _NULL_TOL = 2.0**-46
+# Times tol at which a walk ends already.
+_ALMOST = 1.02
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,11 @@ def regularization_path(
     ParameterError
         If a parameter cannot be used.
 
+    Warns
+    -----
+    ConvergenceWarning
+        If the minimum of some penalty was not proved, with how many; see ``gaps``.
+
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer
@@ -197,7 +206,22 @@ def regularization_path(
             given = walk.largest * np.logspace(0.0, np.log10(least), n_lambdas)
         names = getattr(model, "feature_names_in_", None)
         shown = [f"x{j}" for j in range(X.shape[1])] if names is None else names
-        return walk.path(given, labels.classes, tuple(str(name) for name in shown))
+        path = walk.path(given, labels.classes, tuple(str(name) for name in shown))
+    _warn_of_gaps(path, float(tol))
+    return path
+
+
+def _warn_of_gaps(path: Path, tol: float) -> None:
+    late = np.flatnonzero(~(path.gaps <= _ALMOST * tol))  # NaN is late as well
+    if late.size:
+        warnings.warn(
+            f"{late.size} of {path.gaps.size} penalties were not proved to be within tol={tol:.1e} "
+            f"of their minimum (the worst is within {path.gaps.max():.1e} nats per unit of weight, "
+            f"the largest is lambdas[{late[0]}]={path.lambdas[late[0]]:.2g}, see gaps); leave out "
+            "the smallest lambdas, or raise tol.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
 
 
 class _Walk:

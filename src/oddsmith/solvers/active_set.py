@@ -25,8 +25,9 @@ Indices = np.ndarray[Any, np.dtype[np.intp]]
 # Changes that are kept beside a factor before a new one is cheaper.
 _MOST_CHANGES = 64
 # Ridges, relative to the diagonal, of which the least that makes it definite is taken: the
-# solution only has to point downhill.
+# solution only has to point downhill. What is in float64 was worth more digits.
 _RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
+_FINE_RIDGES = (1e-12, 1e-10, 1e-8, *_RIDGES)
 
 
 class ActiveSet:
@@ -35,7 +36,7 @@ class ActiveSet:
     Parameters
     ----------
     H : array of shape (m, m)
-        float32; only its rows and columns in the sets are read, until the next base.
+        float32 or float64; only its rows and columns in the sets are read, until the next base.
     base : index array
         Ascending.
     """
@@ -48,7 +49,7 @@ class ActiveSet:
         self._in_base[base] = True
         self._place = {int(j): i for i, j in enumerate(base)}
         self._column: dict[tuple[bool, int], int] = {}
-        self._V = np.empty((base.size, _MOST_CHANGES), np.float32, order="F")
+        self._V = np.empty((base.size, _MOST_CHANGES), H.dtype, order="F")
         self._trsm, self._trsv = get_blas_funcs(("trsm", "trsv"), (self._lower,))
         self.change_to(base)
 
@@ -65,13 +66,13 @@ class ActiveSet:
         self._border = np.asfortranarray(self._V[:, [self._column[key] for key in keys]])
         schur = -(self._border.T @ self._border).astype(np.float64)
         schur[: more.size, : more.size] += self._H[more][:, more]
-        schur.ravel()[:: len(keys) + 1][: more.size] *= 1.0 + _RIDGES[0]
+        schur.ravel()[:: len(keys) + 1][: more.size] *= 1.0 + _ridges(self._H)[0]
         self._inverse = _inverse(schur)
         return True
 
     def solve(self, right: Array) -> Array:
         """Solution x of shape (|A|,)."""
-        inner = np.zeros(self._base.size, dtype=np.float32)
+        inner = np.zeros(self._base.size, dtype=self._H.dtype)
         inner[self._at] = right[self._own]
         inner = self._trsv(self._lower, inner, lower=1)
         solution = np.empty(right.size)
@@ -80,7 +81,7 @@ class ActiveSet:
             count = right.size - self._at.size
             outer[:count] = right[~self._own]
             y = self._inverse @ (outer - self._border.T @ inner)
-            inner = inner - self._border @ y.astype(np.float32)
+            inner = inner - self._border @ y.astype(self._H.dtype)
             solution[~self._own] = y[:count]
         solution[self._own] = self._trsv(self._lower, inner, lower=1, trans=1)[self._at]
         return solution
@@ -91,7 +92,7 @@ class ActiveSet:
         if have + len(keys) > _MOST_CHANGES:
             return False
         if keys:
-            B = np.zeros((self._base.size, len(keys)), dtype=np.float32, order="F")
+            B = np.zeros((self._base.size, len(keys)), dtype=self._H.dtype, order="F")
             for column, (more, j) in enumerate(keys):
                 if more:
                     B[:, column] = self._H[j, self._base]
@@ -102,18 +103,21 @@ class ActiveSet:
         return True
 
 
+def _ridges(H: Any) -> tuple[float, ...]:
+    return _RIDGES if H.dtype == np.float32 else _FINE_RIDGES
+
+
 def _factor(matrix: Any) -> Any:
-    """Cholesky factor of a float32 matrix with the least ridge that makes it definite."""
-    diagonal = matrix.diagonal().copy()
-    for ridge in _RIDGES:
+    """Cholesky factor of a matrix with the least ridge that makes it definite."""
+    diagonal, kind = matrix.diagonal().copy(), matrix.dtype.type
+    potrf = lapack.spotrf if kind is np.float32 else lapack.dpotrf
+    for ridge in _ridges(matrix):
         lifted = np.array(matrix, order="C")
-        lifted.ravel()[:: diagonal.size + 1] = diagonal * np.float32(1.0 + ridge) + np.float32(
-            1e-30
-        )
-        lower, failed = lapack.spotrf(lifted.T, lower=1, overwrite_a=1)
+        lifted.ravel()[:: diagonal.size + 1] = diagonal * kind(1.0 + ridge) + kind(1e-30)
+        lower, failed = potrf(lifted.T, lower=1, overwrite_a=1)
         if not failed:
             return lower
-    return np.asfortranarray(np.diag(np.sqrt(diagonal * np.float32(2.0)) + np.float32(1e-30)))
+    return np.asfortranarray(np.diag(np.sqrt(diagonal * kind(2.0)) + kind(1e-30)))
 
 
 def _inverse(schur: Array) -> Any:

@@ -174,11 +174,12 @@ class CoordinateDescent:
                 gap <= tol
                 or self._as_good(gap, own, here, sizes)
                 or self.steps >= self._budget
-                or idle > 8
+                or (idle > 8 and not (gap > _NEAR_ROUNDING * self.total and working.sharpen()))
             ):
                 return here, gap
+            idle = 0 if idle > 8 else idle
             q = v + own.diagonal * self.u
-            if not working.ready and self.columns.cheaper:
+            if not (working.ready or working.precise) and self.columns.cheaper:
                 # Gaps are as changes, not as their squares: the dual point is made feasible.
                 share = max(_INEXACT * tol / gap, _LEAST_SHARE) ** 2
                 new = self.columns.minimum(here.bend, q, self.u, own, share)

@@ -21,8 +21,8 @@ from oddsmith.solvers.run import Iterate
 
 __all__ = ["ProximalNewton"]
 
-# Each stage has a penalty smaller by this, down to the one that is asked for.
-_STAGE = 0.1
+# Each stage has a penalty smaller by this, down to the one that is asked for; at the most so many.
+_STAGE, _MOST_STAGES = 0.1, 20
 # Gap (of the objective) that is good enough for a stage on the way.
 _ROUGH = 1e-2
 # What a walk over the working set leaves of the gap that all columns have.
@@ -88,9 +88,9 @@ class ProximalNewton(Parameters):
         here = proof.iterate()
         yield here
         stage = max(1.0, largest_lambda(penalty, _outside(walk, proof.v)))
-        gap = math.inf
+        gap, shrink = math.inf, min(_STAGE, stage ** (-1.0 / _MOST_STAGES))
         while True:
-            following = max(1.0, _STAGE * stage)
+            following = max(1.0, shrink * stage)
             lacking = _lacking(walk, penalty, proof.v, following)
             walk.add(lacking)
             finest = _FINEST * objective.weight

@@ -22,6 +22,8 @@ __all__ = ["WorkingSet", "loops"]
 
 Indices = np.ndarray[Any, np.dtype[np.intp]]
 
+# Entries of the columns, and of the Hessian, up to which it can be formed in float64.
+_MOST_PRECISE = 2**25
 # Entries of the rows up to which plain NumPy is done before Numba is imported.
 _FEW_ENTRIES = 2**17
 
@@ -92,6 +94,8 @@ class WorkingSet:
         Coordinates, intercepts first.
     hessian : array of shape (m, m) or larger, float32
         Hessian at the weights of the last `refresh`, and the ridge of then on its diagonal.
+    precise : bool
+        Whether it is float64 instead, see `sharpen`.
     version : int
         Changes whenever the Hessian or the order of its coordinates does.
     """
@@ -101,6 +105,7 @@ class WorkingSet:
         self.K = objective.width
         self.sparse = False
         self.version = 0
+        self.precise = False
         base = int(objective.design.intercept)
         self.ids = np.arange(objective.size - base * self.K, objective.size)
         self._feature = np.full(base, objective.source.n_features)
@@ -146,8 +151,8 @@ class WorkingSet:
             self._hold(new)
         before = self.m
         self.ids = np.concatenate([self.ids, ids])
-        if self.sparse:
-            self._curvatures = []  # a Hessian of sparse rows is all made in one go
+        if self.sparse or self.precise:
+            self._curvatures = []  # such a Hessian is all made in one go
         if self._curvatures:
             self._reserve()
             self._fill(before)
@@ -174,6 +179,8 @@ class WorkingSet:
         self.held[have : have + new.size] = columns
 
     def _reserve(self) -> None:
+        if self.hessian.dtype != np.float32:
+            self.hessian = np.empty((0, 0), dtype=np.float32)
         if self.m > self.hessian.shape[0]:
             room = np.empty((max(2 * self.hessian.shape[0], self.m),) * 2, dtype=np.float32)
             old = self.hessian.shape[0]
@@ -184,9 +191,30 @@ class WorkingSet:
         """Form the Hessian anew, from s times the curvatures of each pair of classes k >= j."""
         self._curvatures = curvatures
         self._ridge = ridge
-        self._reserve()
-        self._fill(0)
+        self.precise = self.precise and self._fits_in_float64()
+        if self.precise:
+            m, n = self.m, self.rows.y.size
+            self.hessian, _ = self.exact(np.arange(m), curvatures, np.zeros((n, self.K)))
+            self.hessian.ravel()[:: m + 1] += ridge[self.ids]
+        else:
+            self._reserve()
+            self._fill(0)
         self.version += 1
+
+    def sharpen(self) -> bool:
+        """Form Hessians in float64 from now on; False where they are already, or are too large.
+
+        Columns that nearly depend on each other have eigenvalues below the digits of float32, along
+        which steps are too short to arrive. Of several classes some directions have none at all, in
+        which more digits would be lost.
+        """
+        if self.precise or self.K > 1 or not self._fits_in_float64():
+            return False
+        self.precise, self._curvatures = True, []
+        return True
+
+    def _fits_in_float64(self) -> bool:
+        return self.m * max(self.rows.y.size, self.m) <= _MOST_PRECISE
 
     def _fill(self, before: int) -> None:
         """Rows and columns of the Hessian from `before` on."""
