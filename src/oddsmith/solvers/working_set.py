@@ -154,6 +154,11 @@ class WorkingSet:
         self.version += 1
 
     @property
+    def curvature(self) -> Array:
+        """What the Hessian of one margin was formed with, s h, of shape (n,)."""
+        return self._curvatures[0][2]
+
+    @property
     def ready(self) -> bool:
         """Whether the Hessian is there."""
         return bool(self._curvatures)
