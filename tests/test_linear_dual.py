@@ -42,13 +42,13 @@ def test_a_loose_path_is_as_near_as_it_proves(seed, shape, ratio, tol, sparse, i
     away = loose.objectives - tight.objectives
     assert (away <= loose.gaps + 1e-14).all()
     assert (away >= -2e-12).all()
-    assert loose.gaps.max() <= 1.01 * tol
+    assert loose.gaps.max() <= 1.01 * min(tol, 1e-4 * float(loose.objectives.max()))
 
 
 @given(st.integers(0, 10**6), st.floats(0.1, 3.0), st.floats(0.0, 1.0))
 @settings(max_examples=60, deadline=None)
 def test_the_gap_of_another_dual_point_is_primal_less_dual(seed, largest, way):
-    """Where it is shrunk into the box as well; probabilities a'' beside a."""
+    """Where it is shrunk into the box as well; without logarithms it is up to a fifth larger."""
     rng = np.random.default_rng(seed)
     n, m = 12, 3
     Z, y = rng.normal(size=(n, m)), rng.integers(0, 2, n)
@@ -65,7 +65,8 @@ def test_the_gap_of_another_dual_point_is_primal_less_dual(seed, largest, way):
     shrunk = y + scale * (other - y)
     entropy = -shrunk * np.log(shrunk) - (1 - shrunk) * np.log1p(-shrunk)
     primal = weight @ losses + penalty.l1 @ np.abs(coef)
-    assert gap == pytest.approx(primal - weight @ entropy, rel=1e-9, abs=1e-11)
+    exact = primal - weight @ entropy
+    assert (1.0 - 1e-9) * exact - 1e-11 <= gap <= 1.2 * exact + 1e-11
 
 
 @pytest.mark.parametrize("loss", [0.5, 700.0])

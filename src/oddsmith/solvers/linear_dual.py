@@ -8,8 +8,9 @@ move the margins by Z d. Then
 the model's gradient at its minimum, which lies in the box of the L1 penalty and explains the new
 coefficients: of the gap there is left the relative entropy of a'' to the new probabilities,
 
-    sum_i s_i KL(a''_i || sigmoid(m + Z d)_i)  =  O(sum_i s_i (h_i - h_i(m))^2 (Z d)_i^2 / h_i(m) + |d|^4).
+    sum_i s_i KL(a''_i || sigmoid(m + Z d)_i),
 
+of the order of the squares of (h - h(m)) Z d and of (Z d)^2.
 The gap at the gradient itself, which has to be shrunk into the box, is of the order of the next
 step's length. It is the linear form of the certificate's Newton-corrected dual point
 (`core.certificate`), for a box.

@@ -27,6 +27,9 @@ _AHEAD = 5
 # coordinate at 0 leaves where it is farther.
 _NEAR = 0.97
 _STAYS = 0.95
+# Gap (of the objective) beyond which gradients no longer tell which columns will be needed: a walk
+# that stops there is the slower one.
+_ROUGHEST = 1e-4
 # Columns that join before there is a line to draw on.
 _FIRST = 12
 
@@ -129,21 +132,28 @@ def stations(
             penalty = penalties[one.index]
             gap = one.gap(walk, penalty, v)
             value = one.here.value + penalty.at(one.here.ids).value(one.here.u)
-            beyond = [
-                missed(penalties[later.index], found, walk.working.ids)
-                for later, found in zip(ahead[place:], gradients[place:], strict=True)
-            ]
-            if gap > 1.01 * tol(value) and (beyond[0].size or one.dual is not None):
-                if not beyond[0].size:
+            if gap > 1.01 * tol(value):
+                beyond = _beyond(walk, penalties, ahead[place:], gradients[place:])
+                if not beyond.size and one.dual is not None:
                     doubted = one.index
-                before = ahead[place - 1] if place else one
-                walk.add(np.unique(np.concatenate(beyond)))
-                walk.place(before.here.coef(walk.objective.size))
-                points = []
-                break
+                if beyond.size or one.dual is not None:
+                    before = ahead[place - 1] if place else one
+                    walk.add(beyond)
+                    walk.place(before.here.coef(walk.objective.size))
+                    points = []
+                    break
             yield Station(one.index, one.here.coef(walk.objective.size), one.here.value, gap)
             known = [known[-1], (penalty, v)]
             index = one.index + 1
+
+
+def _beyond(
+    walk: CoordinateDescent, penalties: list[Penalty], ahead: list[_Ahead], gradients: list[Array]
+) -> Any:
+    """Coordinates that the first of some solutions lacks, and then those of the others as well."""
+    known = walk.working.ids
+    each = [missed(penalties[one.index], v, known) for one, v in zip(ahead, gradients, strict=True)]
+    return np.unique(np.concatenate(each)) if each[0].size else each[0]
 
 
 def _stride(penalties: list[Penalty], index: int) -> float:
@@ -161,7 +171,8 @@ def _settled(
     linear: bool,
 ) -> _Ahead:
     own = penalty.at(walk.working.ids)
-    end = walk.settle(penalty, tol(walk.at(walk.margin).value + own.value(walk.u)), linear)
+    value = walk.at(walk.margin).value + own.value(walk.u)
+    end = walk.settle(penalty, min(tol(value), _ROUGHEST * value), linear)
     if end.dual is not None:
         return _Ahead(index, end.here, end.dual.left, end.dual)
     # The margins were added up from steps; what is proved is about the coefficients.

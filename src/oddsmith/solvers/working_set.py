@@ -198,7 +198,9 @@ class WorkingSet:
         m, hessian = self.m, self.hessian
         slot, cls = self._places()
         if self.K == 1 and before == 0:
-            (self._sparse_whole if self.sparse else self._whole)(slot, self._curvatures[0][2])
+            (self._sparse_whole if self.sparse else self._whole)(slot, self.curvature)
+        elif self.K == 1:  # sparse columns that join have no Hessian to join
+            self._border(slot, self.curvature, before)
         else:
             self._fill_pairs(before, slot, cls)
         diagonal = hessian.ravel()[:: hessian.shape[1] + 1]
@@ -255,6 +257,19 @@ class WorkingSet:
         parts = cut(m, m * root.size)
         self._spread(scale, parts)
         self._spread(multiply, parts[::-1])
+
+    def _border(self, slot: Indices, weight: Array, before: int) -> None:
+        """Rows and columns of one margin's Hessian from `before` on, in float32."""
+        m, hessian = self.m, self.hessian
+        new = (self.held[slot[before:]] * weight).astype(np.float32)
+
+        def multiply(rows: slice) -> None:
+            block = self._rows_of(slot[rows]).astype(np.float32) @ new.T
+            hessian[rows, before:m] = block
+            hessian[before:m, rows] = block.T
+
+        for parts in (cut(before, before * weight.size), [slice(before, m)]):
+            self._spread(multiply, parts)
 
     def _rows_of(self, slots: Indices) -> Array:
         whole = slots.size and slots[-1] - slots[0] == slots.size - 1 and (np.diff(slots) > 0).all()
