@@ -11,7 +11,6 @@ on H. That is the proximal form of the chord method (Kelley, 1995, 5.4.1).
 """
 
 import math
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -24,11 +23,12 @@ from oddsmith.core.stable import Array, softmax
 from oddsmith.solvers.chord import Chord
 from oddsmith.solvers.column_model import ColumnModel
 from oddsmith.solvers.duality_gap import duality_gap, least_gap, smallest, unpenalised
-from oddsmith.solvers.linear_dual import LinearDual, linear_dual
+from oddsmith.solvers.linear_dual import linear_dual
+from oddsmith.solvers.point import Point, Settled, Walked
 from oddsmith.solvers.quadratic_model import Model
 from oddsmith.solvers.working_set import WorkingSet, loops
 
-__all__ = ["CoordinateDescent", "Point", "Settled"]
+__all__ = ["CoordinateDescent"]
 
 # Rows from which on compiled losses are worth importing.
 _MANY_ROWS = 1000
@@ -49,68 +49,6 @@ _CENTRED = 2.0**-90
 _LARGEST_SHIFT = 2.0**-30
 # Changes of f that rounding makes.
 _ROUNDING = 2.0**-46
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """Where a walk stands.
-
-    Attributes
-    ----------
-    ids : index array of shape (m,)
-        Coordinates of the working set.
-    u : array of shape (m,)
-        Their coefficients; all others are 0.
-    margin : array of shape (n,) or (n, K)
-    losses : array of shape (n,)
-    slope, bend : arrays shaped like the margin
-        Weighted; `bend` is the curvature of each margin twice.
-    value : float
-        Losses summed (nats).
-    """
-
-    ids: Any
-    u: Array
-    margin: Array
-    losses: Array
-    slope: Array
-    bend: Array
-    value: float
-
-    def coef(self, size: int) -> Array:
-        """All coefficients, of shape (size,)."""
-        whole = np.zeros(size)
-        whole[self.ids] = self.u
-        return whole
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Where a walk over the working set has ended.
-
-    Attributes
-    ----------
-    here : Point
-    gap : float
-        From the minimum over the working set (nats): proved, but for the dual point's v where
-        that is the model's.
-    dual : LinearDual or None
-        Dual point of that gap; None for that of the point itself.
-    """
-
-    here: Point
-    gap: float
-    dual: LinearDual | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Walked:
-    """A step: where it led, how far the margins of the whole step are, and its length."""
-
-    there: Point
-    moved: Array
-    length: float
-    shortened: bool
 
 
 class CoordinateDescent:
@@ -243,7 +181,7 @@ class CoordinateDescent:
             working.refresh(self._curvatures(here), penalty.diagonal)
         return self.model.minimum(q, self.u, own, 1e-6 * min(gap, 1.0))
 
-    def _linear_end(self, own: Penalty, here: Point, walked: _Walked, v: Array) -> Settled:
+    def _linear_end(self, own: Penalty, here: Point, walked: Walked, v: Array) -> Settled:
         """Where a step led, and what its own dual point tells of it."""
         there, curvature = walked.there, self.working.curvature
         slope = here.slope + curvature * walked.moved
@@ -266,7 +204,7 @@ class CoordinateDescent:
         pairs = self.objective.loss.curvatures(here.margin)
         return [(k, j, self.weight * curvature) for k, j, curvature in pairs]
 
-    def _walk(self, here: Point, own: Penalty, new: Array, anew: bool) -> _Walked:
+    def _walk(self, here: Point, own: Penalty, new: Array, anew: bool) -> Walked:
         """Go to the model's minimum, or towards it.
 
         With `anew` the margins are those of the coefficients, not added up from steps.
@@ -287,9 +225,9 @@ class CoordinateDescent:
             there = self.at(margin, u)
             if there.value + own.value(u) <= value + _ROUNDING * abs(value):
                 self.u, self.margin = u, margin
-                return _Walked(there, moved, length, step < 1.0)
+                return Walked(there, moved, length, step < 1.0)
             step *= 0.5
-        return _Walked(there, moved, length, True)
+        return Walked(there, moved, length, True)
 
     def centred(self, own: Penalty) -> tuple[Point, float]:
         """Move what is not penalised to its minimum; the point, and delta^2 of what is left."""

@@ -16,8 +16,9 @@ import numpy as np
 
 from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array
-from oddsmith.solvers.coordinate_descent import CoordinateDescent, Point
+from oddsmith.solvers.coordinate_descent import CoordinateDescent
 from oddsmith.solvers.linear_dual import LinearDual
+from oddsmith.solvers.point import Point
 
 __all__ = ["Station", "largest_lambda", "missed", "null_fit", "stations"]
 
