@@ -96,8 +96,15 @@ def test_a_dual_point_that_does_not_keep_its_word_is_not_believed(monkeypatch):
     monkeypatch.setattr(CoordinateDescent, "_linear_end", boasting)
     path = regularization_path(X, y, **parameters)
     assert said
+    assert path.n_passes <= honest.n_passes + 2 * path.lambdas.size
     assert path.gaps.max() <= 1.01e-5
     np.testing.assert_allclose(path.objectives, honest.objectives, atol=1e-5)
+
+
+def test_a_path_that_is_asked_for_less_than_rounding_leaves_ends_there():
+    X, y = rows(9, 200, 10)
+    path = regularization_path(X, y, n_lambdas=8, lambda_ratio=0.05, tol=2.5e-16)
+    assert 2.5e-16 < path.gaps.max() < 1e-13
 
 
 def test_a_loose_path_takes_about_a_step_for_a_penalty(monkeypatch):
