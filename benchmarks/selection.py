@@ -287,7 +287,8 @@ PATHS = {
         ),
     ),
     "loose-path": (
-        _oddsmith_paths(tol=2e-5),
+        # With this no objective is beyond adelie's by more than 2e-6 of it (seed 0).
+        _oddsmith_paths(tol=5e-6),
         replace(_ADELIE, ladders=(({},),)),
     ),
 }

@@ -182,7 +182,8 @@ def test_an_indefinite_hessian_is_lifted_by_the_least_ridge_that_will_do(seed, m
         np.testing.assert_allclose(step, exact, atol=0.01 * np.abs(exact).max())
 
 
-def test_a_step_that_only_rises_is_not_taken():
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_step_that_only_rises_is_not_taken(anew):
     """From beyond the intercept's minimum, away from it."""
     X, y = rows(4, 100, 3)
     walk = CoordinateDescent(objective_of(X, y, 1.0))
@@ -190,12 +191,14 @@ def test_a_step_that_only_rises_is_not_taken():
     here, _ = walk.centred(own)
     u, margin = walk.u + 1.0, here.margin + 1.0
     walk.u, walk.margin = u, margin
-    length, shortened = walk._walk(walk.at(margin), own, u + 50.0)
-    assert shortened
-    assert length > 50.0
+    walked = walk._walk(walk.at(margin), own, u + 50.0, anew)
+    assert walked.shortened
+    assert walked.length > 50.0
     np.testing.assert_array_equal(walk.u, u)
     np.testing.assert_array_equal(walk.margin, margin)
-    assert walk._walk(walk.at(margin), own, u - 1.0)[1] is False  # and towards it, whole
+    walked = walk._walk(walk.at(margin), own, u - 1.0, anew)
+    assert not walked.shortened  # and towards it, whole
+    np.testing.assert_array_equal(walked.there.margin, walk.margin)
     np.testing.assert_allclose(walk.margin, here.margin, atol=1e-14)
 
 

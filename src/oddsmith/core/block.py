@@ -160,6 +160,8 @@ class CountedSource:
     def __init__(self, source: RowSource) -> None:
         self.source = source
         self.passes = 0
+        # Asking a protocol takes longer than a small task.
+        self._columns = source if isinstance(source, ColumnSource) else None
 
     @property
     def n_rows(self) -> int:
@@ -179,7 +181,7 @@ class CountedSource:
     @property
     def by_column(self) -> bool:
         """Whether the source can be read column by column."""
-        return isinstance(self.source, ColumnSource)
+        return self._columns is not None
 
     def fold_columns(self, kernel: Callable[[Block, slice], S], /) -> S:
         """Fold the kernel over strips of columns, one pass in all.
@@ -189,18 +191,18 @@ class CountedSource:
         ParameterError
             If the source has no columns to give.
         """
-        if not isinstance(self.source, ColumnSource):
+        if self._columns is None:
             raise ParameterError(
                 "this solver reads columns, which needs rows in memory; use solver='auto' without "
                 "an L1 part, or GradientDescent(...)."
             )
         self.passes += 1
-        return self.source.fold_columns(kernel)
+        return self._columns.fold_columns(kernel)
 
     def spread(self, task: Callable[[T], object], parts: Sequence[T], /) -> None:
         """Do a task for each part: no pass over the rows."""
-        if isinstance(self.source, ColumnSource):
-            self.source.spread(task, parts)
+        if self._columns is not None:
+            self._columns.spread(task, parts)
         else:
             for part in parts:
                 task(part)

@@ -184,12 +184,22 @@ class Threads:
 
     def spread(self, task: Callable[[T], object], parts: Sequence[T], /) -> None:
         """Do a task for each part, on the threads; what the tasks write must not overlap."""
-        if self._pool is None or len(parts) < 2:
-            for part in parts:
+        waiting = iter(parts)
+
+        def work() -> None:
+            for part in waiting:
                 task(part)
-        else:
-            for _ in self._pool.map(task, parts):
-                pass
+
+        if self._pool is None or len(parts) < 2:
+            work()
+            return
+        # The caller's thread is one of them: to wait for each part takes longer than a short task.
+        others = [self._pool.submit(work) for _ in range(min(self.n_threads, len(parts)) - 1)]
+        try:
+            work()
+        finally:
+            for other in others:
+                other.result()
 
     def sample(self, stride: int, /) -> "Threads":
         """Every stride-th row, folded by the same threads."""

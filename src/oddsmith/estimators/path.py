@@ -232,7 +232,7 @@ class _Walk:
         self._descent = CoordinateDescent(objective)
         weight = objective.weight
         kinks = replace(objective, l1=weight).penalty
-        self._null, _ = self._descent.settle(kinks, _NULL_TOL * weight)
+        self._null = self._descent.settle(kinks, _NULL_TOL * weight).here
         _, self._gradient = null_fit(self._descent, kinks, _NULL_TOL * weight)
         share = max(ratio, _LEAST_SHARE)
         # Where no column says anything, every penalty is as good.

@@ -44,7 +44,7 @@ class ActiveSet:
     def __init__(self, H: Any, base: Indices) -> None:
         self._H = H
         self._base = base
-        self._lower = _factor(H[base][:, base])
+        self._lower = _factor(H[base].take(base, axis=1))
         self._in_base = np.zeros(H.shape[0], dtype=bool)
         self._in_base[base] = True
         self._place = {int(j): i for i, j in enumerate(base)}

@@ -11,7 +11,6 @@ on H. That is the proximal form of the chord method (Kelley, 1995, 5.4.1).
 """
 
 import math
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -21,64 +20,37 @@ from oddsmith.core.loss import Binomial
 from oddsmith.core.objective import Objective
 from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array, softmax
+from oddsmith.solvers.chord import Chord
 from oddsmith.solvers.column_model import ColumnModel
 from oddsmith.solvers.duality_gap import duality_gap, least_gap, smallest, unpenalised
+from oddsmith.solvers.linear_dual import linear_dual
+from oddsmith.solvers.point import Point, Settled, Walked
 from oddsmith.solvers.quadratic_model import Model
 from oddsmith.solvers.working_set import WorkingSet, loops
 
-__all__ = ["CoordinateDescent", "Point"]
+__all__ = ["CoordinateDescent"]
 
 # Rows from which on compiled losses are worth importing.
 _MANY_ROWS = 1000
-# Steps with a new Hessian, and the coordinates for which forming it takes as long as a step.
-_STEPS_ANEW = 2.0
-# Steps that a new Hessian takes as well.
-_FEWEST_STEPS = 2
 # Part of a step that sweeps over columns leave, relative to what the gap asks for; and at least.
 _INEXACT, _LEAST_SHARE = 0.1, 1e-5
 # Gap per unit of weight from which on rounding is looked at.
 _NEAR_ROUNDING = 1e-9
-_SIZE_OF_A_STEP = 300.0
+# Steps that do not make the gap smaller.
+_MOST_IDLE = 8
+# A fall of the objective, relative to the gap, that is worth going on for.
+_LEAST_FALL = 1e-3
 _FREE_STEPS = 30
+# Gap per unit of weight that a Hessian in float32 is good enough to prove, and the part of what is
+# asked for at which the walk ends: the columns outside have their say as well.
+_LOOSE = 1e-7
+_ENOUGH = 0.8
 # delta^2 of the unpenalised coordinates (per unit of weight) that is as good as 0.
 _CENTRED = 2.0**-90
 # The same (per unit of weight) that is surely a short step.
 _LARGEST_SHIFT = 2.0**-30
 # Changes of f that rounding makes.
 _ROUNDING = 2.0**-46
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """Where a walk stands.
-
-    Attributes
-    ----------
-    ids : index array of shape (m,)
-        Coordinates of the working set.
-    u : array of shape (m,)
-        Their coefficients; all others are 0.
-    margin : array of shape (n,) or (n, K)
-    losses : array of shape (n,)
-    slope, bend : arrays shaped like the margin
-        Weighted; `bend` is the curvature of each margin twice.
-    value : float
-        Losses summed (nats).
-    """
-
-    ids: Any
-    u: Array
-    margin: Array
-    losses: Array
-    slope: Array
-    bend: Array
-    value: float
-
-    def coef(self, size: int) -> Array:
-        """All coefficients, of shape (size,)."""
-        whole = np.zeros(size)
-        whole[self.ids] = self.u
-        return whole
 
 
 class CoordinateDescent:
@@ -101,11 +73,11 @@ class CoordinateDescent:
         self.total = float(self.weight.sum())
         self.sizes = np.repeat(objective.column_sizes, objective.width)
         self.u = np.zeros(self.working.m)
-        self.steps = 0
-        self._spent = 0.0
+        self._chord = Chord()
         self.last_gradient = np.empty(0)
         many = self.y.size >= _MANY_ROWS and isinstance(objective.loss, Binomial)
         self._fused: Any = import_module("oddsmith.core.fused") if many else None
+        self._sides = (1.0 - 2.0 * self.y) / self.weight
         self._unweighted = bool((self.weight == 1.0).all())
         self.margin = np.array(self.offset, dtype=np.float64)
 
@@ -140,8 +112,8 @@ class CoordinateDescent:
         if self.at(margin).value + own.value(u) < here:
             self.u, self.margin = u, margin
 
-    def at(self, margin: Array) -> Point:
-        """Losses, slopes and curvatures at margins."""
+    def at(self, margin: Array, u: Array | None = None) -> Point:
+        """Losses, slopes and curvatures at margins, of coefficients u or those that are now."""
         n = self.y.size
         if self._fused is not None:
             losses, slope, bend = np.empty(n), np.empty(n), np.empty(n)
@@ -152,49 +124,82 @@ class CoordinateDescent:
             by_row = self.weight if margin.ndim == 1 else self.weight[:, None]
             slope, bend = slope * by_row, bend * by_row
         value = float(self.weight @ losses)
-        return Point(self.working.ids, self.u, margin, losses, slope, bend, value)
+        u = self.u if u is None else u
+        return Point(self.working.ids, u, margin, losses, slope, bend, value)
 
-    def settle(self, penalty: Penalty, tol: float) -> tuple[Point, float]:
-        """Walk to the minimum over the working set, and prove how near it is (nats)."""
-        working = self.working
-        own = penalty.at(working.ids)
-        length, contraction, fresh, best, idle = math.inf, 0.0, False, math.inf, 0
-        here_steps = 0
+    def settle(self, penalty: Penalty, tol: float, linear: bool = False) -> Settled:
+        """Walk to the minimum over the working set.
+
+        Parameters
+        ----------
+        penalty : Penalty
+        tol : float
+            Gap to reach (nats).
+        linear : bool
+            Whether a step's own dual point may end the walk, if tol is loose enough for it.
+        """
+        own = penalty.at(self.working.ids)
+        sizes = self.sizes[self.working.ids]
+        linear = linear and self._has_linear_dual(own, tol)
+        best, lowest, idle = math.inf, math.inf, 0
+        self._chord.begin()
         while True:
             here, correction = self.centred(own)
-            v = working.transposed_times(here.slope)
+            v = self.working.transposed_times(here.slope)
             if own.bounded:
                 correction = self.left_at(here, own)
-            sizes = self.sizes[working.ids]
             gap = duality_gap(own, self.u, v, here.losses, self.weight, correction, sizes)
-            idle = 0 if gap < 0.7 * best else idle + 1
-            best = min(best, gap)
+            value = here.value + own.value(self.u)
+            # Where classes are nearly separated the gap tells nothing for long.
+            moves = gap < 0.7 * best or value < lowest - _LEAST_FALL * gap
+            idle = 0 if moves else idle + 1
+            best, lowest = min(best, gap), value if moves else lowest
             self.last_gradient = v
-            if (
-                gap <= tol
-                or self._as_good(gap, own, here, sizes)
-                or self.steps >= self._budget
-                or (idle > 8 and not (gap > _NEAR_ROUNDING * self.total and working.sharpen()))
-            ):
-                return here, gap
-            idle = 0 if idle > 8 else idle
-            q = v + own.diagonal * self.u
-            if not (working.ready or working.precise) and self.columns.cheaper:
-                # Gaps are as changes, not as their squares: the dual point is made feasible.
-                share = max(_INEXACT * tol / gap, _LEAST_SHARE) ** 2
-                new = self.columns.minimum(here.bend, q, self.u, own, share)
-            else:
-                fresh = (not fresh or not working.ready) and self._stale(contraction, gap, tol)
-                if fresh:
-                    self._spent = 0.0
-                    working.refresh(self._curvatures(here), penalty.diagonal)
-                new = self.model.minimum(q, self.u, own, 1e-6 * min(gap, 1.0))
-            before = length
-            length, shortened = self._walk(here, own, new)
-            contraction = math.inf if shortened else length / before
-            self.steps += 1
-            here_steps += 1
-            self._spent += float(here_steps > _FEWEST_STEPS)
+            if gap <= tol or self._as_good(gap, own, here, sizes):
+                return Settled(here, gap)
+            if idle > _MOST_IDLE:
+                if not (gap > _NEAR_ROUNDING * self.total and working.sharpen()):
+                    return Settled(here, gap)
+                idle = 0
+            new, after = self._modelled(penalty, here, v + own.diagonal * self.u, gap, tol)
+            walked = self._walk(here, own, new, linear)
+            self._chord.took(walked.length, walked.shortened)
+            if linear and after is not None and not walked.shortened:
+                end = self._linear_end(own, here, walked, after - own.diagonal * new)
+                if end.gap <= _ENOUGH * tol:
+                    return end
+
+    def _has_linear_dual(self, own: Penalty, tol: float) -> bool:
+        """Whether two classes without bounds, of which the intercept alone is not penalised."""
+        if self.objective.width > 1 or own.bounded or tol < _LOOSE * self.total:
+            return False
+        free = np.flatnonzero(unpenalised(own, self.u))
+        return free.size == 0 or self._only_intercepts(free)
+
+    def _modelled(
+        self, penalty: Penalty, here: Point, q: Array, gap: float, tol: float
+    ) -> tuple[Array, Array | None]:
+        """Minimum of the model, and the gradient there where the model has a Hessian."""
+        working = self.working
+        own = penalty.at(working.ids)
+        if not (working.ready or working.precise) and self.columns.cheaper:
+            # Gaps are as changes, not as their squares: the dual point is made feasible.
+            share = max(_INEXACT * tol / gap, _LEAST_SHARE) ** 2
+            return self.columns.minimum(here.bend, q, self.u, own, share), None
+        if self._chord.renews(working.ready, working.m, gap, tol):
+            working.refresh(self._curvatures(here), penalty.diagonal)
+        return self.model.minimum(q, self.u, own, 1e-6 * min(gap, 1.0))
+
+    def _linear_end(self, own: Penalty, here: Point, walked: Walked, v: Array) -> Settled:
+        """Where a step led, and what its own dual point tells of it."""
+        there, curvature = walked.there, self.working.curvature
+        slope = here.slope + curvature * walked.moved
+        free = self.objective.design.intercept
+        dual = linear_dual(slope, curvature, v, (there.slope, there.bend), self._sides, free)
+        sizes = self.sizes[self.working.ids]
+        gap = duality_gap(own, self.u, v, there.losses, self.weight, dual.left, sizes, dual.further)
+        self.last_gradient = v
+        return Settled(there, gap, dual)
 
     def _as_good(self, gap: float, own: Penalty, here: Point, sizes: Array) -> bool:
         """Whether a gap is what rounding leaves, so that no step makes it smaller."""
@@ -202,42 +207,36 @@ class CoordinateDescent:
             return False
         return gap <= 1.05 * least_gap(own, self.u, here.losses, self.weight, sizes)
 
-    _budget = 10**9
-
-    def _stale(self, contraction: float, gap: float, tol: float) -> bool:
-        """Whether a new Hessian is cheaper than the steps that the old one will take."""
-        if not self.working.ready or contraction >= 1.0:
-            return True
-        if contraction == 0.0:
-            return False
-        steps = math.log(max(gap / tol, 1.0)) / -math.log(contraction)
-        price = _STEPS_ANEW + self.working.m / _SIZE_OF_A_STEP
-        # Steps that a new one would have spared have been paid before: rent, then buy.
-        return steps > price or self._spent > price
-
     def _curvatures(self, here: Point) -> list[tuple[int, int, Array]]:
         if here.bend.ndim == 1:
             return [(0, 0, here.bend)]
         pairs = self.objective.loss.curvatures(here.margin)
         return [(k, j, self.weight * curvature) for k, j, curvature in pairs]
 
-    def _walk(self, here: Point, own: Penalty, new: Array) -> tuple[float, bool]:
-        """Go to the model's minimum, or towards it; the step's length, and whether it was cut."""
+    def _walk(self, here: Point, own: Penalty, new: Array, anew: bool) -> Walked:
+        """Go to the model's minimum, or towards it.
+
+        With `anew` the margins are those of the coefficients, not added up from steps.
+        """
         change = new - self.u
-        moved = self.working.times(change)
-        bend = here.bend
-        length = math.sqrt(max(float((bend * moved * moved).sum()), 1e-300))
+        if anew:
+            ahead = self.working.times(new) + self.offset
+            moved = ahead - here.margin
+        else:
+            moved = self.working.times(change)
+            ahead = here.margin + moved
+        length = math.sqrt(max(float((here.bend * moved * moved).sum()), 1e-300))
         value = here.value + own.value(self.u)
-        step = 1.0
+        step, there = 1.0, here
         while step > 1e-9:
-            margin = here.margin + step * moved
+            margin = ahead if step == 1.0 else here.margin + step * moved
             u = new if step == 1.0 else self.u + step * change
-            there = self.at(margin).value + own.value(u)
-            if there <= value + _ROUNDING * abs(value):
+            there = self.at(margin, u)
+            if there.value + own.value(u) <= value + _ROUNDING * abs(value):
                 self.u, self.margin = u, margin
-                return length, step < 1.0
+                return Walked(there, moved, length, step < 1.0)
             step *= 0.5
-        return length, True
+        return Walked(there, moved, length, True)
 
     def centred(self, own: Penalty) -> tuple[Point, float]:
         """Move what is not penalised to its minimum; the point, and delta^2 of what is left."""
@@ -333,6 +332,7 @@ class CoordinateDescent:
         left: float,
         dual: Point | None = None,
         correction: float = 0.0,
+        further: Array | None = None,
     ) -> float:
         """Proved bound on f - min f at a point, from the gradient of all coordinates (nats).
 
@@ -348,12 +348,14 @@ class CoordinateDescent:
             Another point, for the dual, with the same coefficients but for those not penalised.
         correction : float
             delta^2 between the two.
+        further : array of shape (n,), optional
+            Where the dual point is another still, see `duality_gap`.
         """
         if not correction <= self.total * _LARGEST_SHIFT:
             return math.inf
         coef = here.coef(self.objective.size)
         losses = here.losses if dual is None else dual.losses
-        gap = duality_gap(penalty, coef, v, losses, self.weight, left, self.sizes)
+        gap = duality_gap(penalty, coef, v, losses, self.weight, left, self.sizes, further)
         # Relative entropies add as squares of lengths do, within a factor where steps are short.
         gap = (math.sqrt(gap) + math.sqrt(correction)) ** 2
         # Margins are rounded: coef is as if moved by that much, with curvatures <= 1/4.

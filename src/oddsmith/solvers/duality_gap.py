@@ -15,6 +15,9 @@ Where nothing is penalised v must be 0. Let delta^2 = v_U' H_UU^-1 v_U there; th
 makes it 0 moves a by h (Z_U H_UU^-1 v_U), whose size in the metric of the curvature is delta: so
 it moves the other v_j by no more than delta sqrt(sum_i s_i h_i z_ij^2), for which the box leaves
 room.
+
+Where another dual point than a is known, it takes a's place: then the entropies are those of
+a'' = y + c (a_other - y) to a, each formed from its distance.
 """
 
 import math
@@ -36,6 +39,8 @@ _LARGEST_LOSS = 600.0
 _LARGEST_CORRECTION = 2.0**-40
 # Gradient per unit of weight and of a column's size that is as good as 0.
 _SMALL = 2.0**-30
+# Relative changes of probabilities up to which k(u) is no larger than this many u^2.
+_NEAR, _ABOVE_SQUARE = 0.25, 0.55
 # Rounding of a sum over rows, relative to the sizes of its terms.
 _ROUNDING = 8.0 * FLOOR
 
@@ -72,6 +77,7 @@ def duality_gap(
     weight: Array,
     correction: float,
     sizes: Array,
+    further: Array | None = None,
 ) -> float:
     """Upper bound on f(coef) - min f (nats); infinite where nothing is proved.
 
@@ -87,6 +93,9 @@ def duality_gap(
         delta^2 (nats).
     sizes : array of shape (m,)
         Root mean square of each coordinate's column.
+    further : array of shape (n,), optional
+        What another dual point, which v is about, adds to the probability of the class that each
+        row is not of; of two classes.
 
     Examples
     --------
@@ -97,20 +106,28 @@ def duality_gap(
     total = float(weight.sum())
     if not correction <= _LARGEST_CORRECTION * total:
         return math.inf
-    room = _room(losses, weight, correction, sizes)
+    room = _room(losses, weight, correction, sizes, further)
     v = np.where(unpenalised(penalty, coef, v, smallest(sizes, total)), 0.0, v)
     scale = into_box(penalty, v, room)
     terms = float(penalty.fenchel(coef, scale * v).sum())
-    divergence = _divergence(losses, weight, scale, 0.1 * terms)
+    if further is None:
+        divergence = _divergence(losses, weight, scale, 0.1 * terms)
+    else:
+        divergence = _entropy_beside(losses, weight, scale, further)
     if math.isinf(divergence):
         return math.inf
     divergence += 4.0 * math.sqrt(correction * divergence) + 2.0 * correction
     return terms + divergence + 2.0 * float(room @ np.abs(coef))
 
 
-def _room(losses: Array, weight: Array, correction: float, sizes: Array) -> Array:
+def _room(
+    losses: Array, weight: Array, correction: float, sizes: Array, further: Array | None = None
+) -> Array:
     """How far each v_j may be from what it should be, of shape (m,)."""
-    slope_size = math.sqrt(float(weight @ np.minimum(1.0, losses) ** 2))
+    slopes = np.minimum(1.0, losses)
+    if further is not None:
+        slopes += np.abs(further)
+    slope_size = math.sqrt(float(weight @ slopes**2))
     reach = math.sqrt(0.25 * correction) + _ROUNDING * slope_size
     return sizes * math.sqrt(float(weight.sum())) * reach
 
@@ -158,3 +175,24 @@ def _divergence(losses: Array, weight: Array, scale: float, enough: float) -> fl
     towards = relative_entropy_term(np.array([scale - 1.0]))
     rows = -np.expm1(-losses) * towards + own * relative_entropy_term((1.0 - scale) * odds)
     return float(weight @ rows)
+
+
+def _entropy_beside(losses: Array, weight: Array, scale: float, further: Array) -> float:
+    """Sum of s_i KL(a''_i || a_i) (nats) for a dual point beside a; infinite where it is none.
+
+    With d the distance of a'' from a in the direction of the class that the row is not of,
+    KL = (1 - o) k(d / (1 - o)) + o k(-d / o); where no probability changes by more than a quarter
+    of itself k(u) <= 0.55 u^2, which needs no logarithms.
+    """
+    if float(losses.max(initial=0.0)) > _LARGEST_LOSS:
+        return math.inf
+    own, other = np.exp(-losses), -np.expm1(-losses)
+    away = scale * further - (1.0 - scale) * other
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        up, down = away / other, -away / own
+        if max(float(np.abs(up).max()), float(np.abs(down).max())) <= _NEAR:
+            return _ABOVE_SQUARE * float(weight @ (away * (up - down)))
+        rows = other * relative_entropy_term(up) + own * relative_entropy_term(down)
+    divergence = float(weight @ rows)
+    inside = bool((up >= -1.0).all() and (down >= -1.0).all())
+    return divergence if inside and math.isfinite(divergence) else math.inf

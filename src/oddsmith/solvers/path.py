@@ -16,7 +16,9 @@ import numpy as np
 
 from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array
-from oddsmith.solvers.coordinate_descent import CoordinateDescent, Point
+from oddsmith.solvers.coordinate_descent import CoordinateDescent
+from oddsmith.solvers.linear_dual import LinearDual
+from oddsmith.solvers.point import Point
 
 __all__ = ["Station", "largest_lambda", "missed", "null_fit", "stations"]
 
@@ -26,6 +28,9 @@ _AHEAD = 5
 # coordinate at 0 leaves where it is farther.
 _NEAR = 0.97
 _STAYS = 0.95
+# Gap (of the objective) beyond which gradients no longer tell which columns will be needed: a walk
+# that stops there is the slower one.
+_ROUGHEST = 1e-4
 # Columns that join before there is a line to draw on.
 _FIRST = 12
 
@@ -55,14 +60,25 @@ class _Ahead:
 
     index: int
     here: Point
-    correction: float
+    left: float
+    dual: LinearDual | None = None
+
+    @property
+    def slope(self) -> Array:
+        """Of the dual point."""
+        return self.here.slope if self.dual is None else self.dual.slope
+
+    def gap(self, walk: CoordinateDescent, penalty: Penalty, v: Array) -> float:
+        """Proved distance from the minimum (nats), from the gradient of all at the dual point."""
+        further = None if self.dual is None else self.dual.further
+        return walk.gap(penalty, self.here, v, self.left, further=further)
 
 
 def null_fit(walk: CoordinateDescent, penalty: Penalty, tol: float) -> tuple[Point, Array]:
     """Fit of what has no kink alone, and the gradient there."""
     free = np.flatnonzero(penalty.l1 == 0)
     walk.add(np.setdiff1d(free, walk.working.ids))
-    here, _ = walk.settle(penalty, tol)
+    here = walk.settle(penalty, tol).here
     return here, walk.pull([here.slope])[0]
 
 
@@ -101,7 +117,7 @@ def stations(
     """
     known: list[tuple[Penalty, Array]] = [(penalties[0], gradient)]
     points: list[Point] = []
-    index = 0
+    index, doubted = 0, -1
     while index < len(penalties):
         last = min(index + min(_AHEAD, 1 + index // 2), len(penalties))
         _thin(walk, penalties[index])
@@ -110,26 +126,35 @@ def stations(
         for i in range(index, last):
             if len(points) > 1:
                 walk.leap(points[-2], _stride(penalties, i), penalties[i])
-            ahead.append(_settled(walk, penalties[i], i, tol))
+            ahead.append(_settled(walk, penalties[i], i, tol, linear=i != doubted))
             points = [*points[-1:], ahead[-1].here]
-        gradients = walk.pull([one.here.slope for one in ahead])
+        gradients = walk.pull([one.slope for one in ahead])
         for place, (one, v) in enumerate(zip(ahead, gradients, strict=True)):
             penalty = penalties[one.index]
-            gap = walk.gap(penalty, one.here, v, one.correction)
+            gap = one.gap(walk, penalty, v)
             value = one.here.value + penalty.at(one.here.ids).value(one.here.u)
-            beyond = [
-                missed(penalties[later.index], found, walk.working.ids)
-                for later, found in zip(ahead[place:], gradients[place:], strict=True)
-            ]
-            if gap > 1.01 * tol(value) and beyond[0].size:
-                before = ahead[place - 1] if place else one
-                walk.add(np.unique(np.concatenate(beyond)))
-                walk.place(before.here.coef(walk.objective.size))
-                points = []
-                break
+            if gap > 1.01 * tol(value):
+                beyond = _beyond(walk, penalties, ahead[place:], gradients[place:])
+                if not beyond.size and one.dual is not None:
+                    doubted = one.index
+                if beyond.size or one.dual is not None:
+                    before = ahead[place - 1] if place else one
+                    walk.add(beyond)
+                    walk.place(before.here.coef(walk.objective.size))
+                    points = []
+                    break
             yield Station(one.index, one.here.coef(walk.objective.size), one.here.value, gap)
             known = [known[-1], (penalty, v)]
             index = one.index + 1
+
+
+def _beyond(
+    walk: CoordinateDescent, penalties: list[Penalty], ahead: list[_Ahead], gradients: list[Array]
+) -> Any:
+    """Coordinates that the first of some solutions lacks, and then those of the others as well."""
+    known = walk.working.ids
+    each = [missed(penalties[one.index], v, known) for one, v in zip(ahead, gradients, strict=True)]
+    return np.unique(np.concatenate(each)) if each[0].size else each[0]
 
 
 def _stride(penalties: list[Penalty], index: int) -> float:
@@ -139,17 +164,24 @@ def _stride(penalties: list[Penalty], index: int) -> float:
 
 
 def _settled(
-    walk: CoordinateDescent, penalty: Penalty, index: int, tol: Callable[[float], float]
+    walk: CoordinateDescent,
+    penalty: Penalty,
+    index: int,
+    tol: Callable[[float], float],
+    *,
+    linear: bool,
 ) -> _Ahead:
-    value = walk.at(walk.margin).value + penalty.at(walk.working.ids).value(walk.u)
-    here, _ = walk.settle(penalty, tol(value))
+    own = penalty.at(walk.working.ids)
+    value = walk.at(walk.margin).value + own.value(walk.u)
+    end = walk.settle(penalty, min(tol(value), _ROUGHEST * value), linear)
+    if end.dual is not None:
+        return _Ahead(index, end.here, end.dual.left, end.dual)
     # The margins were added up from steps; what is proved is about the coefficients.
     walk.margin = walk.working.times(walk.u) + walk.offset
-    own = penalty.at(walk.working.ids)
-    here, correction = walk.centred(own)
+    here, left = walk.centred(own)
     if own.bounded:
-        correction = walk.left_at(here, own)
-    return _Ahead(index, here, correction)
+        left = walk.left_at(here, own)
+    return _Ahead(index, here, left)
 
 
 def _thin(walk: CoordinateDescent, penalty: Penalty) -> None:

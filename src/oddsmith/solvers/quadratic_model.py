@@ -39,8 +39,8 @@ class Model:
         self._version = -1
         self._active = np.empty(0, dtype=np.intp)
 
-    def minimum(self, q: Array, u: Array, own: Penalty, tol: float) -> Array:
-        """Coefficients at the model's minimum, of shape (m,).
+    def minimum(self, q: Array, u: Array, own: Penalty, tol: float) -> tuple[Array, Array]:
+        """Coefficients at the model's minimum, and the smooth part's gradient there: (m,) each.
 
         Parameters
         ----------
@@ -67,7 +67,7 @@ class Model:
             while stopped and left and (active := _active(u, own.l1, low, high)).size:
                 stopped = self._step(self._equations(active), active, q, u, own, low, high)
                 left -= 1
-        return u
+        return u, q
 
     def _equations(self, active: Any) -> ActiveSet:
         """Equations of the active coordinates."""

@@ -5,18 +5,19 @@ Rows are those of positive weight, in the order of the source's strips.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from oddsmith.core import descent
-from oddsmith.core.block import Block, ColumnSource
-from oddsmith.core.kernels import Design
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
+from oddsmith.solvers.column_folds import Gather, Parts, Pull
 from oddsmith.solvers.sparse_columns import SparseColumns, cut
+
+if TYPE_CHECKING:
+    from oddsmith.core.block import ColumnSource
 
 __all__ = ["WorkingSet", "loops"]
 
@@ -34,53 +35,6 @@ def loops(objective: Objective) -> Any:
     if source.n_rows * objective.size <= _FEW_ENTRIES:
         return descent
     return import_module("oddsmith.core.fused_descent")
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """Pieces of an array, one for each strip of columns, in their order."""
-
-    parts: tuple[Any, ...]
-    rows: Block
-
-    def __add__(self, other: Self) -> "_Parts":
-        return _Parts(self.parts + other.parts, self.rows)
-
-
-@dataclass(frozen=True, slots=True)
-class _Gather:
-    """Some of the columns, standardised, each as a row of an array; sparse rows as they are."""
-
-    design: Design
-    features: Indices
-
-    def __call__(self, strip: Block, columns: slice) -> _Parts:
-        """Columns of a strip."""
-        first, last = np.searchsorted(self.features, [columns.start, columns.stop])
-        own = self.features[first:last]
-        how = self.design.standardisation
-        if hasattr(strip.X, "tocsr"):
-            return _Parts((strip.X,), strip)  # columns are picked from them later
-        columns_there = strip.X[:, own - columns.start].T.astype(np.float64, order="C")
-        if how.center[own].any():
-            np.subtract(columns_there, how.center[own][:, None], out=columns_there)
-        np.divide(columns_there, how.scale[own][:, None], out=columns_there)
-        return _Parts((columns_there,), strip)
-
-
-@dataclass(frozen=True, slots=True)
-class _Pull:
-    """Z'R for a strip of columns, of shape (columns, m)."""
-
-    design: Design
-    R: Array
-
-    def __call__(self, strip: Block, columns: slice) -> _Parts:
-        """Products of a strip."""
-        how = self.design.standardisation
-        center, scale = how.center[columns], how.scale[columns]
-        rows = strip.X - center if center.any() else strip.X
-        return _Parts(((self.R.T @ rows).T / scale[:, None],), strip)
 
 
 class WorkingSet:
@@ -133,9 +87,9 @@ class WorkingSet:
         """Coordinates."""
         return int(self.ids.size)
 
-    def _gathered(self, features: Indices) -> _Parts:
+    def _gathered(self, features: Indices) -> Parts:
         source: ColumnSource = self.objective.source  # type: ignore[assignment]
-        return source.fold_columns(_Gather(self.objective.design, features))
+        return source.fold_columns(Gather(self.objective.design, features))
 
     def _places(self) -> tuple[Indices, Indices]:
         """Slot and class of each coordinate."""
@@ -157,6 +111,11 @@ class WorkingSet:
             self._reserve()
             self._fill(before)
         self.version += 1
+
+    @property
+    def curvature(self) -> Array:
+        """What the Hessian of one margin was formed with, s h, of shape (n,)."""
+        return self._curvatures[0][2]
 
     @property
     def ready(self) -> bool:
@@ -221,7 +180,9 @@ class WorkingSet:
         m, hessian = self.m, self.hessian
         slot, cls = self._places()
         if self.K == 1 and before == 0:
-            (self._sparse_whole if self.sparse else self._whole)(slot, self._curvatures[0][2])
+            (self._sparse_whole if self.sparse else self._whole)(slot, self.curvature)
+        elif self.K == 1:  # sparse columns that join have no Hessian to join
+            self._border(slot, self.curvature, before)
         else:
             self._fill_pairs(before, slot, cls)
         diagonal = hessian.ravel()[:: hessian.shape[1] + 1]
@@ -278,6 +239,19 @@ class WorkingSet:
         parts = cut(m, m * root.size)
         self._spread(scale, parts)
         self._spread(multiply, parts[::-1])
+
+    def _border(self, slot: Indices, weight: Array, before: int) -> None:
+        """Rows and columns of one margin's Hessian from `before` on, in float32."""
+        m, hessian = self.m, self.hessian
+        new = (self.held[slot[before:]] * weight).astype(np.float32)
+
+        def multiply(rows: slice) -> None:
+            block = self._rows_of(slot[rows]).astype(np.float32) @ new.T
+            hessian[rows, before:m] = block
+            hessian[before:m, rows] = block.T
+
+        for parts in (cut(before, before * weight.size), [slice(before, m)]):
+            self._spread(multiply, parts)
 
     def _rows_of(self, slots: Indices) -> Array:
         whole = slots.size and slots[-1] - slots[0] == slots.size - 1 and (np.diff(slots) > 0).all()
@@ -364,7 +338,7 @@ class WorkingSet:
             parts = [self.columns.whole_transposed_times(R)]
         else:
             source: ColumnSource = self.objective.source  # type: ignore[assignment]
-            parts = list(source.fold_columns(_Pull(self.objective.design, R)).parts)
+            parts = list(source.fold_columns(Pull(self.objective.design, R)).parts)
         if self.objective.design.intercept:
             parts.append(R.sum(axis=0)[None, :])
         return np.concatenate(parts)
