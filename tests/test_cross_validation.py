@@ -97,6 +97,14 @@ def test_any_scorer_decides():
         assert model.scores_[f, 0, 0] == pytest.approx(fit.score(X[test], y[test], weight[test]))
 
 
+def test_a_scorer_that_knows_no_weights_is_named():
+    X, y = drawn()
+    model = LogisticRegressionCV(Cs=CS, cv=3, scoring=lambda model, X, y: model.score(X, y))
+    assert model.fit(X, y).scores_.max() > 0.5
+    with pytest.raises(ParameterError, match="could not score weighted rows"):
+        model.fit(X, y, sample_weight=np.ones(len(y)))
+
+
 def test_labels_and_names_are_kept():
     X, y = drawn()
     frame = pd.DataFrame(X, columns=list("abcd"))

@@ -448,3 +448,16 @@ def test_a_hessian_is_formed_where_sweeps_do_not_end(monkeypatch):
     assert any(own.slow for own in models)
     assert model.converged_
     assert_minimum(model, X, y, 3.0, 1.0)
+
+
+@pytest.mark.parametrize("fold", [1, 3])
+@pytest.mark.parametrize("C", [1e5, 1e6])
+def test_a_walk_goes_on_while_the_objective_falls(fold, C):
+    """Separated classes, many columns of few entries: for long the gap tells nothing."""
+    X = sp.random_array((120, 50), density=0.05, random_state=0, format="csr")
+    rng = np.random.default_rng(0)
+    B = rng.normal(size=(120, 6))
+    y = (B[:, 0] - B[:, 1] + rng.logistic(size=120) > 0).astype(int)
+    own = list(StratifiedKFold(5).split(B, y))[fold][0]
+    model = LogisticRegression(C, l1_ratio=1, tol=1e-10).fit(X[own], y[own])
+    assert model.converged_

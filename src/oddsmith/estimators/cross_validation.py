@@ -474,5 +474,12 @@ def _scorer(model: LogisticRegression, scoring: Any) -> Any:
 
 
 def _score(scorer: Any, model: LogisticRegression, test: dict[str, Any]) -> float:
-    weight = {} if test["sample_weight"] is None else {"sample_weight": test["sample_weight"]}
-    return float(scorer(model, test["X"], test["y"], **weight))
+    if test["sample_weight"] is None:
+        return float(scorer(model, test["X"], test["y"]))
+    try:
+        return float(scorer(model, test["X"], test["y"], sample_weight=test["sample_weight"]))
+    except TypeError as error:
+        raise ParameterError(
+            f"scoring={scorer!r} could not score weighted rows ({error}); give a scorer that takes "
+            "sample_weight, or fit without weights."
+        ) from error

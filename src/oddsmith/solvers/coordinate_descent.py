@@ -158,7 +158,7 @@ class CoordinateDescent:
             if gap <= tol or self._as_good(gap, own, here, sizes):
                 return Settled(here, gap)
             if idle > _MOST_IDLE:
-                if not (gap > _NEAR_ROUNDING * self.total and working.sharpen()):
+                if not (gap > _NEAR_ROUNDING * self.total and self.working.sharpen()):
                     return Settled(here, gap)
                 idle = 0
             new, after = self._modelled(penalty, here, v + own.diagonal * self.u, gap, tol)

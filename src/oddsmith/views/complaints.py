@@ -87,6 +87,10 @@ def _no_convergence(fit: Fit) -> str:
     )
 
 
+# Gaps (nats per unit of weight) beyond this are not left by rounding alone.
+_ROUNDING = 1e-8
+
+
 def _cause(fit: Fit) -> tuple[str, str]:
     if fit.stopped == "diverged" or fit.steady_rate is not None:
         return (
@@ -95,6 +99,8 @@ def _cause(fit: Fit) -> tuple[str, str]:
         )
     if fit.stopped == "max_iter":
         return "max_iter was reached", _more_iterations(fit)
+    if fit.gap > _ROUNDING:
+        return "no step leads further", "lower C, or give columns like scales"
     return (
         "rounding leaves nothing to gain",
         "subtract a constant from columns far from zero, or raise tol",
