@@ -22,7 +22,8 @@ from scipy.special import ndtri
 
 from oddsmith.core.block import Block
 from oddsmith.core.stable import Array
-from oddsmith.errors import MissingPackageError, ParameterError
+from oddsmith.data.frames import frame_of
+from oddsmith.errors import ParameterError
 from oddsmith.inference.delta import Delta
 from oddsmith.inference.effect_sums import Change, EffectKernel
 from oddsmith.inference.likelihood import Likelihood
@@ -90,22 +91,23 @@ class MarginalEffects:
         MissingPackageError
             If there is no pandas.
         """
-        pd = _pandas()
-        ends = self.conf_int(alpha)
+        ends, classes = self.conf_int(alpha), self.classes if self.margeff.ndim == 2 else (None,)
         columns = {
+            "endog": np.repeat(np.array(classes, dtype=object), len(self.names)),
+            "exog": np.array(self.names * len(classes), dtype=object),
+        }
+        numbers = {
             _TITLES[self.method]: self.margeff,
             "Std. Err.": self.margeff_se,
             "z": self.tvalues,
             "Pr(>|z|)": self.pvalues,
             "Conf. Int. Low": ends[:, 0],
-            "Cont. Int. Hi.": ends[:, 1],
+            "Cont. Int. Hi.": ends[:, 1],  # with statsmodels' spelling
         }
-        index: Any = list(self.names)
+        table = {name: values.ravel(order="F") for name, values in numbers.items()}
         if self.margeff.ndim == 2:
-            pairs = [(label, name) for label in self.classes for name in self.names]
-            index = pd.MultiIndex.from_tuples(pairs, names=["endog", "exog"])
-        table = {name: values.ravel(order="F") for name, values in columns.items()}
-        return pd.DataFrame(table, index=index)
+            return frame_of(columns | table).set_index(["endog", "exog"])
+        return frame_of({"exog": columns["exog"]} | table).set_index("exog").rename_axis(None)
 
     @property
     def _covariance(self) -> Array:
