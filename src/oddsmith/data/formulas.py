@@ -63,9 +63,7 @@ def _formulaic() -> Any:
     return formulaic
 
 
-def read_formula(
-    text: str, data: Any, beside: Sequence[str] = (), missing: str = "raise"
-) -> Sheet:
+def read_formula(text: str, data: Any, beside: Sequence[str] = (), missing: str = "raise") -> Sheet:
     """Evaluate a formula on a data frame.
 
     The response is a column of labels; an expression; or counts, ``cbind(successes, failures)``

@@ -117,7 +117,7 @@ def levels_of(data: Any, names: Sequence[str]) -> dict[str, list[Any]]:
     }
 
 
-def numbers_of(data: Any) -> tuple[Array, tuple[str, ...]]:
+def numbers_of(data: Any, missing: str = "raise") -> tuple[Array, tuple[str, ...]]:
     """Return a frame of numbers as an array of shape (n, p), and the names of its columns.
 
     Raises
@@ -141,7 +141,8 @@ def numbers_of(data: Any) -> tuple[Array, tuple[str, ...]]:
                 "give a formula, which encodes such columns: logit('y ~ a + b', data)."
             )
     names = tuple(str(name) for name in frame.columns)
-    refuse_missing({str(name): missing_rows(_array(frame[name])) for name in frame.columns})
+    if missing == "raise":
+        refuse_missing({str(name): missing_rows(_array(frame[name])) for name in frame.columns})
     found = frame.to_numpy()
     return found if found.dtype.kind == "f" else found.astype(np.float64), names
 

@@ -247,9 +247,7 @@ class GroupScoresOf:
         residual = self.loss.slope(margin, block.y).reshape(block.y.size, -1)
         groups, place = np.unique(block.group, return_inverse=True)
         count = np.arange(block.y.size)
-        own: Any = sp.csr_array(
-            (block.weight, (place, count)), shape=(groups.size, block.y.size)
-        )
+        own: Any = sp.csr_array((block.weight, (place, count)), shape=(groups.size, block.y.size))
         parts = [_sums(own, Z, e) for e in residual.T]
         return GroupScores(groups, np.stack(parts, axis=2).reshape(groups.size, -1))
 

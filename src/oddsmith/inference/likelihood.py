@@ -56,6 +56,8 @@ class Likelihood:
         What the likelihood of counts has beyond that of their cases: sum of log (n over k) (nats).
     sparse : bool
         Whether blocks are sparse.
+    fractional : bool
+        Whether there are frequency weights that are no whole numbers.
     known : Moments or None
         The objective and its two derivatives at coef, where the fit has left them.
 
@@ -89,6 +91,7 @@ class Likelihood:
     trials: Array | None = None
     constant: float = 0.0
     sparse: bool = False
+    fractional: bool = False
     known: Moments | None = None
 
     @property
