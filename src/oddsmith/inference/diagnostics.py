@@ -33,6 +33,7 @@ from oddsmith.data.frames import frame_of
 from oddsmith.errors import ParameterError
 from oddsmith.inference.delta import Delta
 from oddsmith.inference.likelihood import Likelihood
+from oddsmith.inference.observations import observed, place_of_counts
 
 __all__ = ["Influence", "Residuals", "influence", "residuals"]
 
@@ -70,7 +71,7 @@ class Residuals:
 
     @cached_property
     def raw(self) -> Array:
-        """k - n P, shaped like `margin`; exact where P is near 0 or 1."""
+        """K - n P, shaped like `margin`; exact where P is near 0 or 1."""
         if self.margin.ndim == 2:
             return np.where(self.count == 1, self._rest, -self.fitted)
         misses = self.cases - self.count
@@ -105,7 +106,10 @@ class Residuals:
         if mixed.any():
             # n KL(k/n || P), in which nothing cancels.
             one, zero, off = sigmoid(m[mixed]), sigmoid(-m[mixed]), self.response[mixed]
-            terms = one * relative_entropy_term(off / one), zero * relative_entropy_term(-off / zero)
+            terms = (
+                one * relative_entropy_term(off / one),
+                zero * relative_entropy_term(-off / zero),
+            )
             loss[mixed] = self.cases[mixed] * (terms[0] + terms[1])
         return np.sign(self.raw) * np.sqrt(2.0 * loss)
 
@@ -183,7 +187,7 @@ class Influence:
         """One-step change of coef, in the objective's coordinates, of shape (n, size): one pass."""
         likelihood = self.likelihood
         design = likelihood.objective.design
-        rows = _observed(likelihood, _DesignRows(design))[:, 3:]
+        rows = _observed(likelihood, _DesignRows(design))[:, 2:]
         kept = self._kept.reshape(len(rows), -1)
         scores = (rows[:, :, None] * kept[:, None, :]).reshape(len(rows), -1)
         factor = likelihood.factor
@@ -309,7 +313,7 @@ def influence(likelihood: Likelihood, meat: Array | None = None) -> Influence:
         deltas.append(Delta.of(likelihood, meat))
     kernel = _Spreads(objective.design, table, tuple(deltas))
     found = _observed(likelihood, kernel)
-    spreads = found[:, 3 + K :]
+    spreads = found[:, 2 + K :]
     if K > 1:
         spread, robust = spreads[:, : K * K].reshape(-1, K, K), None
     else:
@@ -320,7 +324,7 @@ def influence(likelihood: Likelihood, meat: Array | None = None) -> Influence:
 
 @dataclass(frozen=True, slots=True)
 class _Margins:
-    """Block -> outcome, weight, group and margins, of shape (n, 3 + K)."""
+    """Block -> outcome, weight and margins, of shape (n, 2 + K)."""
 
     design: Any
     coef: Array
@@ -333,7 +337,7 @@ class _Margins:
 
 @dataclass(frozen=True, slots=True)
 class _DesignRows:
-    """Block -> outcome, weight, group and the design's rows, of shape (n, 3 + q)."""
+    """Block -> outcome, weight and the design's rows, of shape (n, 2 + q)."""
 
     design: Any
 
@@ -358,30 +362,25 @@ class _Spreads:
 
 
 def _known(block: Block) -> Array:
-    group = np.zeros(block.y.size) if block.group is None else block.group
-    return np.column_stack([block.y, block.weight, group]).astype(np.float64)
+    return np.column_stack([block.y, block.weight])
 
 
 def _observed(likelihood: Likelihood, kernel: Any) -> Array:
-    """What a kernel says of each observation; rows of counts have their successes for y.
-
-    Both rows of the source that a row of counts has become say the same but for y and weight.
-    """
-    if likelihood.trials is None:
-        return likelihood.rows(kernel)
-    found = replace(likelihood, counted=None).rows(kernel)
-    place, n = found[:, 2].astype(np.intp), likelihood.trials.size
-    whole = np.full((n, found.shape[1]), np.nan)
-    whole[place] = found
-    there = np.bincount(place, minlength=n) > 0
-    whole[there, 0] = np.bincount(place, found[:, 0] * found[:, 1], minlength=n)[there]
-    whole[there, 1] = np.bincount(place, found[:, 1], minlength=n)[there]
-    return whole
+    """What a kernel says of each observation; rows of counts have their successes for y."""
+    found = observed(likelihood, kernel)
+    if likelihood.trials is not None:
+        place, n = place_of_counts(likelihood)
+        known = replace(likelihood, counted=None).rows(_known)
+        for column, sums in enumerate((known[:, 0] * known[:, 1], known[:, 1])):
+            found[:, column] = np.where(
+                np.isnan(found[:, 1]), np.nan, np.bincount(place, sums, minlength=n)
+            )
+    return found
 
 
 def _residuals(likelihood: Likelihood, found: Array) -> Residuals:
     K = likelihood.objective.width
-    y, weight, margin = found[:, 0], found[:, 1], found[:, 3 : 3 + K]
+    y, weight, margin = found[:, 0], found[:, 1], found[:, 2 : 2 + K]
     cases = weight if likelihood.trials is not None else np.ones_like(weight)
     if K == 1:
         return Residuals(y, cases, weight, margin[:, 0])

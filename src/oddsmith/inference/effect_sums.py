@@ -151,12 +151,14 @@ class EffectKernel:
 
     @property
     def _slopes(self) -> Array:
-        """b on the user's scale, of shape (d, K)."""
+        """B on the user's scale, of shape (d, K)."""
         return self.coef[self.columns] / self._scale[:, None]
 
     def _x(self, rows: Array) -> Array:
         """Columns on the user's scale, of shape (n, d)."""
-        return rows[:, self.columns] * self._scale + self.design.standardisation.center[self.columns]
+        return (
+            rows[:, self.columns] * self._scale + self.design.standardisation.center[self.columns]
+        )
 
     def _add_slopes(
         self, effects: Array, jacobian: Array, rows: Array, margin: Array, weight: Array

@@ -27,6 +27,7 @@ from oddsmith.errors import ParameterError
 from oddsmith.inference.delta import Delta
 from oddsmith.inference.effect_sums import Change, EffectKernel
 from oddsmith.inference.likelihood import Likelihood
+from oddsmith.inference.observations import observed
 from oddsmith.inference.tails import log_normal_tails
 
 __all__ = ["At", "MarginalEffects", "Method", "marginal_effects"]
@@ -174,7 +175,7 @@ def marginal_effects(
     names = tuple(likelihood.names[j] for j in moving)
     found = [names, likelihood.classes, at, method]
     if at == "all":
-        effects = likelihood.rows(kernel.of_rows)
+        effects = observed(likelihood, kernel.of_rows)
         return MarginalEffects(_squeezed(effects), None, *found)
     sums = objective.source.fold(kernel) if at == "overall" else kernel(_point(likelihood, at))
     # Class by class, as statsmodels has them.
@@ -194,7 +195,9 @@ def _check(at: str, method: str, discrete: bool) -> None:
             f"at={at!r} is not known; use 'overall', 'mean', 'median', 'zero' or 'all'."
         )
     if method not in _TITLES:
-        raise ParameterError(f"method={method!r} is not known; use {', '.join(map(repr, _TITLES))}.")
+        raise ParameterError(
+            f"method={method!r} is not known; use {', '.join(map(repr, _TITLES))}."
+        )
     if discrete and method in ("dyex", "eyex"):
         raise ParameterError(
             f"method={method!r} asks for a change in percent, which a column that is 0 or 1, or "
@@ -264,7 +267,7 @@ class _AreWhole:
 
     def __call__(self, block: Block) -> _Whole:
         X = _stored(block)
-        return _Whole((X == np.round(X)).all(axis=0))
+        return _Whole((np.round(X) == X).all(axis=0))
 
 
 def _stored(block: Block) -> Array:

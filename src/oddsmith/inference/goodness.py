@@ -139,7 +139,11 @@ class _Gather:
 
     def __call__(self, block: Block) -> _Parts:
         margin = self.design(block).times(self.coef) + block.offset
-        P = softmax(margin) if margin.ndim == 2 else np.stack([sigmoid(-margin), sigmoid(margin)], 1)
+        P = (
+            softmax(margin)
+            if margin.ndim == 2
+            else np.stack([sigmoid(-margin), sigmoid(margin)], 1)
+        )
         return _Parts(((block.y, block.weight, P),))
 
 

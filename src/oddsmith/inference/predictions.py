@@ -19,6 +19,7 @@ from oddsmith.data.memory import memory_blocks
 from oddsmith.errors import ParameterError
 from oddsmith.inference.delta import Delta
 from oddsmith.inference.likelihood import Likelihood
+from oddsmith.inference.observations import observed
 
 __all__ = ["Predictions", "predictions"]
 
@@ -132,7 +133,7 @@ def predictions(
     objective = likelihood.objective
     kernel = _Predict(likelihood, Delta.of(likelihood, meat))
     if X is None:
-        found = likelihood.rows(kernel)
+        found = observed(likelihood, kernel)
     else:
         y = np.zeros(X.shape[0], dtype=np.int8)
         blocks = memory_blocks(X, y, offset=offset, width=objective.width)

@@ -71,7 +71,7 @@ def profile_intervals(
     if likelihood.weights == "sampling":
         raise ParameterError(
             "profile-likelihood intervals are not defined with sampling weights, whose "
-            "log-likelihood is not that of a sample; use conf_int, whose covariance is the sandwich."
+            "log-likelihood is not that of a sample; use conf_int, with its robust covariance."
         )
     places = range(len(likelihood.params)) if which is None else which
     target = float(-ndtri(0.5 * alpha))
@@ -132,7 +132,7 @@ class _Search:
         return self.at + side * out
 
     def _next(self, last: _Point, inner: float, outer: float) -> float:
-        """Newton's step on r where it stays inside the bracket and shortens it; else a bisection."""
+        """Newton's step on r where it stays inside the bracket and shortens it, else half of it."""
         step = (self.target - last.r) / last.slope if last.slope > 0 else np.inf
         out = last.v + step
         if np.isinf(outer):
@@ -141,7 +141,7 @@ class _Search:
         return out if inner < out < outer and abs(step) <= 0.75 * width else inner + 0.5 * width
 
     def _point(self, side: float, out: float, last: _Point) -> _Point | None:
-        """The profile farther out, or None where it could not be proved."""
+        """Profile farther out, or None where it could not be proved."""
         objective, value = self.likelihood.objective, np.array([self.at + side * out])
         start = self._start(value, last.fit)
         fit = restricted_minimum(objective, self.plane, value, start, self.tol)

@@ -7,6 +7,7 @@ single one of those is the pair (label, name).
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def restriction(likelihood: Likelihood, given: Any) -> Restriction:
     Parameters
     ----------
     likelihood : Likelihood
-    given : str, list, array or tuple (R, r)
+    given : str, list, array, tuple (R, r) or Restriction
         - "gre", or ["gre", "gpa"]: these columns' coefficients are 0, in every equation; the name
           of a categorical term, "C(rank)", is all of its columns;
         - [("b", "gre")]: the one coefficient of the class "b";
@@ -65,6 +66,8 @@ def restriction(likelihood: Likelihood, given: Any) -> Restriction:
     ParameterError
         If it names what is not there, does not fit, or says the same twice.
     """
+    if isinstance(given, Restriction):
+        return given
     if isinstance(given, np.ndarray):
         given = (given, 0.0)
     if isinstance(given, tuple) and len(given) == 2 and not isinstance(given[0], str):
@@ -180,7 +183,7 @@ class _Equations:
             if len(sides) < 2:
                 raise self._error("has no '='")
             text = " ".join(self.text[begin : self.at].split())
-            for left, right in zip(sides[:-1], sides[1:], strict=True):
+            for left, right in pairwise(sides):
                 row = left - right
                 yield row[:-1], -float(row[-1]), text
             if not self._take(",") and self.at < len(self.text):
