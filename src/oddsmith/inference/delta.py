@@ -1,8 +1,8 @@
 """The delta method: standard errors of what is computed from the coefficients.
 
 If coef has the covariance V, then t(coef) has about J V J', J the derivative of t (Rao, 1973,
-6a.2). J and V are in the objective's coordinates, in which columns far from zero lose no digits, and
-V = B B' is kept as its root B, so that no variance can be negative.
+6a.2). J and V are in the objective's coordinates, in which columns far from zero lose no digits,
+and V = B B' is kept as its root B, so that no variance can be negative.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Delta:
         return half @ half.T
 
     def errors(self, jacobian: Array) -> Array:
-        """Standard errors, of shape (r,): roots of the diagonal of J V J'."""
+        """Find standard errors, of shape (r,): roots of the diagonal of J V J'."""
         return np.sqrt(((jacobian @ self.root) ** 2).sum(axis=1))
 
     def products(self, rows: Array, width: int) -> Array:

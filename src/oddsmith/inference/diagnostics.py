@@ -11,13 +11,13 @@ With P the probability, y the outcome, V = H^-1, g = z' V z and m parameters,
     Cook          d' C^-1 d / m,  C the covariance: r^2 h / ((1 - h)^2 m) where C = V
 
 A row of frequency weight s is s rows, and what is told is of one of them; of a row of sampling
-weight s, P (1 - P) and y - P count s times in h and d. A row of counts, k of n, is one observation, a
-covariate pattern, with n P (1 - P) and k - n P in their place.
+weight s, P (1 - P) and y - P count s times in h and d. A row of counts, k of n, is one
+observation, a covariate pattern, with n P (1 - P) and k - n P in their place.
 
-With K > 2 classes the curvature W = diag(P) - P P' and Q = Z_i V Z_i' are matrices: the leverage is
-the trace of W Q, whose sum over rows is m, and d = V Z_i' (I - W Q)^-1 (y - P). Response and Pearson
-residuals are one a class; a deviance residual has no sign there; residuals that are standardised
-by the leverage, and what a row adds to its own fit, are not defined.
+With K > 2 classes the curvature W = diag(P) - P P' and Q = Z_i V Z_i' are matrices: the leverage
+is the trace of W Q, whose sum over rows is m, and d = V Z_i' (I - W Q)^-1 (y - P). Response and
+Pearson residuals are one a class; a deviance residual has no sign there; residuals that are
+standardised by the leverage, and what a row adds to its own fit, are not defined.
 """
 
 from dataclasses import dataclass, replace
@@ -362,11 +362,11 @@ class _Spreads:
 
 
 def _known(block: Block) -> Array:
-    return np.column_stack([block.y, block.weight])
+    return np.column_stack([block.y.astype(np.float64), block.weight])
 
 
 def _observed(likelihood: Likelihood, kernel: Any) -> Array:
-    """What a kernel says of each observation; rows of counts have their successes for y."""
+    """Ask a kernel of each observation; rows of counts have their successes for y."""
     found = observed(likelihood, kernel)
     if likelihood.trials is not None:
         place, n = place_of_counts(likelihood)

@@ -105,7 +105,7 @@ class EffectKernel:
     held: tuple[tuple[int, float], ...] = ()
 
     def __call__(self, block: Block) -> EffectSums:
-        """Sums of a block."""
+        """Sum up a block."""
         q, K = self.coef.shape
         effects = np.zeros((self.columns.size, K))
         jacobian = np.zeros((self.columns.size, K, q, K))

@@ -173,7 +173,7 @@ def marginal_effects(
         held=_held(likelihood, atexog),
     )
     names = tuple(likelihood.names[j] for j in moving)
-    found = [names, likelihood.classes, at, method]
+    found = (names, likelihood.classes, at, method)
     if at == "all":
         effects = observed(likelihood, kernel.of_rows)
         return MarginalEffects(_squeezed(effects), None, *found)
@@ -239,7 +239,7 @@ def _changes(
     whole = objective.source.fold(_AreWhole()).whole
     changes: list[Change] = []
     for place, j in enumerate(moving.tolist()):
-        center, scale, low = how.center[j], how.scale[j], columns.low[j]
+        center, scale, low = float(how.center[j]), float(how.scale[j]), float(columns.low[j])
         if not whole[j] or low < 0:
             continue
         if low == 0 and columns.high[j] == 1:
@@ -338,8 +338,10 @@ def _median(values: Array, weight: Array) -> float:
 
     Examples
     --------
-    >>> _median(np.array([3.0, 1.0]), np.array([1.0, 1.0])), _median(np.array([3.0, 1.0]), np.array([1.0, 2.0]))
-    (2.0, 1.0)
+    >>> _median(np.array([3.0, 1.0]), np.array([1.0, 1.0]))
+    2.0
+    >>> _median(np.array([3.0, 1.0]), np.array([1.0, 2.0]))
+    1.0
     """
     order = np.argsort(values, kind="stable")
     below = np.cumsum(weight[order])

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import chdtrc
 
 from oddsmith.core.block import Block
@@ -53,10 +54,10 @@ class HosmerLemeshow:
 def hosmer_lemeshow(likelihood: Likelihood, groups: int = 10) -> HosmerLemeshow:
     """Compare observed with expected cases in groups of like risk.
 
-    Cases are ordered by their risk, P, or for K > 2 classes 1 - P of the first class, and cut at its
-    quantiles i / groups: the i-th group ends with the least risk that at least that share of the
-    cases does not exceed, or half way to the next where it is exactly that share (as Stata's `estat
-    gof` does). Cases of equal risk are never parted, so there can be fewer groups. Then
+    Cases are ordered by their risk, P, or for K > 2 classes 1 - P of the first class, and cut at
+    its quantiles i / groups: the i-th group ends with the least risk that at least that share of
+    the cases does not exceed, or half way to the next where it is exactly that share (as Stata's
+    `estat gof` does). Cases of equal risk are never parted, so there can be fewer groups. Then
 
         sum over groups and classes of (observed - expected)^2 / expected
 
@@ -91,17 +92,22 @@ def hosmer_lemeshow(likelihood: Likelihood, groups: int = 10) -> HosmerLemeshow:
     taken, place = np.unique(group, return_inverse=True)
     if taken.size < 3:
         raise ParameterError(
-            f"the Hosmer-Lemeshow test found only {taken.size} groups of different risk; it needs 3."
+            f"the Hosmer-Lemeshow test found {taken.size} groups of different risk; it needs 3."
         )
     K = P.shape[1]
-    expected = np.stack([np.bincount(place, weight * own) for own in P.T], axis=1)
-    observed = np.stack([np.bincount(place, weight * (y == k)) for k in range(K)], axis=1)
+    expected: Array = np.stack([_counted(place, weight * own) for own in P.T], axis=1)
+    observed: Array = np.stack([_counted(place, weight * (y == k)) for k in range(K)], axis=1)
     upper = np.array([risk[place == i].max() for i in range(taken.size)])
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = (observed - expected) ** 2 / expected
     statistic = float(terms[observed != expected].sum())
     df = int((taken.size - 2) * (K - 1))
     return HosmerLemeshow(statistic, df, float(chdtrc(df, statistic)), upper, observed, expected)
+
+
+def _counted(place: npt.NDArray[np.intp], weight: Array, least: int = 0) -> Array:
+    """Add up weights by place."""
+    return np.bincount(place, weight, minlength=least).astype(np.float64)
 
 
 def _cuts(risk: Array, weight: Array, groups: int) -> Array:
@@ -144,7 +150,7 @@ class _Gather:
             if margin.ndim == 2
             else np.stack([sigmoid(-margin), sigmoid(margin)], 1)
         )
-        return _Parts(((block.y, block.weight, P),))
+        return _Parts(((block.y.astype(np.float64), block.weight, P),))
 
 
 def pred_table(likelihood: Likelihood, threshold: float = 0.5) -> Array:
@@ -188,4 +194,4 @@ class _Table:
         K = 2 if margin.ndim == 1 else margin.shape[1]
         predicted: Any = margin.argmax(axis=1) if K > 2 else sigmoid(margin) > self.threshold
         place = K * block.y.astype(np.intp) + predicted
-        return _Counts(np.bincount(place, block.weight, minlength=K * K).reshape(K, K))
+        return _Counts(_counted(place, block.weight, K * K).reshape(K, K))

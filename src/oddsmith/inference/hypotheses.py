@@ -9,8 +9,8 @@ gradient (score) and H the information at b0,
 
 are all chi-squared with d degrees of freedom, d rows of R, as the rows grow (Rao, 2005, "Score
 test: historical review and recent developments", section 2; Cox and Hinkley, 1974, 9.3). The Wald
-test needs no other fit and holds with a robust V; the likelihood ratio and the score need b0, and do
-not depend on how the parameters are written. The score needs nothing but b0: it is finite where
+test needs no other fit and holds with a robust V; the likelihood ratio and the score need b0, and
+do not depend on how the parameters are written. The score needs nothing but b0: it is finite where
 the fit itself is not.
 """
 

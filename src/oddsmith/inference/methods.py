@@ -297,7 +297,7 @@ class Methods:
             return restriction(self.likelihood, given)
         if np.asarray(matrix)[..., ~self.estimable].any():
             raise ParameterError(
-                "the restrictions speak of columns that are linear combinations of others, and have "
-                "no coefficients of their own; set those entries to 0."
+                "the restrictions speak of columns that are linear combinations of others, and "
+                "have no coefficients of their own; set those entries to 0."
             )
         return restriction(self.likelihood, (matrix[..., self.estimable], value))

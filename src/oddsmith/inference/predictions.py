@@ -138,8 +138,10 @@ def predictions(
         y = np.zeros(X.shape[0], dtype=np.int8)
         blocks = memory_blocks(X, y, offset=offset, width=objective.width)
         found = np.concatenate([kernel(blocks[i]) for i in range(len(blocks))])
-    four = (found[:, i] if objective.width > 1 else found[:, i, 0] for i in range(4))
-    return Predictions(*four, likelihood.classes)
+    predicted, se, linpred, error = np.moveaxis(
+        found if objective.width > 1 else found[:, :, 0], 1, 0
+    )
+    return Predictions(predicted, se, linpred, error, likelihood.classes)
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ def _log_odds(margin: Array) -> Array:
 
 
 def _others(margin: Array) -> Array:
-    """Derivatives of the log-odds in the margins, of shape (n, K, K)."""
+    """Derive the log-odds in the margins, of shape (n, K, K)."""
     n, K = margin.shape
     slope = np.zeros((n, K, K))
     for k in range(K):

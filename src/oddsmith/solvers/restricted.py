@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import scipy.linalg as la
 
 from oddsmith.core.certificate import Certificate, certificate
 from oddsmith.core.moments import Moments
@@ -66,11 +65,11 @@ class Plane:
             return None
         rows = matrix / length[:, None]
         m = len(rows)
-        if m > rows.shape[1] or la.svdvals(rows)[-1] <= _DEPENDENT:
+        if m > rows.shape[1] or np.linalg.svd(rows, compute_uv=False)[-1] <= _DEPENDENT:
             return None
-        whole, triangle = la.qr(rows.T)
-        inverse = la.solve_triangular(triangle[:m], whole[:, :m].T).T
-        # A A^+ = I: with A = R'Q', A^+ = Q R'^-1.
+        whole, triangle = np.linalg.qr(rows.T, mode="complete")
+        # With A = R'Q', A^+ = Q R'^-1.
+        inverse = np.linalg.solve(triangle[:m], whole[:, :m].T).T
         return cls(rows, length, inverse, whole[:, m:])
 
     def nearest(self, coef: Array, value: Array) -> Array:
