@@ -226,7 +226,7 @@ class Methods:
 
     @property
     def resid_response(self) -> Array:
-        """Observed share minus probability, of shape (n,), or (n, K) for K > 2 classes."""
+        """Observed minus expected cases, of shape (n,), or (n, K) for K > 2 classes."""
         return self.residuals.response
 
     @property
