@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit, logit, log_softmax
+from scipy.special import expit, log_softmax, logit
 from test_golden import anes96, mroz, spector
 from test_hypotheses import budworm, peer_of
 from test_inference_likelihood import drawn, likelihood
@@ -325,7 +325,7 @@ def test_predictions_of_many_classes_by_definition():
     close(found.linpred_se, se / (P * (1 - P)), 1e-6)
     ends = found.conf_int()
     assert ends.shape == (7, 2, 3)
-    assert ((0 < ends[:, 0]) & (ends[:, 0] < P) & (P < ends[:, 1]) & (ends[:, 1] < 1)).all()
+    assert ((ends[:, 0] > 0) & (ends[:, 0] < P) & (ends[:, 1] > P) & (ends[:, 1] < 1)).all()
     frame = found.summary_frame()
     assert frame.loc[(2, 1), "predicted"] == P[2, 1]
     close(own.predict()[:7], P, 1e-14)
