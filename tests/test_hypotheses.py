@@ -314,3 +314,29 @@ def test_profiles_name_what_is_wrong():
     some = own.profile_conf_int(columns="x2")
     np.testing.assert_allclose(some[2], own.profile_conf_int()[2])
     assert np.isnan(some[[0, 1, 3]]).all()
+
+
+def test_separated_classes_can_still_be_compared_without_a_column():
+    """The fit is at infinity, and the fits under the restrictions are not, or as near as asked."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=40)
+    y = np.where(x > 1, 2, rng.random(40) < 0.4).astype(int)
+    with pytest.warns(SeparationWarning):
+        own = oddsmith.logit(np.column_stack([x, rng.normal(size=40)]), y)
+    whole = own.lr_test(["x1", "x2"])
+    np.testing.assert_allclose(whole.statistic, own.llr, rtol=1e-10)
+    assert 0 < own.lr_test("x2").statistic < whole.statistic
+    assert own.score_test(["x1", "x2"]).pvalue < 1e-3
+    assert np.isnan(own.wald_test("x1").statistic)
+    with pytest.raises(DataError, match="separated"):
+        own.profile_conf_int()
+
+
+def test_as_many_rows_as_parameters_decide_nothing():
+    X, y = np.random.default_rng(0).normal(size=(5, 4)), np.array([0, 1, 0, 1, 1])
+    with pytest.warns(SeparationWarning):
+        own = oddsmith.logit(X, y)
+    assert own.lr_test("x1").pvalue > 0.999
+    ends = own.profile_conf_int()
+    assert np.isinf(ends).any(axis=1).all()
+    assert own.get_influence().summary_frame().shape == (5, 9)

@@ -174,7 +174,9 @@ class Influence:
     def _kept(self) -> Array:
         """(y - P) / (1 - h), or (I - W Q)^-1 (y - P): what V Z' carries to coef."""
         if self.spread.ndim == 1:
-            return self._raw / (1.0 - self.hat_matrix_diag)
+            # A row of leverage 1 is fitted whatever it is: there is no fit without it.
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return self._raw / (1.0 - self.hat_matrix_diag)
         there = np.isfinite(self._raw).all(axis=1)
         kept = np.full_like(self._raw, np.nan)
         one = np.eye(self._raw.shape[1]) - self._curved[there]
@@ -234,7 +236,8 @@ class Influence:
             For K > 2 classes.
         """
         self._only_two("residuals that are standardised by the leverage")
-        return self.residuals.pearson / np.sqrt(1.0 - self.hat_matrix_diag)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.residuals.pearson / np.sqrt(1.0 - self.hat_matrix_diag)
 
     @property
     def d_fittedvalues(self) -> Array:
