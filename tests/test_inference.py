@@ -3,7 +3,9 @@
 import pickle
 import re
 import warnings
+from dataclasses import replace
 
+import mpmath
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -16,6 +18,8 @@ from scipy import stats
 
 import oddsmith
 from oddsmith import LogisticRegression, logit
+from oddsmith.data.memory import memory_blocks
+from oddsmith.engines.threads import OnDemand
 from oddsmith.errors import (
     CollinearityWarning,
     DataError,
@@ -168,14 +172,9 @@ def test_hc3_is_what_rows_move_the_coefficients_by_when_left_out(K):
     for i in range(len(y)):
         weight = np.ones(len(y))
         weight[i] = 0.0
-        from oddsmith.data.memory import memory_blocks
-        from oddsmith.engines.threads import OnDemand
-
         index = y.astype(np.int8)
         width = objective.width
         source = OnDemand(memory_blocks(X, index, weight, None, width), 1)
-        from dataclasses import replace
-
         without = replace(objective, source=source)
         moments = without.evaluate(coef, 2)
         step = np.linalg.lstsq(moments.hessian, moments.gradient, rcond=1e-12)[0]
@@ -225,8 +224,6 @@ def test_a_large_fit_by_compiled_kernels_is_polished_to_the_last_digits():
 def test_p_values_keep_their_digits_far_out():
     z = np.array([0.0, 1.0, 5.0, 30.0])
     np.testing.assert_allclose(np.exp(log_normal_tails(z)), 2 * stats.norm.sf(z), rtol=1e-13)
-    import mpmath
-
     for value in (50.0, 300.0):
         exact = float(mpmath.log(mpmath.erfc(mpmath.mpf(value) / mpmath.sqrt(2))))
         assert log_normal_tails(np.array([value]))[0] == pytest.approx(exact, rel=1e-13)
