@@ -56,7 +56,8 @@ def hosmer_lemeshow(likelihood: Likelihood, groups: int = 10) -> HosmerLemeshow:
 
     Cases are ordered by their risk, P, or for K > 2 classes 1 - P of the first class, and cut at
     its quantiles i / groups: the i-th group ends with the least risk that at least that share of
-    the cases does not exceed (as Stata's `estat gof` does). Cases of equal risk are never parted, so there can be fewer groups. Then
+    the cases does not exceed (as Stata's `estat gof` does). Cases of equal risk are never parted,
+    so there can be fewer groups. Then
 
         sum over groups and classes of (observed - expected)^2 / expected
 
