@@ -1,0 +1,379 @@
+"""Which columns separate the classes, in which direction, and which rows show it.
+
+A direction d of the coefficients along which no row's own margin falls behind another's,
+
+    gain_ik(d) = z_i' (d_{y_i} - d_k) >= 0   for all rows i and classes k != y_i,
+
+and some gain is above 0, is one along which the likelihood rises for ever: separation is complete
+where every row gains, else quasi-complete (Albert and Anderson, 1984, section 2). The largest sum of
+gains in a box is a linear program (Konis, 2007, section 4.2), which SciPy's HiGHS solves. Of many
+rows few matter: the program starts with none and is given those that its answer moves the wrong way,
+a pass at a time, until there are none (Kelley, 1960, "The cutting-plane method").
+
+Offsets move no gain, and rows of weight 0 are no rows. Columns are standardised, and an answer is
+believed only as far as the products Z d show it, down to the rounding of their terms.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+import scipy.optimize as so
+
+from oddsmith.core.block import Block
+from oddsmith.core.kernels import Design
+from oddsmith.core.loss import Labels
+from oddsmith.core.matrix import DesignMatrix
+from oddsmith.core.moments import VectorMoments
+from oddsmith.core.objective import Objective
+from oddsmith.core.stable import Array
+
+__all__ = ["Separation", "find_separation"]
+
+# A gain smaller than this part of its terms is rounding, or a tie.
+_TIE = 2.0**-36
+# What HiGHS calls feasible; rows nearer to a tie than this are taken for ties and made so.
+_FEASIBLE, _NEAR_TIE = 1e-9, 1e-6
+_MOST_ROUNDS = 100
+# Columns up to which each is asked whether the others do without it.
+_MOST_PRUNED = 40
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Proof that classes can be separated.
+
+    Attributes
+    ----------
+    kind : "complete" or "quasi"
+    columns : tuple of int
+        Columns whose coefficients grow without bound; without any of them fewer rows would be
+        separated.
+    direction : array of shape (q, width)
+        Along which, in the objective's coordinates, intercept last; 0 for other columns.
+    rows : boolean array of shape (n,)
+        Which rows of the source (those of positive weight) are told without error from the other
+        class, with K > 2 classes from one of them at least.
+    """
+
+    kind: Literal["complete", "quasi"]
+    columns: tuple[int, ...]
+    direction: Array
+    rows: np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Gains:
+    """Gains of a block's rows along a direction, in the scale of their terms.
+
+    `sizes` are what rounding is told by: the sum of the terms' absolute values.
+    """
+
+    values: Array
+    sizes: Array
+
+
+def _gains(Z: DesignMatrix, y: Labels, direction: Array) -> _Gains:
+    """Gains of shape (n, K - 1), and the sizes of their terms; (n, 1) for one margin."""
+    entries = DesignMatrix(abs(Z.Z), Z.intercept)
+    margins, sizes = Z.times(direction), entries.times(np.abs(direction))
+    n, K = margins.shape
+    if K == 1:
+        return _Gains((2.0 * y - 1.0)[:, None] * margins, sizes)
+    others = np.arange(K) != y[:, None]
+    own, size = margins[np.arange(n), y][:, None], sizes[np.arange(n), y][:, None]
+    return _Gains(
+        (own - margins)[others].reshape(n, K - 1), (size + sizes)[others].reshape(n, K - 1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cuts:
+    """What one pass along a direction shows: the worst rows, and whether any row gains."""
+
+    rows: tuple[Array, ...]
+    loss: float
+    gaining: int
+    tied: int
+
+    def __add__(self, other: Self) -> "_Cuts":
+        return _Cuts(
+            self.rows + other.rows,
+            min(self.loss, other.loss),
+            self.gaining + other.gaining,
+            self.tied + other.tied,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Fold to `_Cuts`: constraints gain >= wanted that a direction breaks, the worst of a block.
+
+    `wanted` is 0, or with `support` 1 for rows that gain along it, and 0 for the others.
+    """
+
+    design: Design
+    direction: Array
+    support: Array | None
+    most: int
+
+    def __call__(self, block: Block) -> _Cuts:
+        """Look at a block."""
+        Z, counted = self.design(block), block.weight > 0
+        gains = _gains(Z, block.y, self.direction)
+        wanted = np.zeros_like(gains.values)
+        if self.support is not None:
+            there = _gains(Z, block.y, self.support)
+            wanted = np.where(there.values > _TIE * there.sizes, _reach(Z), 0.0)
+        missing = wanted - gains.values
+        broken = (missing > _TIE * np.maximum(gains.sizes, wanted)) & counted[:, None]
+        row, pair = np.nonzero(broken)
+        depth = missing[row, pair]
+        if row.size > self.most:
+            worst = np.argsort(-depth / _reach(Z)[row, 0])[: self.most]
+            row, pair = row[worst], pair[worst]
+        cuts = _differences(Z, block.y, row, pair, self.direction.shape)
+        gaining = (gains.values > _TIE * gains.sizes)[counted]
+        return _Cuts(
+            (np.column_stack([cuts, wanted[row, pair]]),),
+            -float(depth.max(initial=0.0)),
+            int(gaining.any(axis=1).sum()),
+            int((~gaining.all(axis=1)).sum()),
+        )
+
+
+def _reach(Z: DesignMatrix) -> Array:
+    """Largest entry of each row, of shape (n, 1)."""
+    largest = abs(Z.Z).max(axis=1)
+    largest = largest.toarray().ravel() if Z.sparse else largest
+    return np.maximum(largest, 1.0 if Z.intercept else 1e-300)[:, None]
+
+
+def _differences(Z: DesignMatrix, y: Labels, row: Array, pair: Array, shape: Any) -> Array:
+    """Rows g with gain = g' d, of shape (m, size)."""
+    rows = DesignMatrix(Z.Z[row], Z.intercept).dense()
+    if shape[1] == 1:
+        return (2.0 * y[row] - 1.0)[:, None] * rows
+    own = y[row].astype(int)
+    table = np.zeros((row.size, *shape))
+    each = np.arange(row.size)
+    table[each, :, own] = rows
+    table[each, :, pair + (pair >= own)] = -rows
+    return table.reshape(row.size, shape[0] * shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Aim:
+    """Sum of g / reach over the pairs that do not gain along a direction yet."""
+
+    design: Design
+    direction: Array
+
+    def __call__(self, block: Block) -> VectorMoments:
+        """Sum of a block."""
+        Z = self.design(block)
+        gains = _gains(Z, block.y, self.direction)
+        left = (gains.values <= _TIE * gains.sizes) & (block.weight > 0)[:, None]
+        share = left / _reach(Z)
+        if self.direction.shape[1] == 1:
+            slope = (share[:, 0] * (2.0 * block.y - 1.0))[:, None]
+            return VectorMoments(Z.transposed_times(slope).ravel())
+        n, K = block.y.size, self.direction.shape[1]
+        slope = np.zeros((n, K))
+        slope[np.arange(K) != block.y[:, None]] = -share.ravel()
+        slope[np.arange(n), block.y] = share.sum(axis=1)
+        return VectorMoments(Z.transposed_times(slope).ravel())
+
+
+@dataclass(frozen=True, slots=True)
+class _Support:
+    """Which rows gain in all their pairs (complete) along a direction; joined by `+`."""
+
+    rows: tuple[np.ndarray[Any, np.dtype[np.bool_]], ...]
+
+    def __add__(self, other: Self) -> "_Support":
+        return _Support(self.rows + other.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _SupportOf:
+    design: Design
+    direction: Array
+
+    def __call__(self, block: Block) -> _Support:
+        """Rows of a block."""
+        gains = _gains(self.design(block), block.y, self.direction)
+        gaining = (gains.values > _TIE * gains.sizes).any(axis=1)
+        return _Support((gaining[block.weight > 0],))
+
+
+def find_separation(objective: Objective, coef: Array) -> Separation | None:
+    """Look for separation, and for the fewest columns that show it.
+
+    Parameters
+    ----------
+    objective : Objective
+        Its penalty does not matter.
+    coef : array of shape (size,)
+        Where a fit stopped: it is the first direction that is tried.
+
+    Returns
+    -------
+    Separation or None
+        None where the rows show none.
+    """
+    search = _Search(objective)
+    whole = search.whole(coef)
+    if whole is None:
+        return None
+    few = search.fewest(whole)
+    rows = np.concatenate(objective.source.fold(_SupportOf(objective.design, few)).rows)
+    seen = search.look(few)
+    p = objective.source.n_features
+    moved = np.ptp(few, axis=1) if few.shape[1] > 1 else np.abs(few[:, 0])
+    columns = tuple(np.flatnonzero(moved[:p]).tolist())
+    return Separation("complete" if seen.tied == 0 else "quasi", columns, few, rows)
+
+
+class _Search:
+    """Linear programs over a pool of rows that grows by what they get wrong."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.shape = (objective.size // objective.width, objective.width)
+        self.pool = np.empty((0, objective.size))
+        self.most = 50 + 2 * objective.size
+
+    def look(self, direction: Array, support: Array | None = None) -> _Cuts:
+        """One pass along a direction."""
+        kernel = _Look(self.objective.design, direction, support, self.most)
+        return self.objective.source.fold(kernel)
+
+    def whole(self, coef: Array) -> Array | None:
+        """Direction along which all rows gain that can gain along any; None if none can."""
+        start = coef.reshape(self.shape)
+        if start.any():
+            seen = self.look(start)
+            if seen.tied == 0:
+                return start
+            self._keep(seen)
+        total = np.zeros(self.shape)
+        for _ in range(_MOST_ROUNDS):
+            more = self._most_gain(total)
+            if more is None:
+                break
+            total = total + more / np.abs(more).max()
+            if self.look(total).tied == 0:
+                break
+        return total if total.any() else None
+
+    def _keep(self, seen: _Cuts) -> None:
+        rows = np.concatenate(seen.rows)[:, :-1]
+        size = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
+        self.pool = np.unique(np.vstack([self.pool, rows / np.maximum(size, 1e-300)]), axis=0)
+
+    def _most_gain(self, total: Array) -> Array | None:
+        """Direction of the largest sum of gains of what does not gain along `total`."""
+        aim = self.objective.source.fold(_Aim(self.objective.design, total)).vector
+        least = _FEASIBLE * max(1.0, float(np.abs(aim).max()))
+        for _ in range(_MOST_ROUNDS):
+            found = _program(-aim, self.pool, np.zeros(len(self.pool)))
+            if found is None or float(aim @ found) <= least:
+                return None
+            direction = _tied(found, self.pool).reshape(self.shape)
+            seen = self.look(direction)
+            if seen.loss == 0.0:
+                return direction if seen.gaining else None
+            before = len(self.pool)
+            self._keep(seen)
+            if len(self.pool) == before:
+                return None
+        return None
+
+    def fewest(self, whole: Array) -> Array:
+        """Direction with as few columns as can be along which the same rows gain.
+
+        First the least sum of absolute coefficients, then each column left out that is not missed.
+        """
+        p = self.objective.source.n_features
+        every = np.ones(self.shape[0], dtype=bool)
+        best = self._shortest(whole, every)
+        if best is None:
+            return whole
+        used = np.abs(best).max(axis=1)
+        if (used[:p] > 0).sum() > _MOST_PRUNED:
+            return best
+        for j in np.argsort(used[:p]):
+            if used[j] == 0:
+                continue
+            fewer = np.abs(best).max(axis=1) > 0
+            fewer[p:], fewer[j] = True, False
+            shorter = self._shortest(whole, fewer)
+            if shorter is not None:
+                best = shorter
+                used = np.abs(best).max(axis=1)
+        return best
+
+    def _shortest(self, whole: Array, allowed: Array) -> Array | None:
+        """Least sum of absolute slopes with gains of at least 1 where `whole` gains, else 0."""
+        kept = np.repeat(allowed, self.shape[1])
+        slopes = np.repeat(np.arange(self.shape[0]) < self.objective.source.n_features, self.shape[1])
+        cost = np.where(slopes[kept], 1.0, 0.0)
+        rows, wanted = np.empty((0, kept.sum())), np.empty(0)
+        direction = np.zeros(self.objective.size)
+        for _ in range(_MOST_ROUNDS):
+            seen = self.look(direction.reshape(self.shape), whole)
+            cuts = np.concatenate(seen.rows)
+            if len(cuts) == 0:
+                return direction.reshape(self.shape)
+            scale = np.maximum(np.abs(cuts[:, :-1]).max(axis=1), 1e-300)
+            rows = np.vstack([rows, cuts[:, :-1][:, kept] / scale[:, None]])
+            wanted = np.append(wanted, cuts[:, -1] / scale)
+            found = _least(cost, rows, wanted)
+            if found is None or np.array_equal(found, direction[kept]):
+                return None
+            direction = np.zeros(self.objective.size)
+            direction[kept] = found
+        return None
+
+
+def _program(cost: Array, rows: Array, least: Array) -> Array | None:
+    """Least cost in a box with rows @ d >= least."""
+    found = so.linprog(
+        cost,
+        A_ub=-rows if len(rows) else None,
+        b_ub=-least if len(rows) else None,
+        bounds=(-1.0, 1.0),
+        options={"primal_feasibility_tolerance": _FEASIBLE},
+    )
+    return found.x if found.success else None
+
+
+def _least(cost: Array, rows: Array, wanted: Array) -> Array | None:
+    """Least sum of cost times absolute values with rows @ d >= wanted, cleaned of rounding."""
+    found = so.linprog(
+        np.append(cost, cost),
+        A_ub=-np.column_stack([rows, -rows]),
+        b_ub=-wanted,
+        bounds=(0.0, None),
+        options={"primal_feasibility_tolerance": _FEASIBLE},
+    )
+    if not found.success:
+        return None
+    d = found.x[: cost.size] - found.x[cost.size :]
+    d[np.abs(d) <= _FEASIBLE * np.abs(d).max(initial=0.0)] = 0.0
+    d = _tied(d, rows[wanted == 0.0])
+    # Room for what the program calls feasible: any multiple is as good.
+    return 2.0 * d
+
+
+def _tied(direction: Array, rows: Array) -> Array:
+    """Direction with the rows that hardly move made ties, as they are within rounding."""
+    gains = rows @ direction
+    near = np.abs(gains) <= _NEAR_TIE * np.abs(direction).max(initial=0.0)
+    used = direction != 0
+    if not near.any() or not gains[near].any():
+        return direction
+    out = direction.copy()
+    out[used] -= np.linalg.lstsq(rows[near][:, used], gains[near], rcond=1e-9)[0]
+    return out
