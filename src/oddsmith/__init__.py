@@ -20,13 +20,17 @@ if TYPE_CHECKING:
         SolverWarning,
     )
     from oddsmith.estimators.cross_validation import LogisticRegressionCV
+    from oddsmith.estimators.formula import logit
     from oddsmith.estimators.logistic import LogisticRegression
     from oddsmith.estimators.path import Path, regularization_path
+    from oddsmith.inference.result import Inference
 
 _HOMES = {
+    "Inference": "oddsmith.inference.result",
     "LogisticRegression": "oddsmith.estimators.logistic",
     "LogisticRegressionCV": "oddsmith.estimators.cross_validation",
     "Path": "oddsmith.estimators.path",
+    "logit": "oddsmith.estimators.formula",
     "regularization_path": "oddsmith.estimators.path",
     "CollinearityWarning": "oddsmith.errors",
     "ConvergenceWarning": "oddsmith.errors",
@@ -46,6 +50,7 @@ __all__ = [
     "CollinearityWarning",
     "ConvergenceWarning",
     "DataError",
+    "Inference",
     "LogisticRegression",
     "LogisticRegressionCV",
     "MissingPackageError",
@@ -56,6 +61,7 @@ __all__ = [
     "Path",
     "SeparationWarning",
     "SolverWarning",
+    "logit",
     "regularization_path",
 ]
 

@@ -46,12 +46,15 @@ class Block:
         >= 0, in rows: weight 2 is the row twice.
     offset : array of shape (n,) or (n, K)
         Added to the margin with a fixed coefficient of 1 (nats).
+    group : integer array of shape (n,), or None
+        Cluster of each row, whose rows depend on each other; no fit asks for it.
     """
 
     X: Any
     y: npt.NDArray[np.integer[Any]]
     weight: Array
     offset: Array
+    group: npt.NDArray[np.integer[Any]] | None = None
 
 
 class Blocks(Protocol):

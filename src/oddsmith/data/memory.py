@@ -39,6 +39,8 @@ class MemoryBlocks:
     offset : array of shape (n,) or (n, K)
     rows : int
         Rows of a block.
+    group : integer array of shape (n,), or None
+        Cluster of each row; neither samples nor batches nor strips are told of it.
     """
 
     X: Any
@@ -46,6 +48,7 @@ class MemoryBlocks:
     weight: Array
     offset: Array
     rows: int
+    group: Labels | None = None
 
     @property
     def n_rows(self) -> int:
@@ -72,6 +75,7 @@ class MemoryBlocks:
             self.y[rows],
             self.weight[rows],
             self.offset[rows],
+            None if self.group is None else self.group[rows],
         )
 
     def joined(self, run: range) -> Iterator[Block]:
@@ -82,7 +86,8 @@ class MemoryBlocks:
             yield from (self[index] for index in run)
         else:
             X = _block_of(self.X, rows)
-            yield Block(X, self.y[rows], self.weight[rows], self.offset[rows])
+            group = None if self.group is None else self.group[rows]
+            yield Block(X, self.y[rows], self.weight[rows], self.offset[rows], group)
 
     def sample(self, stride: int) -> "MemoryBlocks":
         """Every stride-th row; copied only where rows are not stored in one piece.
@@ -166,6 +171,7 @@ def memory_blocks(
     weight: Array | None = None,
     offset: Array | None = None,
     width: int = 1,
+    group: Labels | None = None,
 ) -> MemoryBlocks:
     """Cut arrays into blocks.
 
@@ -181,6 +187,8 @@ def memory_blocks(
         0 if not given, without storing so.
     width : int
         Margins a row.
+    group : integer array of shape (n,), optional
+        Cluster of each row.
 
     Examples
     --------
@@ -192,7 +200,7 @@ def memory_blocks(
     shape = (n,) if width == 1 else (n, width)
     weight = np.broadcast_to(1.0, n) if weight is None else weight
     offset = np.broadcast_to(0.0, shape) if offset is None else offset
-    return MemoryBlocks(X, y, weight, offset, _rows_of_a_block(X, width))
+    return MemoryBlocks(X, y, weight, offset, _rows_of_a_block(X, width), group)
 
 
 def _rows_of_a_block(X: Any, width: int) -> int:

@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 from oddsmith.core.block import Block, Blocks, Mergeable
 from oddsmith.errors import ParameterError
 
-__all__ = ["Threads", "thread_count"]
+__all__ = ["OnDemand", "Threads", "thread_count"]
 
 S = TypeVar("S", bound=Mergeable)
 T = TypeVar("T")
@@ -200,3 +200,44 @@ class Threads:
     def batches(self, size: int, epoch: int, seed: int | None, /) -> Iterator[tuple[float, Block]]:
         """Hand out the blocks' rows in batches, on the caller's thread."""
         return self.blocks.batches(size, epoch, seed)
+
+
+class OnDemand:
+    """A row source that starts its threads for a fold and lets them go after it.
+
+    A result that may be asked for more at any time keeps one: idle threads would outlive it.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    n_jobs : int or None
+        See `thread_count`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from oddsmith.core.columns import column_statistics
+    >>> from oddsmith.data.memory import memory_blocks
+    >>> source = OnDemand(memory_blocks(np.eye(4), np.zeros(4, dtype=np.int8)), n_jobs=2)
+    >>> source.fold(column_statistics).mean
+    array([0.25, 0.25, 0.25, 0.25])
+    """
+
+    def __init__(self, blocks: Blocks, n_jobs: int | None = None) -> None:
+        self.blocks = blocks
+        self.n_jobs = n_jobs
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in all."""
+        return self.blocks.n_rows
+
+    @property
+    def n_features(self) -> int:
+        """Columns."""
+        return self.blocks.n_features
+
+    def fold(self, kernel: Callable[[Block], S], /) -> S:
+        """Sum of kernel(block) over all blocks, the same bits as `Threads`."""
+        with Threads(self.blocks, self.n_jobs) as threads:
+            return threads.fold(kernel)

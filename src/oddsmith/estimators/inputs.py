@@ -31,7 +31,12 @@ def _numbers(given: Any, name: str) -> Array:
 
 
 def row_weights(
-    sample_weight: Any, class_weight: Any, encoded: Encoded, *, all_classes: bool = True
+    sample_weight: Any,
+    class_weight: Any,
+    encoded: Encoded,
+    *,
+    all_classes: bool = True,
+    name: str = "sample_weight",
 ) -> Array | None:
     """Weight of each row, of shape (n,), or None if every row counts once.
 
@@ -42,6 +47,8 @@ def row_weights(
     encoded : Encoded
     all_classes : bool
         Whether each class must have weight, or only some row.
+    name : str
+        How a message calls the weights.
 
     Raises
     ------
@@ -58,19 +65,19 @@ def row_weights(
         return None
     weight = np.broadcast_to(1.0, n)
     if sample_weight is not None:
-        given = _numbers(sample_weight, "sample_weight")
+        given = _numbers(sample_weight, name)
         if given.ndim > 1 or (given.ndim == 1 and given.size != n):
             raise DataError(
-                f"sample_weight has shape {given.shape}; give one number per row, shape ({n},)."
+                f"{name} has shape {given.shape}; give one number per row, shape ({n},)."
             )
         weight = np.broadcast_to(given, n)
-        _check_weights(weight, "sample_weight")
-        _check_classes_weigh(weight, encoded, all_classes)
+        _check_weights(weight, name)
+        _check_classes_weigh(weight, encoded, all_classes, name)
     if class_weight is not None:
         by_class = class_weights(class_weight, weight, encoded)[encoded.index]
         weight = by_class if sample_weight is None else np.multiply(by_class, weight, out=by_class)
         _check_weights(weight, "sample_weight times class_weight")
-        _check_classes_weigh(weight, encoded, all_classes)
+        _check_classes_weigh(weight, encoded, all_classes, name)
     return weight
 
 
@@ -126,10 +133,10 @@ def _check_weights(weight: Array, name: str) -> None:
         )
 
 
-def _check_classes_weigh(weight: Array, encoded: Encoded, all_classes: bool) -> None:
+def _check_classes_weigh(weight: Array, encoded: Encoded, all_classes: bool, name: str) -> None:
     if not weight.any():
         raise DataError(
-            "all weights in sample_weight are zero, so no row counts; give at least one row of "
+            f"all weights in {name} are zero, so no row counts; give at least one row of "
             "each class a positive weight."
         )
     if not all_classes:

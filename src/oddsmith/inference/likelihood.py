@@ -23,9 +23,10 @@ from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
 from oddsmith.solvers.curvature import Factor, cholesky
 
-__all__ = ["Likelihood", "WeightKind"]
+__all__ = ["CovarianceKind", "Likelihood", "WeightKind"]
 
 WeightKind = Literal["frequency", "sampling"]
+CovarianceKind = Literal["nonrobust", "HC0", "HC1", "HC2", "HC3", "cluster"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,15 @@ class Likelihood:
         Whether a row of weight 2 is two rows, or one row that stands for twice as many.
     counted : boolean array of shape (n,), or None
         Which of the user's rows are rows of the source; None if all are. Rows of weight 0 are not.
+    trials : array of shape (n,), or None
+        Where a row of the user's is counts, its trials: the source then has its successes and its
+        failures as two rows, all of the former first, and its groups are the rows of counts.
+    constant : float
+        What the likelihood of counts has beyond that of their cases: sum of log (n over k) (nats).
+    sparse : bool
+        Whether blocks are sparse.
+    fractional : bool
+        Whether there are frequency weights that are no whole numbers.
     known : Moments or None
         The objective and its two derivatives at coef, where the fit has left them.
 
@@ -78,6 +88,10 @@ class Likelihood:
     intercept_name: str = "const"
     weights: WeightKind = "frequency"
     counted: np.ndarray[Any, np.dtype[np.bool_]] | None = None
+    trials: Array | None = None
+    constant: float = 0.0
+    sparse: bool = False
+    fractional: bool = False
     known: Moments | None = None
 
     @property
@@ -99,6 +113,8 @@ class Likelihood:
     @property
     def nobs(self) -> float:
         """Number of observations: the weight of the rows, or their count with sampling weights."""
+        if self.trials is not None:
+            return float(self.trials.size)
         if self.weights == "frequency":
             return self.objective.weight
         return float(self.objective.source.n_rows)
@@ -111,7 +127,7 @@ class Likelihood:
     @property
     def llf(self) -> float:
         """Log-likelihood (nats)."""
-        return -self.moments.value
+        return self.constant - self.moments.value
 
     @property
     def hessian(self) -> Array:

@@ -5,9 +5,15 @@ from typing import Any
 
 from oddsmith.core.fit import Fit
 from oddsmith.core.labels import column_name
-from oddsmith.errors import CollinearityWarning, ConvergenceWarning, SeparationWarning
+from oddsmith.errors import (
+    CollinearityWarning,
+    ConvergenceWarning,
+    OddsmithWarning,
+    SeparationWarning,
+)
+from oddsmith.inference.likelihood import Likelihood
 
-__all__ = ["complaints"]
+__all__ = ["complaints", "inference_complaints"]
 
 
 def _listed(names: list[str]) -> str:
@@ -119,3 +125,67 @@ def _more_iterations(fit: Fit) -> str:
     # The best that 'auto' has to offer is what ran.
     more = "" if fit.solver == "newton-cholesky" else ", or use solver='auto'"
     return f"raise max_iter{more}"
+
+
+def inference_complaints(
+    likelihood: Likelihood, fit: Fit, names: Any
+) -> list[tuple[type[UserWarning], str]]:
+    """List the warnings that an inference deserves: what was found, and what to do.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    fit : Fit
+    names : sequence of str
+        Of all columns, aliased ones too.
+
+    Returns
+    -------
+    list of (category, message)
+    """
+    found: list[tuple[type[UserWarning], str]] = []
+    if fit.aliased:
+        found.append((CollinearityWarning, _aliased(fit.aliased, names)))
+    if fit.separated is not None:
+        found.append((SeparationWarning, _infinite(fit)))
+    elif likelihood.factor is None:
+        found.append(
+            (
+                CollinearityWarning,
+                "the information matrix is singular to rounding, so that standard errors are NaN: "
+                "columns are very nearly linear combinations of others; drop some.",
+            )
+        )
+    if not fit.converged:
+        found.append((ConvergenceWarning, _no_convergence(fit)))
+    if likelihood.fractional:
+        found.append(
+            (
+                OddsmithWarning,
+                "weights are not whole numbers, and were taken for numbers of times that a row "
+                "was seen; if they say how many others a row stands for, its standard errors "
+                "are wrong: give weights_are='sampling'.",
+            )
+        )
+    return found
+
+
+def _aliased(columns: tuple[int, ...], names: Any) -> str:
+    listed = _listed([column_name(names, j) for j in columns])
+    several = len(columns) > 1
+    return (
+        f"{'columns' if several else 'column'} {listed} can {'each ' if several else ''}be written "
+        "as a linear combination of those before (and the intercept), so that the data say "
+        f"nothing of {'their coefficients' if several else 'its coefficient'}, which "
+        f"{'are' if several else 'is'} NaN: drop {'them' if several else 'it'}."
+    )
+
+
+def _infinite(fit: Fit) -> str:
+    whole = "all rows" if fit.separated == "complete" else "some rows"
+    return (
+        f"the columns separate the classes ({fit.separated} separation: {whole} can be "
+        "predicted without error), so that the likelihood rises for ever and some coefficients "
+        "are infinite: their standard errors, z, p and intervals say nothing; give firth=True, "
+        "or penalise: LogisticRegression with a finite C."
+    )

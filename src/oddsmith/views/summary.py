@@ -8,12 +8,12 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from oddsmith.core.labels import printable
-from oddsmith.views.tables import Summary, TextTable, heading, text_tables
+from oddsmith.views.tables import Page, Summary, TextTable, page_of
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-__all__ = ["as_html", "as_renderable", "as_text"]
+__all__ = ["as_fragment", "as_html", "as_renderable", "as_text"]
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -46,20 +46,41 @@ td { font-variant-numeric: tabular-nums }
 {% endfor %}</body></html>
 """
 
+_FRAGMENT = """<div><p><strong>{{ heading | printable }}</strong></p>
+{% for table in tables %}<table>
+{%- if table.title != heading %}<caption>{{ table.title | printable }}</caption>{% endif %}
+<thead><tr>
+{%- for cell in table.headers %}
+<th scope="col"{{ left if loop.index <= table.words else "" }}>{{ cell | printable }}</th>
+{%- endfor %}</tr></thead>
+<tbody>{% for row in table.rows %}
+<tr>{% for cell in row -%}
+<td{{ left if loop.index <= table.words else "" }}>{{ cell | printable }}</td>
+{%- endfor %}</tr>{% endfor %}
+</tbody></table>
+{% endfor %}{% for note in notes %}<p>{{ note | printable }}</p>
+{% endfor %}{% for text in warnings %}<p><strong>Warning:</strong> {{ text | printable }}</p>
+{% endfor %}</div>"""
 
-def as_renderable(summary: Summary, limit: int | None = None) -> "Group":
+
+def _page(shown: Summary | Page) -> Page:
+    return shown if isinstance(shown, Page) else page_of(shown)
+
+
+def as_renderable(summary: Summary | Page, limit: int | None = None) -> "Group":
     """Tables and notes for a rich console, with at most `limit` rows in a table."""
     from rich.console import Group
     from rich.text import Text
 
+    page = _page(summary)
     parts: list[Any] = []
-    for table in text_tables(summary):
-        parts += [Text(table.title, "bold"), _rich_table(table, limit)]
+    for table in page.tables:
+        parts += [Text(printable(table.title), "bold"), _rich_table(table, limit)]
         if limit is not None and len(table.rows) > limit:
             parts.append(Text(f"  ... and {len(table.rows) - limit} rows more"))
         parts.append(Text())
-    parts += [Text(printable(note)) for note in summary.notes]
-    parts += [Text(f"Warning: {printable(text)}", "yellow") for text in summary.warnings]
+    parts += [Text(printable(note)) for note in page.notes]
+    parts += [Text(f"Warning: {printable(text)}", "yellow") for text in page.warnings]
     return Group(*parts)
 
 
@@ -80,7 +101,7 @@ def _rich_table(table: TextTable, limit: int | None) -> Any:
     return shown
 
 
-def as_text(summary: Summary, limit: int | None = None) -> str:
+def as_text(summary: Summary | Page, limit: int | None = None) -> str:
     """Summary as plain text, as wide as it needs to be.
 
     Examples
@@ -108,7 +129,7 @@ def as_text(summary: Summary, limit: int | None = None) -> str:
     return "\n".join(line.rstrip() for line in file.getvalue().rstrip().splitlines())
 
 
-def as_html(summary: Summary) -> str:
+def as_html(summary: Summary | Page) -> str:
     """Summary as an HTML page that holds no script and loads nothing.
 
     Examples
@@ -120,15 +141,33 @@ def as_html(summary: Summary) -> str:
     >>> "<b>" in as_html(summarise(model)), "&lt;b&gt;" in as_html(summarise(model))
     (False, True)
     """
+    return _rendered(_PAGE, _page(summary))
+
+
+def as_fragment(page: Page) -> str:
+    """Page as a piece of HTML for a notebook, without script or style sheet.
+
+    Examples
+    --------
+    >>> print(as_fragment(Page("<b>", (), (), ("a & b",))))
+    <div><p><strong>&lt;b&gt;</strong></p>
+    <p><strong>Warning:</strong> a &amp; b</p>
+    </div>
+    """
+    return _rendered(_FRAGMENT, page)
+
+
+def _rendered(template: str, page: Page) -> str:
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters["printable"] = printable
-    return environment.from_string(_PAGE).render(
-        heading=heading(summary),
+    return environment.from_string(template).render(
+        heading=page.title,
         words=Markup(' class="words"'),
-        tables=text_tables(summary),
-        notes=summary.notes,
-        warnings=summary.warnings,
+        left=Markup(' style="text-align: left"'),
+        tables=page.tables,
+        notes=page.notes,
+        warnings=page.warnings,
     )

@@ -14,10 +14,12 @@ from oddsmith.views.labels import short_labels
 __all__ = [
     "CoefficientRow",
     "Evaluation",
+    "Page",
     "Summary",
     "TextTable",
     "evaluate",
     "heading",
+    "page_of",
     "number_text",
     "summarise",
     "text_tables",
@@ -113,6 +115,23 @@ class TextTable:
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     words: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Tables with what has to be said of them: all that is shown, whatever it is shown in.
+
+    Attributes
+    ----------
+    title : str
+    tables : tuple of TextTable
+    notes, warnings : tuple of str
+    """
+
+    title: str
+    tables: tuple[TextTable, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def number_text(value: float | None, digits: int = 6) -> str:
@@ -258,6 +277,11 @@ def text_tables(summary: Summary) -> tuple[TextTable, ...]:
     if summary.evaluation is not None:
         tables += [_measure_table(summary.evaluation), _confusion_table(summary.evaluation)]
     return tuple(tables)
+
+
+def page_of(summary: Summary) -> Page:
+    """All that a summary shows, as tables of text."""
+    return Page(heading(summary), text_tables(summary), summary.notes, summary.warnings)
 
 
 def _coefficient_table(summary: Summary) -> TextTable:
