@@ -60,6 +60,9 @@ class Point:
         l* (nats), of the columns on the user's scale.
     loglikelihood : float
         l (nats), without the penalty.
+    information : array of shape (size, size)
+        Whose inverse is the covariance that is reported: I for Firth's penalty, the curvature of
+        -l* otherwise.
     derive : callable
         () -> modified score of shape (size,), and the metric of shape (size, size) that steps are
         measured in: at most one pass.
@@ -68,6 +71,7 @@ class Point:
     coef: Array
     value: float
     loglikelihood: float
+    information: Array
     derive: Callable[[], tuple[Array, Array]]
 
     @cached_property
@@ -91,7 +95,8 @@ class NoPrior:
     def point(self, objective: Objective, coef: Array) -> Point | None:
         """Log-likelihood at coef: one pass."""
         rows = objective.evaluate(coef, 2)
-        return Point(coef, -rows.value, -rows.value, lambda: (-rows.gradient, rows.hessian))
+        value, information = -rows.value, rows.hessian
+        return Point(coef, value, value, information, lambda: (-rows.gradient, information))
 
 
 NO_PRIOR = NoPrior()
@@ -115,7 +120,7 @@ class Jeffreys:
             hats = objective.source.fold(_Hats(objective.design, coef, _inverse_half(factor)))
             return hats.gradient - rows.gradient, rows.hessian + hats.hessian
 
-        return Point(coef, pivots + scales - rows.value, -rows.value, derive)
+        return Point(coef, pivots + scales - rows.value, -rows.value, rows.hessian, derive)
 
 
 def _inverse_half(factor: Factor) -> Array:
@@ -171,7 +176,7 @@ class LogF:
         score, metric = -rows.gradient, rows.hessian.copy()
         score[:p] -= 0.5 * self.m * np.tanh(0.5 * w) / scale
         metric[np.arange(p), np.arange(p)] += self.m * sigmoid(w) * sigmoid(-w) / scale**2
-        return Point(coef, penalty - rows.value, -rows.value, lambda: (score, metric))
+        return Point(coef, penalty - rows.value, -rows.value, metric, lambda: (score, metric))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,18 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-import scipy.special as special
-import scipy.stats as stats
+from scipy.special import ndtri
 
+from oddsmith.core.fit import Fit
 from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
 from oddsmith.inference.firth import NO_PRIOR, Peak, Prior, maximise
 from oddsmith.inference.likelihood import Likelihood
+from oddsmith.inference.result import Inference
+from oddsmith.inference.tails import log_chi2_tail
+from oddsmith.solvers.curvature import cholesky
 
-__all__ = ["PenalisedInference", "RatioTest", "intercept_corrected", "penalised_inference"]
+__all__ = ["PenalisedInference", "RatioTest", "penalised_inference"]
 
 _MOST_STEPS = 100
 # Precision of the ends of an interval, in standard errors.
@@ -33,12 +36,12 @@ _END = 1e-11
 
 @dataclass(frozen=True, slots=True)
 class RatioTest:
-    """A likelihood-ratio test.
+    """A penalised likelihood-ratio test.
 
     Attributes
     ----------
     statistic : float
-        Twice the difference of two log-likelihoods (nats).
+        Twice the difference of two penalised log-likelihoods (nats).
     df : int
     pvalue : float
     """
@@ -48,147 +51,96 @@ class RatioTest:
     pvalue: float
 
 
-@dataclass(frozen=True)
-class PenalisedInference:
-    """Estimates, errors, tests and intervals of a bias-reduced fit, with statsmodels' names.
+@dataclass(frozen=True, eq=False, repr=False)
+class PenalisedInference(Inference):
+    """What a bias-reduced fit says of its parameters, with the names of `Inference`.
+
+    `llf` and all that is made of it are penalised. `tvalues` are the signed roots of the penalised
+    likelihood-ratio statistics, so that `pvalues` are those of the tests; `conf_int` is by the
+    profile. Where the intercept was corrected (FLIC) it has neither: NaN.
 
     Attributes
     ----------
-    likelihood : Likelihood
-        Its rows, with the coefficients of the penalised maximum.
     prior : Prior
     peak : Peak
-    corrected : float or None
-        The intercept after FLIC, where that was asked for.
+        The maximum of the penalised likelihood.
+    null : Peak
+        The same with all slopes 0.
+    corrected : bool
+        Whether the intercept is that of FLIC, and so `likelihood.coef` not the peak's.
     """
 
-    likelihood: Likelihood
-    prior: Prior
-    peak: Peak
-    corrected: float | None = None
+    prior: Prior = NO_PRIOR
+    peak: Peak | None = None
+    null: Peak | None = None
+    corrected: bool = False
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the m parameters, intercept first."""
-        return self.likelihood.parameter_names
-
-    @cached_property
-    def params(self) -> Array:
-        """Estimates on the user's scale, of shape (m,)."""
-        found = self.likelihood.params.copy()
-        if self.corrected is not None:
-            found[0] = self.corrected
-        return found
-
-    def cov_params(self) -> Array:
-        """Inverse of the information at the maximum, of shape (m, m)."""
-        return self.likelihood.covariance
-
-    @cached_property
-    def bse(self) -> Array:
-        """Standard errors, of shape (m,)."""
-        return np.sqrt(np.diag(self.likelihood.covariance))
+    def _top(self) -> Peak:
+        if self.peak is None:
+            raise ParameterError("a penalised inference needs the peak that it speaks of.")
+        return self.peak
 
     @property
-    def tvalues(self) -> Array:
-        """Wald's z: estimates by their standard errors; NaN for an intercept after FLIC."""
-        z = self.params / self.bse
-        if self.corrected is not None:
-            z[0] = np.nan
-        return z
+    def llf(self) -> float:
+        """Penalised log-likelihood (nats), at its maximum."""
+        return self.likelihood.constant + self._top.point.value
 
     @cached_property
     def tests(self) -> tuple[RatioTest, ...]:
-        """Penalised likelihood-ratio test of each parameter against 0: a few steps each."""
-        return tuple(self.ratio_test([j]) for j in range(len(self.names)))
+        """Penalised likelihood-ratio test that a parameter is 0, of each that is not aliased."""
+        return tuple(self._ratio([j]) for j in range(self.rank))
+
+    @cached_property
+    def tvalues(self) -> Array:
+        """Signed roots of the penalised likelihood-ratio statistics, of shape (m,)."""
+        own = self.likelihood.contrast @ self._top.point.coef
+        roots = np.sign(own) * np.sqrt([test.statistic for test in self.tests])
+        return self._spread(self._without_corrected(roots))
 
     @property
-    def pvalues(self) -> Array:
-        """p-values of the penalised likelihood-ratio tests, of shape (m,)."""
-        return np.array([test.pvalue for test in self.tests])
+    def wald_tvalues(self) -> Array:
+        """Wald's z, params / bse, of shape (m,): misleading near separation."""
+        return self.params / self.bse
 
     @property
-    def wald_pvalues(self) -> Array:
-        """p-values by Wald's z: too large near separation."""
-        return 2.0 * special.ndtr(-np.abs(self.tvalues))
+    def llr_log_pvalue(self) -> float:
+        """Logarithm (nats) of `llr_pvalue`."""
+        return log_chi2_tail(self.llr, self.df_model)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the walk ended where rounding leaves nothing to gain: a maximum, if not proved."""
+        return self._top.stopped != "max_iter"
+
+    @property
+    def certificate(self) -> str:
+        """What is known of the distance from the maximum, in a sentence."""
+        return (
+            f"The modified score vanishes to {self._top.decrement:.2g} standard errors "
+            f"({self._top.n_iter} steps); a penalised likelihood of this kind need not be concave, "
+            "so that no distance from its maximum is proved."
+        )
 
     def ratio_test(self, parameters: Sequence[int | str]) -> RatioTest:
         """Penalised likelihood-ratio test that all of these parameters are 0.
 
         Parameters
         ----------
-        parameters : sequence of names or of indices
+        parameters : sequence of names, or of places in `names`
 
         Raises
         ------
         ParameterError
-            If there is no such parameter.
+            If there is no such parameter, or its column is aliased.
         """
-        chosen = [self._index(one) for one in parameters]
-        ties = self._unit_rows(chosen)
-        held = self._held(ties, np.zeros(len(chosen)), self.peak.point.coef)
-        statistic = max(0.0, 2.0 * (self.peak.point.value - held.point.value))
-        return RatioTest(statistic, len(chosen), float(stats.chi2.sf(statistic, len(chosen))))
+        return self._ratio([self._place(one) for one in parameters])
 
-    @property
-    def llf(self) -> float:
-        """Penalised log-likelihood (nats)."""
-        return self.peak.point.value
-
-    @cached_property
-    def _slopes(self) -> RatioTest:
-        free = int(self.likelihood.objective.design.intercept)
-        return self.ratio_test(range(free, len(self.names)))
-
-    @property
-    def llnull(self) -> float:
-        """Penalised log-likelihood with all slopes 0 (nats)."""
-        return self.llf - 0.5 * self.llr
-
-    @property
-    def llr(self) -> float:
-        """Penalised likelihood-ratio statistic of all slopes."""
-        return self._slopes.statistic
-
-    @property
-    def llr_pvalue(self) -> float:
-        """p-value of `llr`."""
-        return self._slopes.pvalue
-
-    @property
-    def nobs(self) -> float:
-        """Number of observations."""
-        return self.likelihood.nobs
-
-    @property
-    def df_model(self) -> int:
-        """Slopes."""
-        return len(self.names) - int(self.likelihood.objective.design.intercept)
-
-    @property
-    def df_resid(self) -> float:
-        """Observations less parameters."""
-        return self.nobs - len(self.names)
-
-    @property
-    def odds_ratios(self) -> Array:
-        """Exponentials of the estimates, of shape (m,)."""
-        with np.errstate(over="ignore"):
-            return np.exp(self.params)
-
-    @property
-    def converged(self) -> bool:
-        """Whether the last step was as short as rounding allows: a maximum, if not the only one."""
-        return self.peak.stopped != "max_iter"
-
-    @property
-    def certificate(self) -> str:
-        """What is known of the distance from the maximum, in a sentence."""
-        return (
-            f"The modified score vanishes to {self.peak.decrement:.2g} standard errors "
-            f"({self.peak.n_iter} steps); this penalised likelihood need not be concave, so that "
-            "no distance from its maximum is proved."
-        )
+    def _ratio(self, chosen: list[int]) -> RatioTest:
+        held = self._held(self._unit_rows(chosen), np.zeros(len(chosen)), self._top.point.coef)
+        statistic = max(0.0, 2.0 * (self._top.point.value - held.point.value))
+        df = len(chosen)
+        return RatioTest(statistic, df, math.exp(log_chi2_tail(statistic, df)))
 
     def conf_int(
         self, alpha: float = 0.05, method: Literal["profile", "wald"] = "profile"
@@ -199,46 +151,53 @@ class PenalisedInference:
         ----------
         alpha : float
         method : "profile" or "wald"
-            Profile penalised likelihood (Heinze and Schemper, 2002, section 2.4), or estimate and
-            standard error. An intercept after FLIC has none by its profile: NaN.
+            By the profile of the penalised likelihood (Heinze and Schemper, 2002, section 2.4), or
+            by estimate and standard error.
 
         Raises
         ------
         ParameterError
             If alpha or method cannot be used.
         """
-        if not 0.0 < alpha < 1.0:
-            raise ParameterError(f"alpha={alpha!r} must lie between 0 and 1.")
-        if method not in ("profile", "wald"):
-            raise ParameterError(f'method={method!r} must be "profile" or "wald".')
-        z = -float(special.ndtri(0.5 * alpha))
         if method == "wald":
-            return self.params[:, None] + np.outer(self.bse, [-z, z])
-        ends = np.array([[self._end(j, side, z) for side in (-1, 1)] for j in range(len(self.bse))])
-        if self.corrected is not None:
-            ends[0] = np.nan
-        return ends
+            return super().conf_int(alpha)
+        if method != "profile":
+            raise ParameterError(f"method={method!r} is not known; use 'profile' or 'wald'.")
+        if not 0.0 < alpha < 1.0:
+            raise ParameterError(f"alpha={alpha!r} is not between 0 and 1; 0.05 is usual.")
+        z = -float(ndtri(0.5 * alpha))
+        low, high = (
+            self._without_corrected(np.array([self._end(j, side, z) for j in range(self.rank)]))
+            for side in (-1, 1)
+        )
+        return np.column_stack([self._spread(low), self._spread(high)])
 
-    def _index(self, parameter: int | str) -> int:
-        if isinstance(parameter, str):
-            if parameter not in self.names:
-                raise ParameterError(
-                    f"there is no parameter {parameter!r}; there are {', '.join(self.names)}."
-                )
-            return self.names.index(parameter)
-        if not 0 <= parameter < len(self.names):
-            raise ParameterError(f"there is no parameter {parameter}; there are {len(self.names)}.")
-        return int(parameter)
+    def _without_corrected(self, values: Array) -> Array:
+        return np.append(np.nan, values[1:]) if self.corrected else values
 
-    def _unit_rows(self, chosen: Sequence[int]) -> Array:
-        """Rows of the contrast, each of length 1."""
-        rows = self.likelihood.contrast[list(chosen)]
+    def _place(self, parameter: int | str) -> int:
+        """Place of a parameter among those that are not aliased."""
+        names = self.names
+        if parameter in names:
+            parameter = names.index(str(parameter))
+        if isinstance(parameter, str) or not 0 <= parameter < len(names):
+            raise ParameterError(
+                f"there is no parameter {parameter!r}; there are {', '.join(names)}."
+            )
+        if not self.estimable[parameter]:
+            raise ParameterError(
+                f"column {names[parameter]!r} is a combination of others, so that nothing can be "
+                "tested of it; test those."
+            )
+        return int(self.estimable[:parameter].sum())
+
+    def _unit_rows(self, chosen: list[int]) -> Array:
+        rows = self.likelihood.contrast[chosen]
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
     def _held(self, ties: Array, targets: Array, near: Array) -> Peak:
         """Maximum where ties @ coef = targets, from the nearest such point (in the metric)."""
-        metric = self.peak.point.derivatives[1]
-        ways = np.linalg.solve(metric, ties.T)
+        ways = np.linalg.solve(self._top.point.derivatives[1], ties.T)
         start = near + ways @ np.linalg.solve(ties @ ways, targets - ties @ near)
         return maximise(self.likelihood.objective, self.prior, start, ties)
 
@@ -246,7 +205,7 @@ class PenalisedInference:
         """Where the profile has fallen by z^2 / 2, on one side of the estimate."""
         ties = self._unit_rows([j])
         length = float(np.linalg.norm(self.likelihood.contrast[j]))
-        best, coef = self.peak.point.value, [self.peak.point.coef]
+        best, coef = self._top.point.value, [self._top.point.coef]
         estimate = float(ties[0] @ coef[0])
 
         def root(distance: float) -> tuple[float, float]:
@@ -255,7 +214,7 @@ class PenalisedInference:
             fall = max(0.0, 2.0 * (best - held.point.value))
             return math.sqrt(fall), abs(float(held.multipliers[0]))
 
-        unit = float(self.bse[j]) / length
+        unit = math.sqrt(float(self.covariance[j, j])) / length
         return length * (estimate + side * _crossing(root, z, unit))
 
 
@@ -289,51 +248,107 @@ def _crossing(root: Callable[[float], tuple[float, float]], z: float, unit: floa
 
 
 def penalised_inference(
-    likelihood: Likelihood, prior: Prior, *, correct_intercept: bool = False, max_iter: int = 500
-) -> PenalisedInference:
-    """Fit by penalised likelihood, from the likelihood's coefficients on.
+    likelihood: Likelihood,
+    prior: Prior,
+    *,
+    columns: tuple[str, ...] | None = None,
+    aliased: tuple[int, ...] = (),
+    target: str = "y",
+    correct_intercept: bool = False,
+    max_iter: int = 500,
+    kind: Callable[..., Any] = PenalisedInference,
+) -> Any:
+    """Fit by penalised likelihood, from the likelihood's coefficients on, and infer.
 
     Parameters
     ----------
     likelihood : Likelihood
-        Binary; its coefficients are where the walk starts, zeros if in doubt.
+        Of linearly independent columns; its coefficients are where the walk starts, zeros if in
+        doubt.
     prior : Prior
+    columns : tuple of str
+        Names of all columns, aliased ones too.
+    aliased : tuple of int
+    target : str
     correct_intercept : bool
         FLIC: whether the intercept is then chosen by maximum likelihood, the slopes kept.
     max_iter : int
+    kind : type
+        `PenalisedInference`, or one that shows itself as well.
+
+    Returns
+    -------
+    PenalisedInference
 
     Raises
     ------
     ParameterError
         If there are more than two classes, or no intercept to correct.
     """
+    objective = likelihood.objective
     if len(likelihood.classes) > 2:
         raise ParameterError(
-            f"Firth's penalty is for two classes here, and there are {len(likelihood.classes)}; "
-            "give a ridge penalty (C=1), or compare the classes two at a time."
+            f"bias reduction is for two classes, and there are {len(likelihood.classes)}; compare "
+            "them two at a time, or give a ridge penalty: LogisticRegression(C=1)."
         )
-    peak = maximise(likelihood.objective, prior, likelihood.coef, max_iter=max_iter)
-    found = replace(likelihood, coef=peak.point.coef, known=None)
-    corrected = intercept_corrected(found) if correct_intercept else None
-    return PenalisedInference(found, prior, peak, corrected)
+    if correct_intercept and not objective.design.intercept:
+        raise ParameterError("FLIC corrects the intercept, and there is none; add one.")
+    peak = maximise(objective, prior, likelihood.coef, max_iter=max_iter)
+    p = objective.source.n_features
+    start = np.append(np.zeros(p), peak.point.coef[p:])
+    null = maximise(objective, prior, start, np.eye(objective.size)[:p] if p else None)
+    coef = _corrected(likelihood, peak) if correct_intercept else peak.point.coef
+    found = replace(likelihood, coef=coef, known=None)
+    return kind(
+        found,
+        _fit(found, peak),
+        "nonrobust",
+        _covariance(found, peak),
+        likelihood.constant + null.point.value,
+        likelihood.names if columns is None else columns,
+        aliased,
+        target,
+        prior=prior,
+        peak=peak,
+        null=null,
+        corrected=correct_intercept,
+    )
 
 
-def intercept_corrected(likelihood: Likelihood) -> float:
-    """Intercept of greatest likelihood, the slopes kept, on the user's scale (FLIC).
+def _covariance(likelihood: Likelihood, peak: Peak) -> Array:
+    factor = cholesky(peak.point.information)
+    if factor is None:
+        return np.full((likelihood.contrast.shape[0],) * 2, np.nan)
+    whole = likelihood.contrast @ factor.solve(likelihood.contrast.T)
+    return 0.5 * (whole + whole.T)
 
-    Firth's penalty pulls the predicted probabilities towards 1/2; after this they sum to the
-    number of events again (Puhr, Heinze, Nold, Lusa and Geroldinger, 2017, section 2.2).
 
-    Raises
-    ------
-    ParameterError
-        If there is no intercept.
-    """
+def _fit(likelihood: Likelihood, peak: Peak) -> Fit:
+    """Peak as a `Fit`: its objective is -l* per unit of weight, and nothing is proved of it."""
     objective = likelihood.objective
-    if not objective.design.intercept:
-        raise ParameterError("FLIC corrects the intercept; set fit_intercept=True.")
-    slopes = np.eye(objective.size)[:-1]
-    held = slopes if len(slopes) else None
-    peak = maximise(objective, NO_PRIOR, likelihood.coef, held)
-    corrected: Any = objective.to_user(peak.point.coef)[1][0]
-    return float(corrected)
+    w, b = objective.to_user(likelihood.coef)
+    return Fit(
+        coef=w,
+        intercept=b,
+        solver="firth-scoring",
+        n_iter=peak.n_iter,
+        n_passes=getattr(objective.source, "passes", 0),
+        objective=-peak.point.value / objective.weight,
+        gap=np.inf,
+        tol=0.0,
+        history={},
+        separated=None,
+        aliased=(),
+        stopped=peak.stopped,
+    )
+
+
+def _corrected(likelihood: Likelihood, peak: Peak) -> Array:
+    """Coefficients with the intercept of greatest likelihood, the slopes kept (FLIC).
+
+    Firth's penalty pulls predicted probabilities towards 1/2; after this they sum to the number
+    of events again (Puhr, Heinze, Nold, Lusa and Geroldinger, 2017, section 2.2).
+    """
+    slopes = np.eye(likelihood.objective.size)[:-1]
+    ties = slopes if len(slopes) else None
+    return maximise(likelihood.objective, NO_PRIOR, peak.point.coef, ties).point.coef
