@@ -25,7 +25,7 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-import scipy.linalg as la
+from scipy.linalg import lapack
 
 from oddsmith.core.block import Block
 from oddsmith.core.kernels import Design
@@ -125,8 +125,9 @@ class Jeffreys:
 
 def _inverse_half(factor: Factor) -> Array:
     """B of shape (size, size) with B B' = I^-1."""
-    half = la.solve_triangular(factor.lower, np.diag(factor.unit), lower=True)
-    return np.ascontiguousarray(half.T)
+    # SciPy's triangular solve wakes all threads of BLAS, which take longer than a small fit.
+    inverse, _ = lapack.dtrtri(factor.lower, lower=1)
+    return np.ascontiguousarray((np.tril(inverse) * factor.unit).T)
 
 
 @dataclass(frozen=True, slots=True)
