@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from oddsmith.core.fit import Fit
-from oddsmith.core.labels import column_name
+from oddsmith.core.labels import column_name, listed
 from oddsmith.errors import (
     CollinearityWarning,
     ConvergenceWarning,
@@ -14,13 +14,6 @@ from oddsmith.errors import (
 from oddsmith.inference.likelihood import Likelihood
 
 __all__ = ["complaints", "inference_complaints"]
-
-
-def _listed(names: list[str]) -> str:
-    if len(names) > 10:
-        return f"{', '.join(names[:10])} and {len(names) - 10} more"
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def complaints(fit: Fit, names: Any = None) -> list[tuple[type[UserWarning], str]]:
@@ -57,7 +50,7 @@ def complaints(fit: Fit, names: Any = None) -> list[tuple[type[UserWarning], str
 
 
 def _collinearity(columns: tuple[int, ...], width: int, names: Any) -> str:
-    aliased = _listed([column_name(names, j) for j in columns])
+    aliased = listed([column_name(names, j) for j in columns])
     # A bare number would be taken for a count.
     where = "" if names is not None else " (from 0)"
     what, each = ("columns", "each ") if len(columns) > 1 else ("column", "")
@@ -171,7 +164,7 @@ def inference_complaints(
 
 
 def _aliased(columns: tuple[int, ...], names: Any) -> str:
-    listed = _listed([column_name(names, j) for j in columns])
+    listed = listed([column_name(names, j) for j in columns])
     several = len(columns) > 1
     return (
         f"{'columns' if several else 'column'} {listed} can {'each ' if several else ''}be written "
