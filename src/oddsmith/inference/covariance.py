@@ -33,7 +33,7 @@ from oddsmith.core.stable import Array, softmax
 from oddsmith.errors import ParameterError
 from oddsmith.inference.likelihood import CovarianceKind, Likelihood
 
-__all__ = ["GroupScores", "GroupScoresOf", "ScoreProducts", "covariance_of"]
+__all__ = ["GroupScores", "GroupScoresOf", "ScoreProducts", "covariance_of", "meat_of"]
 
 # Entries of the scores of K margins that are written out at once.
 _ENTRIES = 2**20
@@ -60,15 +60,34 @@ def covariance_of(likelihood: Likelihood, kind: CovarianceKind = "nonrobust") ->
     ParameterError
         If there is no such kind, or the rows do not have what it asks for.
     """
+    meat = meat_of(likelihood, kind)
+    return likelihood.covariance if meat is None else likelihood.sandwich(meat)
+
+
+def meat_of(likelihood: Likelihood, kind: CovarianceKind) -> Array | None:
+    """M of shape (size, size), its correction for few rows included; None where it is H itself.
+
+    It is what effects and influence need, which are computed in the objective's coordinates.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    kind : "nonrobust", "HC0", "HC1", "HC2", "HC3" or "cluster"
+
+    Raises
+    ------
+    ParameterError
+        If there is no such kind, or the rows do not have what it asks for.
+    """
     if kind not in get_args(CovarianceKind):
         raise ParameterError(
             f"cov_type={kind!r} is not known; use 'nonrobust', 'HC0', 'HC1', 'HC2', 'HC3' or "
             "'cluster'."
         )
     if kind == "nonrobust":
-        return likelihood.covariance
+        return None
     if likelihood.factor is None:
-        return likelihood.sandwich(likelihood.hessian)
+        return likelihood.hessian
     n, m = likelihood.nobs, len(likelihood.params)
     if kind == "cluster":
         sums = _by_group(likelihood)
@@ -78,9 +97,9 @@ def covariance_of(likelihood: Likelihood, kind: CovarianceKind = "nonrobust") ->
                 f"cov_type='cluster' found {groups} group; their spread needs at least two."
             )
         correction = groups / (groups - 1.0) * ((n - 1.0) / (n - m) if n > m else np.nan)
-        return correction * likelihood.sandwich(sums.sums.T @ sums.sums)
+        return correction * (sums.sums.T @ sums.sums)
     correction = (n / (n - m) if n > m else np.nan) if kind == "HC1" else 1.0
-    return correction * likelihood.sandwich(_meat(likelihood, kind))
+    return correction * _meat(likelihood, kind)
 
 
 def _meat(likelihood: Likelihood, kind: CovarianceKind) -> Array:

@@ -14,13 +14,14 @@ from oddsmith.core.fit import Fit
 from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
 from oddsmith.inference.likelihood import CovarianceKind, Likelihood
+from oddsmith.inference.methods import Methods
 from oddsmith.inference.tails import log_chi2_tail, log_normal_tails
 
 __all__ = ["Inference"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Inference:
+class Inference(Methods):
     """What a maximum-likelihood fit says of its parameters.
 
     Parameters are flat, of shape (m,): the intercept first, and for K > 2 classes the K - 1

@@ -19,8 +19,8 @@ __all__ = [
     "TextTable",
     "evaluate",
     "heading",
-    "page_of",
     "number_text",
+    "page_of",
     "summarise",
     "text_tables",
 ]

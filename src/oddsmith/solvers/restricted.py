@@ -1,0 +1,166 @@
+"""Newton's method on a plane A coef = b: the fit under a linear hypothesis, with its proof.
+
+With N a basis of the directions that A does not see, the step is d = N (N'H N)^-1 N'g, and the
+dual point of `certificate`, a' = a - h (Z d), leaves Z'S (a' - y) = g - H d, which is orthogonal to
+N: dual feasible for the plane. So its sum proves how far coef is from the minimum *on the plane*,
+as it does without one. At that minimum g = A'u, and u, the multiplier, is the rate at which the
+minimum rises with b (Nocedal and Wright, 2006, 12.8; 16.2 for the null-space method).
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from oddsmith.core.certificate import Certificate, certificate
+from oddsmith.core.moments import Moments
+from oddsmith.core.objective import Objective
+from oddsmith.core.stable import Array
+from oddsmith.solvers.line_search import newton_length
+from oddsmith.solvers.newton import newton_step
+
+__all__ = ["Plane", "Restricted", "restricted_minimum"]
+
+# Gap per unit of weight at which coefficients are right to ten digits and more.
+_POLISHED = 2.0**-66
+# Singular values of A, rows of length 1, below which a row follows from the others.
+_DEPENDENT = 2.0**-40
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Coefficients with A coef = b.
+
+    Attributes
+    ----------
+    matrix : array of shape (m, size)
+        A, its rows of length 1.
+    length : array of shape (m,)
+        What its rows were divided by.
+    inverse : array of shape (size, m)
+        A^+, so that A^+ b is the shortest coef on the plane.
+    basis : array of shape (size, size - m)
+        N, orthonormal.
+    """
+
+    matrix: Array
+    length: Array
+    inverse: Array
+    basis: Array
+
+    @classmethod
+    def of(cls, matrix: Array) -> "Self | None":
+        """Plane of any (m, size) matrix; None where its rows are linearly dependent.
+
+        Examples
+        --------
+        >>> plane = Plane.of(np.array([[3.0, 4.0]]))
+        >>> plane.nearest(np.array([5.0, 5.0]), np.zeros(1)).round(12).tolist()
+        [0.8, -0.6]
+        >>> Plane.of(np.array([[1.0, 0.0], [2.0, 0.0]])) is None
+        True
+        """
+        length = np.sqrt((matrix * matrix).sum(axis=1))
+        if not (length > 0).all():
+            return None
+        rows = matrix / length[:, None]
+        m = len(rows)
+        if m > rows.shape[1] or np.linalg.svd(rows, compute_uv=False)[-1] <= _DEPENDENT:
+            return None
+        whole, triangle = np.linalg.qr(rows.T, mode="complete")
+        # With A = R'Q', A^+ = Q R'^-1.
+        inverse = np.linalg.solve(triangle[:m], whole[:, :m].T).T
+        return cls(rows, length, inverse, whole[:, m:])
+
+    def nearest(self, coef: Array, value: Array) -> Array:
+        """Point of the plane A coef = value (as A was given) that is nearest to coef."""
+        return coef + self.inverse @ (value / self.length - self.matrix @ coef)
+
+    def multiplier(self, gradient: Array) -> Array:
+        """Rate u of the restricted minimum with the value, from g = A'u; of shape (m,)."""
+        return (self.inverse.T @ gradient) / self.length
+
+
+@dataclass(frozen=True)
+class Restricted:
+    """The minimum on a plane.
+
+    Attributes
+    ----------
+    coef : array of shape (size,)
+    moments : Moments
+        Value (nats), gradient and Hessian there.
+    gap : float
+        Value minus the minimum on the plane is at most this (nats).
+    multiplier : array of shape (m,)
+        Rate at which the minimum rises with the plane's value (nats).
+    """
+
+    coef: Array
+    moments: Moments
+    gap: float
+    multiplier: Array
+
+
+def restricted_minimum(
+    objective: Objective,
+    plane: Plane,
+    value: Array,
+    start: Array,
+    tol: float = 1e-12,
+    max_iter: int = 200,
+) -> Restricted:
+    """Minimum of a smooth objective on a plane, by Newton's method: two passes an iteration.
+
+    Parameters
+    ----------
+    objective : Objective
+    plane : Plane
+    value : array of shape (m,)
+        b.
+    start : array of shape (size,)
+        The walk begins at the point of the plane nearest to it.
+    tol : float
+        Gap to prove (nats per unit of weight). Where it is reached, the walk goes on for as long
+        as a step still divides the gap.
+    max_iter : int
+
+    Returns
+    -------
+    Restricted
+        Its gap is larger than tol where max_iter was too few.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _walked(objective, plane, value, start, tol, max_iter)
+
+
+def _walked(
+    objective: Objective, plane: Plane, value: Array, start: Array, tol: float, max_iter: int
+) -> Restricted:
+    coef = plane.nearest(objective.centred(start), value)
+    here, proof = _proved(objective, plane, coef)
+    for _ in range(max_iter):
+        if proof.gap <= _POLISHED * objective.weight:
+            break
+        slope = float(here.gradient @ proof.step)
+        length = newton_length(objective, coef, here.value, slope, proof.step, proof.line)
+        # Once more onto the plane, from which rounding would lead away.
+        following = plane.nearest(coef - length * proof.step, value)
+        moments, certified = _proved(objective, plane, following)
+        if proof.gap <= tol * objective.weight and not certified.gap < 0.25 * proof.gap:
+            break
+        coef, here, proof = following, moments, certified
+    return Restricted(coef, here, proof.gap, plane.multiplier(here.gradient))
+
+
+def _proved(objective: Objective, plane: Plane, coef: Array) -> tuple[Moments, Certificate]:
+    """Value, derivatives and certificate on the plane: two passes."""
+    moments, N = objective.evaluate(coef, 2), plane.basis
+    if N.shape[1] == 0:
+        return moments, certificate(objective, coef, moments, np.zeros_like(coef), 0.0)
+    hessian = N.T @ objective.grounded(moments.hessian) @ N
+    # |H_ij| <= sqrt(bound_i bound_j), so this bounds the diagonal of N'HN.
+    bound = (np.abs(N).T @ np.sqrt(objective.curvature_bound)) ** 2
+    solved = newton_step(hessian, N.T @ moments.gradient, bound)
+    left = solved.left_over if solved.cut.shape[1] == 0 else np.inf
+    return moments, certificate(objective, coef, moments, N @ solved.step, left)
