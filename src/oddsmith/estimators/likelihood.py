@@ -1,4 +1,4 @@
-"""From checked rows to a maximum-likelihood fit with its inference: what `logit` and `infer` share."""
+"""From checked rows to a maximum-likelihood fit and its inference: `logit` and `infer` share it."""
 
 import warnings
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from oddsmith.estimators.labels import Encoded
 from oddsmith.inference.covariance import covariance_of
 from oddsmith.inference.likelihood import CovarianceKind, Likelihood, WeightKind
 from oddsmith.inference.nested import nested, null_log_likelihood
+from oddsmith.inference.polish import polished
 from oddsmith.solvers.minimise import Task, minimise, objective_of
 from oddsmith.solvers.run import Solver
 from oddsmith.views.complaints import inference_complaints
@@ -90,7 +91,7 @@ class Rows:
         )
 
     def task(self, tol: float, max_iter: int | None = None) -> Task:
-        """What to minimise."""
+        """Task of the solvers."""
         usual = None if self.offset is None else np.atleast_1d(np.median(self.offset, axis=0))
         return Task(
             int(self.labels.classes.size),
@@ -201,7 +202,7 @@ def fitted(
         kept = [j for j in range(len(rows.names)) if j not in fit.aliased]
         likelihood, again = nested(likelihood, kept, intercept=rows.intercept, tol=tol)
         fit = replace(again, aliased=fit.aliased, n_passes=fit.n_passes + again.n_passes)
-    return likelihood, fit
+    return polished(likelihood, fit)
 
 
 def of_fit(

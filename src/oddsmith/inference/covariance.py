@@ -195,7 +195,9 @@ class ScoreProducts:
         return total
 
     def _by_leverage(self, rows: Array, margin: Array, e: Array, share: Array) -> Array:
-        """What (I - V Q)^-power adds to e: R g(R'QR) R'Q e, g(x) = ((1 - x)^-power - 1) / x.
+        """Give what (I - V Q)^-power adds to e: R g(R'QR) R'Q e.
+
+        Here g(x) = ((1 - x)^-power - 1) / x.
 
         With V = R R', R = diag(r) (I - r r') and r the roots of the probabilities, no inverse of
         V is needed, which is singular.
@@ -250,7 +252,7 @@ class GroupScoresOf:
     coef: Array
 
     def __call__(self, block: Block) -> GroupScores:
-        """Sums of a block.
+        """Add up a block.
 
         Raises
         ------
@@ -272,7 +274,7 @@ class GroupScoresOf:
 
 
 def _sums(own: Any, Z: DesignMatrix, e: Array) -> Array:
-    """Sums over groups of z_i e_i, of shape (G, q)."""
+    """Add z_i e_i up over groups: (G, q)."""
     scaled: Any = own @ sp.diags_array(e)
     inner: Any = scaled @ Z.Z
     inner = inner.toarray() if sp.issparse(inner) else inner

@@ -72,11 +72,8 @@ def _tabular(table: TextTable) -> str:
     kinds = "l" * table.words + "r" * (len(table.headers) - table.words)
     rows = [" & ".join(map(_latex, row)) + r" \\" for row in table.rows]
     head = " & ".join(map(_latex, table.headers)) + r" \\"
-    return "\n".join(
-        [rf"\begin{{tabular}}{{{kinds}}}", r"\hline", head, r"\hline"]
-        + rows
-        + [r"\hline", r"\end{tabular}", ""]
-    )
+    begin, line, end = rf"\begin{{tabular}}{{{kinds}}}", r"\hline", r"\end{tabular}"
+    return "\n".join([begin, line, head, line, *rows, line, end, ""])
 
 
 def as_markdown(page: Page) -> str:

@@ -5,17 +5,19 @@ Data first, then rendering: text, HTML, LaTeX and Markdown are made of one `Page
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from oddsmith.core.labels import label_text, quoted
-from oddsmith.core.stable import Array
 from oddsmith.data.frames import frame_of
 from oddsmith.inference.result import Inference
 from oddsmith.views.markup import as_latex, as_markdown
 from oddsmith.views.summary import as_fragment, as_text
 from oddsmith.views.tables import Page, TextTable, number_text
+
+if TYPE_CHECKING:
+    from oddsmith.core.stable import Array
 
 __all__ = ["Results", "Shown", "p_text", "page_of_inference"]
 
