@@ -10,7 +10,7 @@ maximum, as Firth (1993) has them.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -22,33 +22,17 @@ from oddsmith.core.fit import Fit
 from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
 from oddsmith.inference.firth import NO_PRIOR, Peak, Prior, maximise
+from oddsmith.inference.hypotheses import HypothesisTest
 from oddsmith.inference.likelihood import Likelihood
 from oddsmith.inference.result import Inference
 from oddsmith.inference.tails import log_chi2_tail
 from oddsmith.solvers.curvature import cholesky
 
-__all__ = ["PenalisedInference", "RatioTest", "penalised_inference"]
+__all__ = ["PenalisedInference", "penalised_inference"]
 
 _MOST_STEPS = 100
 # Precision of the ends of an interval, in standard errors.
 _END = 1e-11
-
-
-@dataclass(frozen=True, slots=True)
-class RatioTest:
-    """A penalised likelihood-ratio test.
-
-    Attributes
-    ----------
-    statistic : float
-        Twice the difference of two penalised log-likelihoods (nats).
-    df : int
-    pvalue : float
-    """
-
-    statistic: float
-    df: int
-    pvalue: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,15 +71,16 @@ class PenalisedInference(Inference):
         return self.likelihood.constant + self._top.point.value
 
     @cached_property
-    def tests(self) -> tuple[RatioTest, ...]:
-        """Penalised likelihood-ratio test that a parameter is 0, of each that is not aliased."""
-        return tuple(self._ratio([j]) for j in range(self.rank))
+    def _ratios(self) -> Array:
+        """Penalised likelihood-ratio statistics of the parameters that are not aliased."""
+        rows, zero = self.likelihood.contrast, np.zeros(1)
+        return np.array([self._ratio(rows[[j]], zero) for j in range(self.rank)])
 
     @cached_property
     def tvalues(self) -> Array:
         """Signed roots of the penalised likelihood-ratio statistics, of shape (m,)."""
         own = self.likelihood.contrast @ self._top.point.coef
-        roots = np.sign(own) * np.sqrt([test.statistic for test in self.tests])
+        roots = np.sign(own) * np.sqrt(self._ratios)
         return self._spread(self._without_corrected(roots))
 
     @property
@@ -122,25 +107,34 @@ class PenalisedInference(Inference):
             "so that no distance from its maximum is proved."
         )
 
-    def ratio_test(self, parameters: Sequence[int | str]) -> RatioTest:
-        """Penalised likelihood-ratio test that all of these parameters are 0.
+    def lr_test(self, restrictions: Any, tol: float = 1e-12) -> HypothesisTest:
+        """Penalised likelihood-ratio test, with the penalty of the whole model in both.
 
         Parameters
         ----------
-        parameters : sequence of names, or of places in `names`
+        restrictions : str, list, array or tuple
+            As in `wald_test`.
+        tol : float
+            Not used: every walk ends where rounding leaves nothing to gain.
 
         Raises
         ------
         ParameterError
-            If there is no such parameter, or its column is aliased.
+            If the restrictions cannot be read.
         """
-        return self._ratio([self._place(one) for one in parameters])
+        tested = self._restriction(restrictions)
+        statistic = self._ratio(tested.matrix @ self.likelihood.contrast, tested.value)
+        pvalue = math.exp(log_chi2_tail(statistic, tested.df))
+        kind = "penalised likelihood ratio"
+        return HypothesisTest(kind, tested.text, statistic, tested.df, pvalue)
 
-    def _ratio(self, chosen: list[int]) -> RatioTest:
-        held = self._held(self._unit_rows(chosen), np.zeros(len(chosen)), self._top.point.coef)
-        statistic = max(0.0, 2.0 * (self._top.point.value - held.point.value))
-        df = len(chosen)
-        return RatioTest(statistic, df, math.exp(log_chi2_tail(statistic, df)))
+    def score_test(self, restrictions: Any, tol: float = 1e-12) -> HypothesisTest:
+        """Refuse: there is none for penalised likelihoods."""
+        raise ParameterError("a penalised likelihood has no score test; use lr_test.")
+
+    def _ratio(self, ties: Array, targets: Array) -> float:
+        held = self._held(ties, targets, self._top.point.coef)
+        return max(0.0, 2.0 * (self._top.point.value - held.point.value))
 
     def conf_int(
         self, alpha: float = 0.05, method: Literal["profile", "wald"] = "profile"
@@ -175,36 +169,31 @@ class PenalisedInference(Inference):
     def _without_corrected(self, values: Array) -> Array:
         return np.append(np.nan, values[1:]) if self.corrected else values
 
-    def _place(self, parameter: int | str) -> int:
-        """Place of a parameter among those that are not aliased."""
-        names = self.names
-        if parameter in names:
-            parameter = names.index(str(parameter))
-        if isinstance(parameter, str) or not 0 <= parameter < len(names):
-            raise ParameterError(
-                f"there is no parameter {parameter!r}; there are {', '.join(names)}."
-            )
-        if not self.estimable[parameter]:
-            raise ParameterError(
-                f"column {names[parameter]!r} is a combination of others, so that nothing can be "
-                "tested of it; test those."
-            )
-        return int(self.estimable[:parameter].sum())
-
-    def _unit_rows(self, chosen: list[int]) -> Array:
-        rows = self.likelihood.contrast[chosen]
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    def profile_conf_int(
+        self, alpha: float = 0.05, columns: Iterable[str] | None = None, tol: float = 1e-12
+    ) -> Array:
+        """The same as `conf_int`, for all parameters or those of some columns: else NaN."""
+        found = self.conf_int(alpha)
+        if columns is None:
+            return found
+        wanted = [columns] if isinstance(columns, str) else list(columns)
+        for name in wanted:
+            self._known(name)
+        found[[name not in wanted for name in self.names]] = np.nan
+        return found
 
     def _held(self, ties: Array, targets: Array, near: Array) -> Peak:
         """Maximum where ties @ coef = targets, from the nearest such point (in the metric)."""
+        sizes = np.linalg.norm(ties, axis=1)
+        ties, targets = ties / sizes[:, None], targets / sizes
         ways = np.linalg.solve(self._top.point.derivatives[1], ties.T)
         start = near + ways @ np.linalg.solve(ties @ ways, targets - ties @ near)
         return maximise(self.likelihood.objective, self.prior, start, ties)
 
     def _end(self, j: int, side: int, z: float) -> float:
         """Where the profile has fallen by z^2 / 2, on one side of the estimate."""
-        ties = self._unit_rows([j])
-        length = float(np.linalg.norm(self.likelihood.contrast[j]))
+        ties = self.likelihood.contrast[[j]]
+        length = float(np.linalg.norm(ties))
         best, coef = self._top.point.value, [self._top.point.coef]
         estimate = float(ties[0] @ coef[0])
 
@@ -212,10 +201,10 @@ class PenalisedInference(Inference):
             held = self._held(ties, np.array([estimate + side * distance]), coef[0])
             coef[0] = held.point.coef
             fall = max(0.0, 2.0 * (best - held.point.value))
-            return math.sqrt(fall), abs(float(held.multipliers[0]))
+            return math.sqrt(fall), abs(float(held.multipliers[0])) / length
 
-        unit = math.sqrt(float(self.covariance[j, j])) / length
-        return length * (estimate + side * _crossing(root, z, unit))
+        unit = math.sqrt(float(self.covariance[j, j]))
+        return estimate + side * _crossing(root, z, unit)
 
 
 def _crossing(root: Callable[[float], tuple[float, float]], z: float, unit: float) -> float:
