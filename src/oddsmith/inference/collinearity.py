@@ -86,9 +86,7 @@ class _GramTimes:
 
     def __call__(self, block: Block) -> VectorMoments:
         Z = self.design(block)
-        return VectorMoments(
-            Z.transposed_times(block.weight[:, None] * Z.times(self.directions))
-        )
+        return VectorMoments(Z.transposed_times(block.weight[:, None] * Z.times(self.directions)))
 
 
 def find_collinearity(objective: Objective) -> Collinearity:
@@ -180,7 +178,7 @@ def _settled(
 
 
 def _sizes(objective: Objective) -> Array:
-    """What a column's entries were before they were centred, in its scale, of shape (q,)."""
+    """Sizes of the columns before they were centred, in their scales, of shape (q,)."""
     how = objective.design.standardisation
     moved = np.append(np.abs(how.center) / how.scale, np.zeros(int(objective.design.intercept)))
     return objective.column_sizes + moved
@@ -221,7 +219,7 @@ def _correlations(objective: Objective, gram: Array, columns: Array) -> Array:
 
 
 def _alias(objective: Objective, direction: Array, column: int) -> Alias:
-    """Combination on the user's scale that a vanishing Z @ direction says, direction_column = 1."""
+    """Read a vanishing Z @ direction, 1 at its column, as a combination on the user's scale."""
     how, p = objective.design.standardisation, objective.source.n_features
     size = np.hypot(objective.columns.spread, objective.columns.mean)
     factors = -direction[:p] * (how.scale[column] / how.scale)
@@ -237,5 +235,5 @@ def _alias(objective: Objective, direction: Array, column: int) -> Alias:
 
 
 def _tidy(number: float) -> float:
-    """Number without the rounding of a solve, where ten digits say so."""
+    """Drop the rounding of a solve: ten digits are left."""
     return float(f"{number:.10g}")

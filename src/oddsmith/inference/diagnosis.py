@@ -44,6 +44,8 @@ class Diagnosis:
     kind : "separation", "aliased", "nearly aliased" or "few cases"
     columns : tuple of int
         The columns that it is about.
+    finding : str
+        What was found: a clause, of aliased columns their equations.
     message : str
         A sentence: what was found, what it means, what to do.
     evidence : Separation, tuple of Alias, or float
@@ -52,6 +54,7 @@ class Diagnosis:
 
     kind: Kind
     columns: tuple[int, ...]
+    finding: str
     message: str
     evidence: Any
 
@@ -101,9 +104,10 @@ def diagnose(
     >>> columns, task = source.fold(column_statistics), Task(2, True, 0.0, False, 1e-12)
     >>> fit = minimise(source, columns, "auto", task)
     >>> objective = objective_of(source, columns, task)[0]
-    >>> found = diagnose(objective, objective.from_user(fit.coef, fit.intercept), fit, ["x"], [0, 1])
-    >>> print(found[0].kind, found[0].message.split(":")[1])
-    separation  every row with "x" > 0 is "1"
+    >>> coef = objective.from_user(fit.coef, fit.intercept)
+    >>> found = diagnose(objective, coef, fit, ["x"], [0, 1])
+    >>> print(found[0].finding.split("(")[1])
+    quasi-complete separation): every row with "x" > 0 is "1"
     """
     found: list[Diagnosis] = []
     if fit.aliased or (fit.separated is None and _looks_singular(objective, hessian)):
@@ -132,29 +136,28 @@ def _collinear(objective: Objective, names: Any) -> list[Diagnosis]:
         if not aliases:
             continue
         several = len(aliases) > 1
-        shown = "; ".join(alias_text(one, names) for one in aliases[:_MOST_PARTS])
-        more = f"; and {len(aliases) - _MOST_PARTS} more" if len(aliases) > _MOST_PARTS else ""
+        finding = listed([alias_text(one, names) for one in aliases], _MOST_PARTS)
         what = "columns are" if several else "a column is"
         if kind == "aliased":
             message = (
-                f"{what} a linear combination of those before: {shown}{more}; the data say nothing "
+                f"{what} a linear combination of those before: {finding}; the data say nothing "
                 f"of {'their coefficients' if several else 'its coefficient'}: drop "
                 f"{'them' if several else 'it'}, or give a ridge penalty (C=1)."
             )
         else:
             message = (
-                f"{what} very nearly a linear combination of those before: {shown}{more}, to six "
+                f"{what} very nearly a linear combination of those before: {finding}, to six "
                 f"digits or more; {'their coefficients are' if several else 'its coefficient is'} "
                 "hardly determined, and standard errors are huge: drop "
                 f"{'them' if several else 'it'}, or give a ridge penalty (C=1)."
             )
         columns = tuple(one.column for one in aliases)
-        parts.append(Diagnosis(kind, columns, message, aliases))
+        parts.append(Diagnosis(kind, columns, finding, message, aliases))
     return parts
 
 
 def alias_text(alias: Alias, names: Any) -> str:
-    """Combination in words.
+    """Write a combination in words.
 
     Examples
     --------
@@ -188,24 +191,25 @@ def _separated(
     where = "" if names is not None else " (from 0)"
     whole = "completely" if found.kind == "complete" else "in part (quasi-complete separation)"
     several = len(columns) > 1
-    message = (
+    finding = (
         f"{'columns' if several else 'column'} {listed(shown)}{where} "
         f"{'separate' if several else 'separates'} the classes {whole}: "
-        f"{_evidence(objective, found, called, labels)}, so that the likelihood rises for ever and "
+        f"{_evidence(objective, found, called, labels)}"
+    )
+    message = (
+        f"{finding}, so that the likelihood rises for ever and "
         f"{'their coefficients are' if several else 'its coefficient is'} infinite; use firth=True "
         "(FirthLogisticRegression) or a ridge penalty (C=1)."
     )
-    return Diagnosis("separation", columns, message, found)
+    return Diagnosis("separation", columns, finding, message, found)
 
 
 def _plain(label: Any) -> Any:
     return label.item() if isinstance(label, np.generic) else label
 
 
-def _evidence(
-    objective: Objective, found: Separation, names: list[str], labels: list[str]
-) -> str:
-    """Rows that show it: by one column each where that is all, else how many a combination tells."""
+def _evidence(objective: Objective, found: Separation, names: list[str], labels: list[str]) -> str:
+    """Say which rows show it: by one column each where that is all, else how many there are."""
     n, told = found.rows.size, int(found.rows.sum())
     if len(found.columns) <= _MOST_PARTS:
         ranges = _ranges(objective, found.columns)
@@ -312,10 +316,14 @@ def _few_cases(objective: Objective, fit: Fit, classes: Sequence[Any]) -> Diagno
     if columns == 0 or weights[least] >= _CASES * columns:
         return None
     label = quoted(label_text(_plain(classes[least])))
+    rarer = "rarer" if len(classes) == 2 else "rarest"
     cases, many = float(weights[least]), "columns" if columns > 1 else "column"
-    message = (
+    finding = (
         f"there {'is' if cases == 1 else 'are'} {cases:.6g} case{'' if cases == 1 else 's'} of "
-        f"{label}, the rarer class, for {columns} {many}: fewer than 10 a column, where estimates "
-        "are biased away from 0 and intervals too short; take fewer columns, or firth=True."
+        f"{label}, the {rarer} class, for {columns} {many}: fewer than 10 a column"
     )
-    return Diagnosis("few cases", (), message, cases / columns)
+    message = (
+        f"{finding}, where estimates are biased away from 0 and intervals too short; take fewer "
+        "columns, or firth=True."
+    )
+    return Diagnosis("few cases", (), finding, message, cases / columns)

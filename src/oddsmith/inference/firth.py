@@ -135,8 +135,9 @@ class _Hats:
     """What the hat values h_i add to score and metric, from B with B B' = I^-1.
 
     Rows enter as if each were there h_i times more, half of them with the other label: so the
-    score grows by h_i (1/2 - a_i) z_i, and the information by h_i a_i (1 - a_i) z_i z_i' (Heinze and
-    Schemper, 2002, section 2.2). `value` is the sum of the hat values, the number of coefficients.
+    score grows by h_i (1/2 - a_i) z_i, and the information by h_i a_i (1 - a_i) z_i z_i' (Heinze
+    and Schemper, 2002, section 2.2). `value` is the sum of the hat values:
+    the number of coefficients.
     """
 
     design: Design
@@ -213,7 +214,7 @@ def maximise(
     tol: float = 1e-10,
     max_iter: int = 500,
 ) -> Peak:
-    """Walk to the maximum of l* by scoring steps that secants correct, halved where they do not help.
+    """Walk to the maximum of l* by scoring steps that secants correct, halved where they fail.
 
     Steps are d = H U*, with H the inverse of the metric after the BFGS updates of the last pairs of
     steps and changes of the score (Nocedal and Wright, 2006, algorithm 7.4): scoring alone gains

@@ -28,7 +28,7 @@ from oddsmith.inference.result import Inference
 from oddsmith.inference.tails import log_chi2_tail
 from oddsmith.solvers.curvature import cholesky
 
-__all__ = ["PenalisedInference", "penalised_inference"]
+__all__ = ["PenalisedInference", "as_fit", "penalised_fit", "penalised_inference"]
 
 _MOST_STEPS = 100
 # Precision of the ends of an interval, in standard errors.
@@ -48,15 +48,12 @@ class PenalisedInference(Inference):
     prior : Prior
     peak : Peak
         The maximum of the penalised likelihood.
-    null : Peak
-        The same with all slopes 0.
     corrected : bool
         Whether the intercept is that of FLIC, and so `likelihood.coef` not the peak's.
     """
 
     prior: Prior = NO_PRIOR
     peak: Peak | None = None
-    null: Peak | None = None
     corrected: bool = False
 
     @property
@@ -95,8 +92,13 @@ class PenalisedInference(Inference):
 
     @property
     def converged(self) -> bool:
-        """Whether the walk ended where rounding leaves nothing to gain: a maximum, if not proved."""
+        """Whether the walk ended where rounding leaves nothing to gain: nothing is proved."""
         return self._top.stopped != "max_iter"
+
+    @property
+    def decrement(self) -> float:
+        """Length of the last step that was seen (standard errors): no bound on a distance."""
+        return self._top.decrement
 
     @property
     def certificate(self) -> str:
@@ -172,7 +174,7 @@ class PenalisedInference(Inference):
     def profile_conf_int(
         self, alpha: float = 0.05, columns: Iterable[str] | None = None, tol: float = 1e-12
     ) -> Array:
-        """The same as `conf_int`, for all parameters or those of some columns: else NaN."""
+        """Give what `conf_int` does, or that of some columns alone, NaN for others."""
         found = self.conf_int(alpha)
         if columns is None:
             return found
@@ -236,18 +238,10 @@ def _crossing(root: Callable[[float], tuple[float, float]], z: float, unit: floa
     return distance
 
 
-def penalised_inference(
-    likelihood: Likelihood,
-    prior: Prior,
-    *,
-    columns: tuple[str, ...] | None = None,
-    aliased: tuple[int, ...] = (),
-    target: str = "y",
-    correct_intercept: bool = False,
-    max_iter: int = 500,
-    kind: Callable[..., Any] = PenalisedInference,
-) -> Any:
-    """Fit by penalised likelihood, from the likelihood's coefficients on, and infer.
+def penalised_fit(
+    likelihood: Likelihood, prior: Prior, *, correct_intercept: bool = False, max_iter: int = 500
+) -> tuple[Likelihood, Peak]:
+    """Fit by penalised likelihood, from the likelihood's coefficients on.
 
     Parameters
     ----------
@@ -255,52 +249,83 @@ def penalised_inference(
         Of linearly independent columns; its coefficients are where the walk starts, zeros if in
         doubt.
     prior : Prior
-    columns : tuple of str
-        Names of all columns, aliased ones too.
-    aliased : tuple of int
-    target : str
     correct_intercept : bool
         FLIC: whether the intercept is then chosen by maximum likelihood, the slopes kept.
     max_iter : int
-    kind : type
-        `PenalisedInference`, or one that shows itself as well.
 
     Returns
     -------
-    PenalisedInference
+    likelihood : Likelihood
+        With the coefficients that are reported.
+    peak : Peak
+        The maximum, without FLIC.
 
     Raises
     ------
     ParameterError
         If there are more than two classes, or no intercept to correct.
     """
-    objective = likelihood.objective
     if len(likelihood.classes) > 2:
         raise ParameterError(
             f"bias reduction is for two classes, and there are {len(likelihood.classes)}; compare "
             "them two at a time, or give a ridge penalty: LogisticRegression(C=1)."
         )
-    if correct_intercept and not objective.design.intercept:
+    if correct_intercept and not likelihood.objective.design.intercept:
         raise ParameterError("FLIC corrects the intercept, and there is none; add one.")
-    peak = maximise(objective, prior, likelihood.coef, max_iter=max_iter)
+    peak = maximise(likelihood.objective, prior, likelihood.coef, max_iter=max_iter)
+    coef = _corrected(likelihood, peak) if correct_intercept else peak.point.coef
+    return replace(likelihood, coef=coef, known=None), peak
+
+
+def penalised_inference(
+    likelihood: Likelihood,
+    peak: Peak,
+    prior: Prior,
+    *,
+    columns: tuple[str, ...],
+    aliased: tuple[int, ...] = (),
+    target: str = "y",
+    warnings: tuple[str, ...] = (),
+    corrected: bool = False,
+    kind: Callable[..., Any] = PenalisedInference,
+) -> Any:
+    """Infer from what `penalised_fit` returned.
+
+    Parameters
+    ----------
+    likelihood, peak, prior
+        Of the fit.
+    columns : tuple of str
+        Names of all columns, aliased ones too.
+    aliased : tuple of int
+    target : str
+    warnings : tuple of str
+    corrected : bool
+        Whether the intercept is that of FLIC.
+    kind : type
+        `PenalisedInference`, or one that shows itself as well.
+
+    Returns
+    -------
+    PenalisedInference
+    """
+    objective = likelihood.objective
     p = objective.source.n_features
     start = np.append(np.zeros(p), peak.point.coef[p:])
-    null = maximise(objective, prior, start, np.eye(objective.size)[:p] if p else None)
-    coef = _corrected(likelihood, peak) if correct_intercept else peak.point.coef
-    found = replace(likelihood, coef=coef, known=None)
+    null = maximise(objective, prior, start, np.eye(objective.size)[:p]) if p else peak
     return kind(
-        found,
-        _fit(found, peak),
+        likelihood,
+        as_fit(likelihood, peak, aliased),
         "nonrobust",
-        _covariance(found, peak),
+        _covariance(likelihood, peak),
         likelihood.constant + null.point.value,
-        likelihood.names if columns is None else columns,
+        columns,
         aliased,
         target,
+        warnings,
         prior=prior,
         peak=peak,
-        null=null,
-        corrected=correct_intercept,
+        corrected=corrected,
     )
 
 
@@ -312,7 +337,7 @@ def _covariance(likelihood: Likelihood, peak: Peak) -> Array:
     return 0.5 * (whole + whole.T)
 
 
-def _fit(likelihood: Likelihood, peak: Peak) -> Fit:
+def as_fit(likelihood: Likelihood, peak: Peak, aliased: tuple[int, ...] = ()) -> Fit:
     """Peak as a `Fit`: its objective is -l* per unit of weight, and nothing is proved of it."""
     objective = likelihood.objective
     w, b = objective.to_user(likelihood.coef)
@@ -327,7 +352,7 @@ def _fit(likelihood: Likelihood, peak: Peak) -> Fit:
         tol=0.0,
         history={},
         separated=None,
-        aliased=(),
+        aliased=aliased,
         stopped=peak.stopped,
     )
 

@@ -5,10 +5,10 @@ A direction d of the coefficients along which no row's own margin falls behind a
     gain_ik(d) = z_i' (d_{y_i} - d_k) >= 0   for all rows i and classes k != y_i,
 
 and some gain is above 0, is one along which the likelihood rises for ever: separation is complete
-where every row gains, else quasi-complete (Albert and Anderson, 1984, section 2). The largest sum of
-gains in a box is a linear program (Konis, 2007, section 4.2), which SciPy's HiGHS solves. Of many
-rows few matter: the program starts with none and is given those that its answer moves the wrong way,
-a pass at a time, until there are none (Kelley, 1960, "The cutting-plane method").
+where every row gains, else quasi-complete (Albert and Anderson, 1984, section 2). The largest sum
+of gains in a box is a linear program (Konis, 2007, section 4.2), which SciPy's HiGHS solves. Of
+many rows few matter: the program starts with none and is given those that its answer moves the
+wrong way, a pass at a time, until there are none (Kelley, 1960, "The cutting-plane method").
 
 Offsets move no gain, and rows of weight 0 are no rows. Columns are standardised, and an answer is
 believed only as far as the products Z d show it, down to the rounding of their terms.
@@ -317,7 +317,9 @@ class _Search:
     def _shortest(self, whole: Array, allowed: Array) -> Array | None:
         """Least sum of absolute slopes with gains of at least 1 where `whole` gains, else 0."""
         kept = np.repeat(allowed, self.shape[1])
-        slopes = np.repeat(np.arange(self.shape[0]) < self.objective.source.n_features, self.shape[1])
+        slopes = np.repeat(
+            np.arange(self.shape[0]) < self.objective.source.n_features, self.shape[1]
+        )
         cost = np.where(slopes[kept], 1.0, 0.0)
         rows, wanted = np.empty((0, kept.sum())), np.empty(0)
         direction = np.zeros(self.objective.size)
