@@ -23,6 +23,7 @@ from oddsmith.estimators.door import (
     checked,
     names_of,
 )
+from oddsmith.estimators.infer import infer
 from oddsmith.estimators.inputs import in_range, row_offset, row_weights
 from oddsmith.estimators.labels import Encoded, known_classes, known_index
 from oddsmith.estimators.linear import LinearClassifier
@@ -355,6 +356,64 @@ class LogisticRegression(LinearClassifier):
             after = stream(source, columns, solver, task, getattr(self, "descent_", None))
         self._keep_stream(after, classes)
         return self
+
+    def infer(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        offset: Any = None,
+        *,
+        cov_type: str | None = None,
+        groups: Any = None,
+        weights_are: str = "frequency",
+        bootstrap: int | None = None,
+        seed: Any = None,
+    ) -> Any:
+        """Say how sure the coefficients are, from the rows that they were fitted to.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset
+            Those of the fit, which are not kept: a fit to others is refused.
+        cov_type, groups, weights_are
+            As in `oddsmith.logit`.
+        bootstrap : int, optional
+            Number of samples of the rows to fit again, for percentile intervals. They can be had
+            of penalised coefficients, too; standard errors and p values cannot.
+        seed : int, RandomState or None
+            Of the samples.
+
+        Returns
+        -------
+        Results or BootstrapResults
+            What `oddsmith.logit` returns, or the samples' coefficients and their percentiles.
+
+        Raises
+        ------
+        ParameterError
+            If the fit is penalised, so that it is not one of maximum likelihood.
+        DataError
+            If these rows are not those of the fit.
+
+        Examples
+        --------
+        >>> X, y = np.array([[0.0], [0.0], [0.0], [1.0], [1.0], [1.0]]), [0, 0, 1, 0, 1, 1]
+        >>> LogisticRegression(C=np.inf).fit(X, y).infer(X, y).bse.round(4)
+        array([1.2247, 1.7321])
+        """
+        return infer(
+            self,
+            X,
+            y,
+            sample_weight,
+            offset,
+            cov_type,
+            groups,
+            weights_are,
+            bootstrap,
+            seed,
+        )
 
     def _task(self, rows: "_Rows", **more: Any) -> Task:
         return Task(

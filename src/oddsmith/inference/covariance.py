@@ -277,5 +277,5 @@ def _sums(own: Any, Z: DesignMatrix, e: Array) -> Array:
     """Add z_i e_i up over groups: (G, q)."""
     scaled: Any = own @ sp.diags_array(e)
     inner: Any = scaled @ Z.Z
-    inner = inner.toarray() if sp.issparse(inner) else inner
+    inner = inner.toarray() if hasattr(inner, "tocsr") else inner
     return np.column_stack([inner, scaled.sum(axis=1)]) if Z.intercept else np.asarray(inner)

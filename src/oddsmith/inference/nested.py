@@ -13,7 +13,7 @@ from oddsmith.core.block import Block, CountedSource, Mergeable, RowSource
 from oddsmith.core.columns import Columns
 from oddsmith.core.fit import Fit
 from oddsmith.core.moments import VectorMoments
-from oddsmith.core.stable import Array, exact_dot
+from oddsmith.core.stable import exact_dot
 from oddsmith.inference.likelihood import Likelihood
 from oddsmith.solvers.minimise import Task, minimise, objective_of
 
@@ -107,7 +107,7 @@ def some_columns(likelihood: Likelihood, kept: Any, *, intercept: bool = True) -
     return replace(likelihood, objective=objective, coef=coef, names=names, known=None)
 
 
-def _of_columns(columns: Columns, kept: Array) -> Columns:
+def _of_columns(columns: Columns, kept: Any) -> Columns:
     parts = (columns.mean, columns.spread, columns.low, columns.high)
     return Columns(columns.weight, *(part[kept] for part in parts))
 
@@ -119,7 +119,7 @@ class _ClassWeights:
     n_classes: int
 
     def __call__(self, block: Block) -> VectorMoments:
-        weight = np.bincount(block.y, block.weight, minlength=self.n_classes)
+        weight = np.bincount(block.y, block.weight, minlength=self.n_classes).astype(np.float64)
         return VectorMoments(np.append(weight, np.abs(block.offset).sum()))
 
 
