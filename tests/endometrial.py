@@ -1,9 +1,9 @@
 """Endometrial cancer: 79 patients, of whom none with neovasculization has a low grade.
 
 First analysed by Heinze and Schemper (2002, "A solution to the problem of separation in logistic
-regression", Statistics in Medicine 21, 2409-2419), from E. Asseryanis, Medical University of Vienna;
-published with Agresti (2015), "Foundations of linear and generalized linear models". No package for
-this Python ships it. What R's logistf and brglm2 print of it is beside it.
+regression", Statistics in Medicine 21, 2409-2419); from E. Asseryanis, Medical University of
+Vienna; published with Agresti (2015), "Foundations of linear and generalized linear models".
+No package for this Python ships it. What R's logistf prints of it is beside it.
 """
 
 import numpy as np
@@ -32,7 +32,6 @@ def endometrial():
 
 # Intercept, NV, PI, EH.
 COEFFICIENTS = [3.77455951, 2.92927330, -0.03475175, -2.60416387]  # logistf
-ERRORS = [1.48869, 1.55076, 0.03958, 0.77602]  # brglm2
 INTERVALS = [  # logistf
     [1.0825371, 7.20928050],
     [0.6097244, 7.85463171],

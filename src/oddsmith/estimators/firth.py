@@ -156,11 +156,6 @@ class FirthLogisticRegression(LinearClassifier):
     ) -> tuple[Rows, Callable[[CountedSource], Columns]]:
         check_stopping(_TOL, self.max_iter)
         X, labels = admit(self, X, y)
-        if labels.classes.size > 2:
-            raise ParameterError(
-                f"bias reduction is for two classes, and y has {labels.classes.size}; compare them "
-                "two at a time, or give a ridge penalty: LogisticRegression(C=1)."
-            )
         n, p = X.shape
         given = names_of(self)
         names = (
@@ -231,6 +226,13 @@ def prepared(
     Columns that are combinations to six digits are left out as well: no information matrix in
     floats can tell what they add.
     """
+    K = rows.labels.classes.size
+    if K > 2:
+        # The first sentence is the one that scikit-learn expects.
+        raise ParameterError(
+            f"Only binary classification is supported. There are {K} classes: compare them two at "
+            "a time, or give a ridge penalty, LogisticRegression(C=1)."
+        )
     with Threads(rows.blocks(), n_jobs) as threads:
         columns = admitted(CountedSource(threads))
     zeros = np.zeros((len(rows.names), 1)), np.zeros(1)

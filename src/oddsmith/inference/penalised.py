@@ -246,8 +246,8 @@ def penalised_fit(
     Parameters
     ----------
     likelihood : Likelihood
-        Of linearly independent columns; its coefficients are where the walk starts, zeros if in
-        doubt.
+        Binary, of linearly independent columns; its coefficients are where the walk starts: zeros
+        if in doubt.
     prior : Prior
     correct_intercept : bool
         FLIC: whether the intercept is then chosen by maximum likelihood, the slopes kept.
@@ -263,13 +263,8 @@ def penalised_fit(
     Raises
     ------
     ParameterError
-        If there are more than two classes, or no intercept to correct.
+        If there is no intercept to correct.
     """
-    if len(likelihood.classes) > 2:
-        raise ParameterError(
-            f"bias reduction is for two classes, and there are {len(likelihood.classes)}; compare "
-            "them two at a time, or give a ridge penalty: LogisticRegression(C=1)."
-        )
     if correct_intercept and not likelihood.objective.design.intercept:
         raise ParameterError("FLIC corrects the intercept, and there is none; add one.")
     peak = maximise(likelihood.objective, prior, likelihood.coef, max_iter=max_iter)

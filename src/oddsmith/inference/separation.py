@@ -280,10 +280,11 @@ class _Search:
             found = _program(-aim, self.pool, np.zeros(len(self.pool)))
             if found is None or float(aim @ found) <= least:
                 return None
-            direction = _tied(found, self.pool).reshape(self.shape)
-            seen = self.look(direction)
-            if seen.loss == 0.0:
-                return direction if seen.gaining else None
+            # As it is first: rows that touch by little are not to be taken for ties.
+            for direction in (found, _tied(found, self.pool)):
+                seen = self.look(direction.reshape(self.shape))
+                if seen.loss == 0.0 and seen.gaining:
+                    return direction.reshape(self.shape)
             before = len(self.pool)
             self._keep(seen)
             if len(self.pool) == before:
@@ -316,6 +317,8 @@ class _Search:
 
     def _shortest(self, whole: Array, allowed: Array) -> Array | None:
         """Least sum of absolute slopes with gains of at least 1 where `whole` gains, else 0."""
+        if not allowed.any():
+            return None
         kept = np.repeat(allowed, self.shape[1])
         slopes = np.repeat(
             np.arange(self.shape[0]) < self.objective.source.n_features, self.shape[1]
