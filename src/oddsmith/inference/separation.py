@@ -262,7 +262,7 @@ class _Search:
             more = self._most_gain(total)
             if more is None:
                 break
-            total = total + more / np.abs(more).max()
+            total = _cleaned(total + more / np.abs(more).max())
             if self.look(total).tied == 0:
                 break
         return total if total.any() else None
@@ -351,7 +351,7 @@ def _program(cost: Array, rows: Array, least: Array) -> Array | None:
         bounds=(-1.0, 1.0),
         options={"primal_feasibility_tolerance": _FEASIBLE},
     )
-    return found.x if found.success else None
+    return _cleaned(found.x) if found.success else None
 
 
 def _least(cost: Array, rows: Array, wanted: Array) -> Array | None:
@@ -366,10 +366,14 @@ def _least(cost: Array, rows: Array, wanted: Array) -> Array | None:
     if not found.success:
         return None
     d = found.x[: cost.size] - found.x[cost.size :]
-    d[np.abs(d) <= _FEASIBLE * np.abs(d).max(initial=0.0)] = 0.0
-    d = _tied(d, rows[wanted == 0.0])
     # Room for what the program calls feasible: any multiple is as good.
-    return 2.0 * d
+    return 2.0 * _tied(_cleaned(d), rows[wanted == 0.0])
+
+
+def _cleaned(direction: Array) -> Array:
+    """Direction without what the program leaves of zeros: rows with nothing else would gain."""
+    small = np.abs(direction) <= _FEASIBLE * np.abs(direction).max(initial=0.0)
+    return np.where(small, 0.0, direction)
 
 
 def _tied(direction: Array, rows: Array) -> Array:
@@ -381,4 +385,4 @@ def _tied(direction: Array, rows: Array) -> Array:
         return direction
     out = direction.copy()
     out[used] -= np.linalg.lstsq(rows[near][:, used], gains[near], rcond=1e-9)[0]
-    return out
+    return _cleaned(out)
