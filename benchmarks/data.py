@@ -223,6 +223,7 @@ DATASETS: dict[str, Callable[[int, float], Problem]] = {
     ).make,
     "scaled-breast-cancer": _scaled_breast_cancer,
     "cv": Truth(200_000, 50).make,
+    "inference": Truth(500_000, 30, C=math.inf).make,
     "small": Truth(10_000, 50).make,
     **{f"rows-{n}": Truth(int(float(n)), 20).make for n in ("1e4", "1e5", "1e6", "3e6", "1e7")},
 }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.data import Array, Problem, objective
+from benchmarks.inference import SUMMARIES
 from benchmarks.programs import FITTERS, OURS, PREDICTORS, Options, Program, Run
 from benchmarks.selection import (
     CROSS_VALIDATORS,
@@ -100,6 +101,7 @@ TASKS: dict[str, Task] = {
     "path": Task(_fit, path_value, PATHS["path"]),
     "loose-path": Task(_fit, path_value, PATHS["loose-path"]),
     "cv": Task(_fit, cross_validation_value, CROSS_VALIDATORS),
+    **{f"summary-{name}": Task(_fit, _judge_fit, both) for name, both in SUMMARIES.items()},
     "predict": Task(_predict, _judge_probabilities, (OURS, *PREDICTORS)),
     "predict-one": Task(_predict_one, _judge_probabilities, (OURS, *PREDICTORS)),
 }

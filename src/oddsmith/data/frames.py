@@ -30,7 +30,7 @@ _NAMED = 10
 
 def _narwhals() -> Any:
     try:
-        import narwhals
+        import narwhals.stable.v2 as narwhals
     except ImportError:
         raise MissingPackageError(
             'data frames need narwhals; install it with: pip install "oddsmith[formula]"'

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.special import betaln
 
 from oddsmith.core.block import CountedSource
@@ -16,7 +15,7 @@ from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.door import admit, admit_columns, checked
 from oddsmith.estimators.firth import bias_reduced
 from oddsmith.estimators.inputs import row_offset, row_weights
-from oddsmith.estimators.labels import Encoded
+from oddsmith.estimators.labels import Encoded, encode_labels
 from oddsmith.estimators.likelihood import (
     Rows,
     admit_groups,
@@ -71,7 +70,9 @@ def _from_formula(text: str, data: Any, given: dict[str, Any], missing: str) -> 
     )
 
 
-def _from_arrays(X: Any, y: Any, given: dict[str, Any], missing: str, intercept: bool) -> _Table:
+def _from_arrays(
+    given_X: Any, y: Any, given: dict[str, Any], missing: str, intercept: bool
+) -> _Table:
     for key, values in given.items():
         if isinstance(values, str):
             raise ParameterError(
@@ -80,10 +81,11 @@ def _from_arrays(X: Any, y: Any, given: dict[str, Any], missing: str, intercept:
             )
     target = getattr(y, "name", None)
     names: tuple[str, ...] | None = None
-    if is_frame(X):
-        X, names = numbers_of(X, missing)
-    elif not sp.issparse(X):
-        X = np.asarray(X)
+    X: Any = given_X
+    if is_frame(given_X):
+        X, names = numbers_of(given_X, missing)
+    elif not hasattr(given_X, "tocsr"):
+        X = np.asarray(given_X)
     y = numbers_of(y, missing)[0] if is_frame(y) else np.asarray(y)
     beside = {key: np.asarray(values) for key, values in given.items() if values is not None}
     kept = None
@@ -102,7 +104,7 @@ def _without_missing(
 ) -> tuple[Any, Any, dict[str, Any], np.ndarray[Any, np.dtype[np.bool_]] | None]:
     n = X.shape[0]
     lost = np.zeros(n, dtype=bool)
-    parts = [y, *beside.values()] + ([] if sp.issparse(X) else [X])
+    parts = [y, *beside.values()] + ([] if hasattr(X, "tocsr") else [X])
     for part in parts:
         if part.shape[:1] == (n,):
             flat = part.reshape(n, -1)
@@ -123,7 +125,11 @@ def _rows(model: Any, table: _Table, kind: str) -> Rows:
             f"counts={table.counts!r} needs two columns of counts, and the outcome has shape "
             f"{y.shape}."
         )
-    X, labels = admit(model, table.X, y)
+    if table.X.shape[1:] == (0,):
+        # An intercept alone, which scikit-learn's checks do not know.
+        X, labels = table.X, encode_labels(y)
+    else:
+        X, labels = admit(model, table.X, y)
     n, K = X.shape[0], labels.classes.size
     model.feature_names_in_ = np.array(table.names, dtype=object)
     return Rows(
