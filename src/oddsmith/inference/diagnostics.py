@@ -70,26 +70,24 @@ class Residuals:
         return np.stack([np.delete(P, k, axis=1).sum(axis=1) for k in range(P.shape[1])], axis=1)
 
     @cached_property
-    def raw(self) -> Array:
-        """K - n P, shaped like `margin`; exact where P is near 0 or 1."""
+    def response(self) -> Array:
+        """Cases less expected ones, k - n P, shaped like `margin`; R's are divided by n.
+
+        Exact where P is near 0 or 1.
+        """
         if self.margin.ndim == 2:
             return np.where(self.count == 1, self._rest, -self.fitted)
         misses = self.cases - self.count
         return self.count * sigmoid(-self.margin) - misses * sigmoid(self.margin)
 
     @property
-    def response(self) -> Array:
-        """Observed share minus probability, shaped like `margin`."""
-        return self.raw / (self.cases if self.margin.ndim == 1 else 1.0)
-
-    @property
     def pearson(self) -> Array:
         """Response residual in units of its standard deviation, shaped like `margin`."""
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             if self.margin.ndim == 2:
-                return self.raw / np.sqrt(self.fitted * self._rest)
+                return self.response / np.sqrt(self.fitted * self._rest)
             small = np.exp(-0.5 * np.abs(self.margin))
-            return self.raw * (1.0 + small * small) / (np.sqrt(self.cases) * small)
+            return self.response * (1.0 + small * small) / (np.sqrt(self.cases) * small)
 
     @property
     def deviance(self) -> Array:
@@ -105,13 +103,14 @@ class Residuals:
         mixed = (k > 0) & (k < self.cases)
         if mixed.any():
             # n KL(k/n || P), in which nothing cancels.
-            one, zero, off = sigmoid(m[mixed]), sigmoid(-m[mixed]), self.response[mixed]
+            one, zero = sigmoid(m[mixed]), sigmoid(-m[mixed])
+            off = self.response[mixed] / self.cases[mixed]
             terms = (
                 one * relative_entropy_term(off / one),
                 zero * relative_entropy_term(-off / zero),
             )
             loss[mixed] = self.cases[mixed] * (terms[0] + terms[1])
-        return np.sign(self.raw) * np.sqrt(2.0 * loss)
+        return np.sign(self.response) * np.sqrt(2.0 * loss)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +150,7 @@ class Influence:
     @property
     def _raw(self) -> Array:
         """(y - P) as often as it counts."""
-        raw = self.residuals.raw
+        raw = self.residuals.response
         if self.likelihood.weights == "frequency":
             return raw
         return (self.residuals.weight * raw.T).T
@@ -175,7 +174,9 @@ class Influence:
     def _kept(self) -> Array:
         """(y - P) / (1 - h), or (I - W Q)^-1 (y - P): what V Z' carries to coef."""
         if self.spread.ndim == 1:
-            return self._raw / (1.0 - self.hat_matrix_diag)
+            # A row of leverage 1 is fitted whatever it is: there is no fit without it.
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return self._raw / (1.0 - self.hat_matrix_diag)
         there = np.isfinite(self._raw).all(axis=1)
         kept = np.full_like(self._raw, np.nan)
         one = np.eye(self._raw.shape[1]) - self._curved[there]
@@ -235,7 +236,8 @@ class Influence:
             For K > 2 classes.
         """
         self._only_two("residuals that are standardised by the leverage")
-        return self.residuals.pearson / np.sqrt(1.0 - self.hat_matrix_diag)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.residuals.pearson / np.sqrt(1.0 - self.hat_matrix_diag)
 
     @property
     def d_fittedvalues(self) -> Array:

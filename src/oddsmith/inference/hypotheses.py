@@ -163,7 +163,8 @@ def restricted_fit(likelihood: Likelihood, tested: Restriction, tol: float) -> R
         raise DataError(
             f"the fit under the restriction ({tested.text}) is only proved to within "
             f"{found.gap / objective.weight:.1e} nats per unit of weight of its optimum, not to "
-            f"tol={tol:g}; scale the columns, or ask for a larger tol."
+            f"tol={tol:g}; its classes may be separated, which firth=True is for; or ask for a "
+            "larger tol."
         )
     return found
 

@@ -74,7 +74,7 @@ class Methods:
         >>> import oddsmith
         >>> data = {"dose": [1, 2, 3, 4, 5, 6, 7, 8], "alive": [1, 1, 0, 1, 1, 0, 0, 0]}
         >>> print(oddsmith.logit("alive ~ dose", data).wald_test("dose"))
-        Wald test of dose = 0: chi2(1) = 2.30394, p = 0.1291
+        Wald test of dose = 0: chi2(1) = 2.30203, p = 0.1292
         """
         return wald_test(self.likelihood, self._restriction(restrictions), self.covariance)
 
@@ -226,7 +226,7 @@ class Methods:
 
     @property
     def resid_response(self) -> Array:
-        """Observed share minus probability, of shape (n,), or (n, K) for K > 2 classes."""
+        """Observed minus expected cases, of shape (n,), or (n, K) for K > 2 classes."""
         return self.residuals.response
 
     @property

@@ -155,7 +155,7 @@ class _Search:
     def _unproved(self, off: float) -> DataError:
         return DataError(
             f"the fit with the coefficient of {self.name} held at {self.at + off:.6g} could not be "
-            f"proved to tol={self.tol:g}; scale the columns, or use the Wald interval of conf_int."
+            f"proved to tol={self.tol:g}; its classes may be separated, which firth=True is for."
         )
 
     def _start(self, value: Array, last: Restricted) -> Array:
@@ -163,6 +163,9 @@ class _Search:
         factor = cholesky(self.likelihood.objective.grounded(last.moments.hessian))
         if factor is None:
             return last.coef
-        across = factor.solve(self.plane.matrix[0])
         off = value[0] / self.plane.length[0] - float(self.plane.matrix[0] @ last.coef)
-        return last.coef + across * (off / float(self.plane.matrix[0] @ across))
+        # Where all rows are certain, curvatures are beyond what can be divided by.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            across = factor.solve(self.plane.matrix[0])
+            start = last.coef + across * (off / float(self.plane.matrix[0] @ across))
+        return start if np.isfinite(start).all() else last.coef

@@ -23,6 +23,8 @@ __all__ = ["Plane", "Restricted", "restricted_minimum"]
 
 # Gap per unit of weight at which coefficients are right to ten digits and more.
 _POLISHED = 2.0**-66
+# Steps in a row that neither lower the value nor prove more, after which none will.
+_IDLE = 8
 # Singular values of A, rows of length 1, below which a row follows from the others.
 _DEPENDENT = 2.0**-40
 
@@ -122,7 +124,8 @@ def restricted_minimum(
         The walk begins at the point of the plane nearest to it.
     tol : float
         Gap to prove (nats per unit of weight). Where it is reached, the walk goes on for as long
-        as a step still divides the gap.
+        as a step still divides the gap; where it is not, the walk begins anew from the shortest
+        coef of the plane.
     max_iter : int
 
     Returns
@@ -131,26 +134,40 @@ def restricted_minimum(
         Its gap is larger than tol where max_iter was too few.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return _walked(objective, plane, value, start, tol, max_iter)
+        found = _walked(objective, plane, value, start, tol, max_iter)
+        if found.gap <= tol * objective.weight or not start.any():
+            return found
+        # From where margins are so large that there is no curvature, nothing leads back.
+        again = _walked(objective, plane, value, np.zeros_like(start), tol, max_iter)
+        return again if again.gap < found.gap else found
 
 
 def _walked(
     objective: Objective, plane: Plane, value: Array, start: Array, tol: float, max_iter: int
 ) -> Restricted:
-    coef = plane.nearest(objective.centred(start), value)
+    coef, W = plane.nearest(objective.centred(start), value), objective.weight
     here, proof = _proved(objective, plane, coef)
+    lower, gap, idle = proof.lower, proof.gap, 0
     for _ in range(max_iter):
-        if proof.gap <= _POLISHED * objective.weight:
+        if proof.gap <= _POLISHED * W:
             break
         slope = float(here.gradient @ proof.step)
         length = newton_length(objective, coef, here.value, slope, proof.step, proof.line)
         # Once more onto the plane, from which rounding would lead away.
         following = plane.nearest(coef - length * proof.step, value)
         moments, certified = _proved(objective, plane, following)
-        if proof.gap <= tol * objective.weight and not certified.gap < 0.25 * proof.gap:
+        # A lower bound that was proved anywhere on the plane holds everywhere on it.
+        lower = max(lower, certified.lower)
+        better = min(certified.gap, moments.value - lower + certified.rounding)
+        if gap <= tol * W and not better < 0.25 * gap:
             break
-        coef, here, proof = following, moments, certified
-    return Restricted(coef, here, proof.gap, plane.multiplier(here.gradient))
+        # Where classes are separated on the plane, steps end in rounding before there is a proof.
+        helps = better < gap or moments.value < here.value - certified.rounding
+        idle = 0 if helps else idle + 1
+        if idle == _IDLE:
+            break
+        coef, here, proof, gap = following, moments, certified, better
+    return Restricted(coef, here, gap, plane.multiplier(here.gradient))
 
 
 def _proved(objective: Objective, plane: Plane, coef: Array) -> tuple[Moments, Certificate]:
