@@ -196,7 +196,7 @@ class FirthLogisticRegression(LinearClassifier):
         PenalisedResults
             Frozen, with statsmodels' names: `summary()` shows it all.
         """
-        model = clone(self)
+        model: Any = clone(self)
         rows, admitted = model._rows(X, y, sample_weight, offset)
         return bias_reduced(
             rows,

@@ -10,6 +10,7 @@ the columns before is solved for, refined by the products, and called exact only
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -209,7 +210,7 @@ def _inflation(
     return inflation, float(np.sqrt(largest * np.linalg.eigvalsh(inner)[-1]))
 
 
-def _correlations(objective: Objective, gram: Array, columns: Array) -> Array:
+def _correlations(objective: Objective, gram: Array, columns: Any) -> Array:
     inner = gram[np.ix_(columns, columns)]
     if objective.design.intercept:
         sums = gram[-1, columns]

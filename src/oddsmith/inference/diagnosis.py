@@ -132,7 +132,11 @@ def _looks_singular(objective: Objective, hessian: Array | None) -> bool:
 def _collinear(objective: Objective, names: Any) -> list[Diagnosis]:
     found = find_collinearity(objective)
     parts: list[Diagnosis] = []
-    for kind, aliases in (("aliased", found.aliases), ("nearly aliased", found.near)):
+    both: tuple[tuple[Kind, tuple[Alias, ...]], ...] = (
+        ("aliased", found.aliases),
+        ("nearly aliased", found.near),
+    )
+    for kind, aliases in both:
         if not aliases:
             continue
         several = len(aliases) > 1
@@ -305,7 +309,8 @@ class _ClassWeights:
     n_classes: int
 
     def __call__(self, block: Block) -> VectorMoments:
-        return VectorMoments(np.bincount(block.y, block.weight, minlength=self.n_classes))
+        counts = np.bincount(block.y, block.weight, minlength=self.n_classes)
+        return VectorMoments(counts.astype(np.float64))
 
 
 def _few_cases(objective: Objective, fit: Fit, classes: Sequence[Any]) -> Diagnosis | None:

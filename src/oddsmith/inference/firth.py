@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.linalg import lapack
@@ -268,7 +268,7 @@ def maximise(
             secants.append((moved, change))
         else:
             secants.clear()
-    multipliers = np.linalg.lstsq(A.T, point.derivatives[0], rcond=None)[0]
+    multipliers: Any = np.linalg.lstsq(A.T, point.derivatives[0], rcond=None)[0]
     return Peak(point, lengths[-1] if lengths else np.inf, multipliers, len(lengths), stopped)
 
 

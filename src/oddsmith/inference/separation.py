@@ -30,6 +30,8 @@ from oddsmith.core.stable import Array
 
 __all__ = ["Separation", "find_separation"]
 
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
 # A gain smaller than this part of its terms is rounding, or a tie.
 _TIE = 2.0**-36
 # What HiGHS calls feasible; rows nearer to a tie than this are taken for ties and made so.
@@ -59,7 +61,7 @@ class Separation:
     kind: Literal["complete", "quasi"]
     columns: tuple[int, ...]
     direction: Array
-    rows: np.ndarray[Any, np.dtype[np.bool_]]
+    rows: Flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def _reach(Z: DesignMatrix) -> Array:
     return np.maximum(largest, 1.0 if Z.intercept else 1e-300)[:, None]
 
 
-def _differences(Z: DesignMatrix, y: Labels, row: Array, pair: Array, shape: Any) -> Array:
+def _differences(Z: DesignMatrix, y: Labels, row: Any, pair: Any, shape: Any) -> Array:
     """Rows g with gain = g' d, of shape (m, size)."""
     rows = DesignMatrix(Z.Z[row], Z.intercept).dense()
     if shape[1] == 1:
@@ -189,7 +191,7 @@ class _Aim:
 class _Support:
     """Which rows gain in all their pairs (complete) along a direction; joined by `+`."""
 
-    rows: tuple[np.ndarray[Any, np.dtype[np.bool_]], ...]
+    rows: tuple[Flags, ...]
 
     def __add__(self, other: Self) -> "_Support":
         return _Support(self.rows + other.rows)
@@ -203,7 +205,7 @@ class _SupportOf:
     def __call__(self, block: Block) -> _Support:
         """Rows of a block."""
         gains = _gains(self.design(block), block.y, self.direction)
-        gaining = (gains.values > _TIE * gains.sizes).any(axis=1)
+        gaining: Flags = np.any(gains.values > _TIE * gains.sizes, axis=1)
         return _Support((gaining[block.weight > 0],))
 
 
@@ -315,11 +317,11 @@ class _Search:
                 used = np.abs(best).max(axis=1)
         return best
 
-    def _shortest(self, whole: Array, allowed: Array) -> Array | None:
+    def _shortest(self, whole: Array, allowed: Any) -> Array | None:
         """Least sum of absolute slopes with gains of at least 1 where `whole` gains, else 0."""
         if not allowed.any():
             return None
-        kept = np.repeat(allowed, self.shape[1])
+        kept: Any = np.repeat(allowed, self.shape[1])
         slopes = np.repeat(
             np.arange(self.shape[0]) < self.objective.source.n_features, self.shape[1]
         )
@@ -344,7 +346,7 @@ class _Search:
 
 def _program(cost: Array, rows: Array, least: Array) -> Array | None:
     """Least cost in a box with rows @ d >= least."""
-    found = so.linprog(
+    found: Any = so.linprog(
         cost,
         A_ub=-rows if len(rows) else None,
         b_ub=-least if len(rows) else None,
@@ -356,7 +358,7 @@ def _program(cost: Array, rows: Array, least: Array) -> Array | None:
 
 def _least(cost: Array, rows: Array, wanted: Array) -> Array | None:
     """Least sum of cost times absolute values with rows @ d >= wanted, cleaned of rounding."""
-    found = so.linprog(
+    found: Any = so.linprog(
         np.append(cost, cost),
         A_ub=-np.column_stack([rows, -rows]),
         b_ub=-wanted,
