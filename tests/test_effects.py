@@ -236,7 +236,7 @@ def test_points_that_the_user_gives():
 
 
 def test_an_offset_counts():
-    """statsmodels leaves it out of the probabilities that the effects are made of."""
+    """statsmodels has no effects for such models."""
     X, y = drawn(1, n=200, mild=True)
     offset = np.random.default_rng(1).normal(1.0, 1.0, 200)
     own = oddsmith.logit(X, y, offset=offset)

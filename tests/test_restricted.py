@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from reference import Problem, minimum
 from test_inference_likelihood import drawn, likelihood
 
-from oddsmith.solvers.restricted import Plane, restricted_minimum
+from oddsmith.solvers.restricted import Plane, _without_certain_rows, restricted_minimum
 
 
 def long_value(X, y, offset):
@@ -113,3 +113,17 @@ def test_separated_rows_come_as_near_as_is_asked():
     plane = Plane.of(own.contrast[2:3])
     found = restricted_minimum(own.objective, plane, np.array([0.1]), 0.0 * own.coef)
     assert found.moments.value <= found.gap <= 8e-12
+
+
+def test_rows_that_are_certain_can_be_left_out_of_a_bound():
+    X, y = drawn(2, n=80)
+    own = likelihood(X, y)
+    rest = _without_certain_rows(own.objective, own.coef, 0.3)
+    loss = own.rows(
+        lambda block: own.objective.loss.value(
+            own.objective.design(block).times(own.coef) + block.offset, block.y
+        )
+    )
+    assert 0 < (loss > 0.3).sum() < 80
+    np.testing.assert_allclose(rest.evaluate(own.coef, 0).value, loss[loss > 0.3].sum())
+    assert (rest.source.n_rows, rest.source.n_features) == (80, 3)

@@ -132,7 +132,7 @@ def marginal_effects(
     """Marginal effects and their standard errors.
 
     An offset counts with what it is in the rows; at a point, with its mean, its median or 0 as the
-    columns do (statsmodels leaves it out).
+    columns do.
 
     Parameters
     ----------

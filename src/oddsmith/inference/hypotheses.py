@@ -159,7 +159,7 @@ def restricted_fit(likelihood: Likelihood, tested: Restriction, tol: float) -> R
         raise ParameterError(f"the restrictions ({tested.text}) are linearly dependent.")
     start = quadratic_start(likelihood, plane, tested.value)
     found = restricted_minimum(objective, plane, tested.value, start, tol)
-    if not found.gap <= tol * objective.weight:
+    if not found.good(tol, objective.weight):
         raise DataError(
             f"the fit under the restriction ({tested.text}) is only proved to within "
             f"{found.gap / objective.weight:.1e} nats per unit of weight of its optimum, not to "

@@ -145,7 +145,7 @@ class _Search:
         objective, value = self.likelihood.objective, np.array([self.at + side * out])
         start = self._start(value, last.fit)
         fit = restricted_minimum(objective, self.plane, value, start, self.tol)
-        if not fit.gap <= self.tol * objective.weight:
+        if not fit.good(self.tol, objective.weight):
             return None
         r = float(np.sqrt(max(0.0, 2.0 * (fit.moments.value - self.best))))
         # dr/dv = f'/r, f' the multiplier.

@@ -31,7 +31,7 @@ _LATEX = {
     "]": "{]}",
 }
 _LATEX_SPECIAL = re.compile("|".join(map(re.escape, _LATEX)))
-_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
+_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]|~$])")
 
 
 def _latex(text: str) -> str:

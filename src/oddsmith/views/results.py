@@ -14,7 +14,7 @@ from oddsmith.data.frames import frame_of
 from oddsmith.inference.result import Inference
 from oddsmith.views.markup import as_latex, as_markdown
 from oddsmith.views.summary import as_fragment, as_text
-from oddsmith.views.tables import Page, TextTable, number_text
+from oddsmith.views.tables import Page, TextTable, number_text, ratio_text
 
 if TYPE_CHECKING:
     from oddsmith.core.stable import Array
@@ -100,9 +100,15 @@ def _coefficients(inference: Inference, alpha: float) -> TextTable:
     table = _columns_of(inference, alpha)
     words = 1 + ("class" in table)
     shown: list[list[str]] = []
+    first = inference.likelihood.objective.design.intercept
+    q = len(inference.column_names)
     for header, values in list(table.items())[words:]:
         if header == "p":
             shown.append([p_text(float(value)) for value in inference.log_pvalues])
+        elif header == "odds ratio":
+            # exp of an intercept is odds, no ratio of them.
+            cells = [ratio_text(float(value)) for value in values]
+            shown.append(["" if first and j % q == 0 else cell for j, cell in enumerate(cells)])
         else:
             shown.append([_text(float(value), 4 if header == "z" else 6) for value in values])
     rows = zip(*list(table.values())[:words], *shown, strict=True)
@@ -200,7 +206,7 @@ class Results(Inference):
     Log-odds that "y" is "1", not "0"
      column   coefficient   odds ratio   std. error        z       p       2.5%     97.5%
     ──────────────────────────────────────────────────────────────────────────────────────
-     const      -0.693147          0.5      1.22474   -0.566   0.571    -3.0936   1.70731
+     const      -0.693147                   1.22474   -0.566   0.571    -3.0936   1.70731
      x1           1.38629            4      1.73205   0.8004   0.423   -2.00846   4.78105
     ...
     """

@@ -21,6 +21,7 @@ __all__ = [
     "heading",
     "number_text",
     "page_of",
+    "ratio_text",
     "summarise",
     "text_tables",
 ]
@@ -147,7 +148,14 @@ def number_text(value: float | None, digits: int = 6) -> str:
     return "undefined" if math.isnan(value) else f"{value:.{digits}g}"
 
 
-def _ratio_text(ratio: float | None) -> str:
+def ratio_text(ratio: float | None) -> str:
+    """Readable odds ratio, which may be beyond the floats.
+
+    Examples
+    --------
+    >>> ratio_text(2.0), ratio_text(math.inf), ratio_text(0.0), ratio_text(math.nan)
+    ('2', '> 1.8e308', '< 4.9e-324', 'undefined')
+    """
     if ratio is not None and math.isinf(ratio):
         return "> 1.8e308"
     return "< 4.9e-324" if ratio == 0.0 else number_text(ratio)
@@ -288,7 +296,7 @@ def _coefficient_table(summary: Summary) -> TextTable:
     several = len(summary.classes) > 2
     rows: list[tuple[str, ...]] = []
     for row in summary.coefficients:
-        cells = row.name, number_text(row.coefficient), _ratio_text(row.odds_ratio)
+        cells = row.name, number_text(row.coefficient), ratio_text(row.odds_ratio)
         rows.append((row.label or "", *cells) if several else cells)
     headers = ("class",) if several else ()
     return TextTable(
