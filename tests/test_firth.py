@@ -1,5 +1,6 @@
 """Bias reduction: against logistf, firthmodels, closed forms and long double; laws; refusals."""
 
+import pickle
 import warnings
 
 import firthmodels
@@ -334,6 +335,23 @@ def test_summaries_say_what_is_proved_and_what_not():
     assert found.converged
     assert "NV" in found.summary()._repr_html_()
     assert found.to_frame()["p"][1] == found.pvalues[1]
+
+
+def test_a_pickle_keeps_numbers_and_no_rows():
+    X, y = endometrial()
+    X = np.vstack([X, X[:50] + 1e-3])
+    y = np.append(y, y[:50])
+    found = logit(X, y, firth=True)
+    stored = pickle.dumps(found)
+    back = pickle.loads(stored)  # noqa: S301
+    assert (back.pvalues == found.pvalues).all()
+    assert (back.conf_int(method="wald") == found.conf_int(method="wald")).all()
+    assert back.llr == found.llr
+    with pytest.raises(DataError, match="gone"):
+        back.conf_int()
+    assert X.tobytes()[:800] not in stored
+    assert np.ascontiguousarray(X.T).tobytes()[:800] not in stored
+    assert len(stored) < 8 * X.size
 
 
 # ---------------------------------------------------------------------------- FLIC and log-F

@@ -3,7 +3,9 @@
 import pickle
 import re
 import warnings
+from dataclasses import replace
 
+import mpmath
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -16,6 +18,8 @@ from scipy import stats
 
 import oddsmith
 from oddsmith import LogisticRegression, logit
+from oddsmith.data.memory import memory_blocks
+from oddsmith.engines.threads import OnDemand
 from oddsmith.errors import (
     CollinearityWarning,
     DataError,
@@ -71,6 +75,8 @@ def test_sampling_weights_know_no_unit(seed, K, kind):
     one, other = (logit(X, y, weights=unit * weight, **how) for unit in (1.0, 37.5))
     np.testing.assert_allclose(one.bse, other.bse, rtol=1e-8)
     assert one.nobs == len(y)
+    far = logit(X, y, weights=2.0**-700 * weight, **how)
+    np.testing.assert_allclose(one.bse, far.bse, rtol=1e-8)
     assert np.isnan([one.aic, one.bic, one.llr_pvalue]).all()
 
 
@@ -166,14 +172,9 @@ def test_hc3_is_what_rows_move_the_coefficients_by_when_left_out(K):
     for i in range(len(y)):
         weight = np.ones(len(y))
         weight[i] = 0.0
-        from oddsmith.data.memory import memory_blocks
-        from oddsmith.engines.threads import OnDemand
-
         index = y.astype(np.int8)
         width = objective.width
         source = OnDemand(memory_blocks(X, index, weight, None, width), 1)
-        from dataclasses import replace
-
         without = replace(objective, source=source)
         moments = without.evaluate(coef, 2)
         step = np.linalg.lstsq(moments.hessian, moments.gradient, rcond=1e-12)[0]
@@ -223,8 +224,6 @@ def test_a_large_fit_by_compiled_kernels_is_polished_to_the_last_digits():
 def test_p_values_keep_their_digits_far_out():
     z = np.array([0.0, 1.0, 5.0, 30.0])
     np.testing.assert_allclose(np.exp(log_normal_tails(z)), 2 * stats.norm.sf(z), rtol=1e-13)
-    import mpmath
-
     for value in (50.0, 300.0):
         exact = float(mpmath.log(mpmath.erfc(mpmath.mpf(value) / mpmath.sqrt(2))))
         assert log_normal_tails(np.array([value]))[0] == pytest.approx(exact, rel=1e-13)
@@ -403,6 +402,7 @@ def test_rows_of_weight_zero_are_no_observations():
             {"cov_type": "nonrobust", "weights_are": "sampling"},
             "which sampling weights are not",
         ),
+        ((study()["dose"], study()["alive"]), {"weights": np.full(120, 1e200)}, "no number of"),
         ((np.ones((3, 1)), [[1, 2], [2, 3], [1, 2]]), {}, "say what they are"),
         ((np.ones((2, 1)), [[1, 2], [3, 2]]), {"counts": "trials"}, "row 1 .* 3 successes"),
         ((np.ones((2, 1)), [[1, 2.5], [3, 2]]), {"counts": "failures"}, "whole numbers"),
@@ -521,7 +521,7 @@ def test_infer_refuses_other_rows():
 
 def test_a_penalised_fit_has_no_p_values():
     X, y = drawn(0)
-    with pytest.raises(ParameterError, match="penalised .C=1.* bootstrap=200"):
+    with pytest.raises(ParameterError, match=r"penalised .C=1.* bootstrap=200"):
         LogisticRegression().fit(X, y).infer(X, y)
     with pytest.raises(ParameterError, match="bounded"):
         LogisticRegression(C=np.inf, lower_bounds=0).fit(X, y).infer(X, y)
@@ -550,7 +550,7 @@ def test_a_bootstrap_of_a_penalised_fit():
     assert "no p values" in str(found.summary())
     assert "penalised (C=0.5" in str(found.summary())
     assert not hasattr(found, "pvalues")
-    assert list(found.to_frame().columns)[0] == "column"
+    assert next(iter(found.to_frame().columns)) == "column"
     several = LogisticRegression().fit(*drawn(0, K=3)).infer(*drawn(0, K=3), bootstrap=3, seed=1)
     assert several.samples.shape == (3, 12)
     with pytest.raises(ParameterError, match="bootstrap=1"):
@@ -628,7 +628,21 @@ def test_a_result_is_frozen_and_can_be_pickled():
         found.cov_type = "HC0"
     again = pickle.loads(pickle.dumps(found))  # noqa: S301
     np.testing.assert_array_equal(again.bse, found.bse)
+    assert str(again.summary()) == str(found.summary())
     assert isinstance(found, oddsmith.Inference)
+
+
+def test_a_pickle_holds_no_rows():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2000, 2)), rng.integers(0, 2, 2000)
+    found = logit(X, y)
+    stored = pickle.dumps(found)
+    assert len(stored) < 10_000
+    assert X[17].tobytes() not in stored
+    again = pickle.loads(stored)  # noqa: S301
+    with pytest.raises(DataError, match="rows of this fit are gone"):
+        again.likelihood.rows(lambda block: block.weight)
+    assert found.likelihood.rows(lambda block: block.weight).sum() == 2000
 
 
 def test_alpha_is_a_probability():

@@ -21,7 +21,7 @@ from oddsmith.errors import (
 )
 from oddsmith.estimators.door import admit, admit_columns, names_of
 from oddsmith.estimators.inputs import row_offset, row_weights
-from oddsmith.estimators.likelihood import Rows, left_out, of_fit
+from oddsmith.estimators.likelihood import Rows, in_unit, left_out, of_fit
 from oddsmith.estimators.linear import LinearClassifier
 from oddsmith.estimators.parameters import check_stopping
 from oddsmith.inference.collinearity import Alias, find_collinearity
@@ -165,7 +165,7 @@ class FirthLogisticRegression(LinearClassifier):
         rows = Rows(
             X, labels, names, weight, row_offset(offset, n, 1), intercept=bool(self.fit_intercept)
         )
-        return left_out(rows), lambda source: admit_columns(self, source, X, 1, penalised=False)
+        return left_out(in_unit(rows)), lambda source: admit_columns(self, source, X, 1, penalised=False)
 
     def _keep(self, rows: Rows, found: Likelihood, peak: Peak, aliases: tuple[Alias, ...]) -> None:
         gone = {alias.column for alias in aliases}

@@ -21,6 +21,7 @@ from oddsmith.estimators.likelihood import (
     admit_groups,
     check_kinds,
     fitted,
+    in_unit,
     inferred,
     left_out,
 )
@@ -86,6 +87,7 @@ def _from_arrays(
         X, names = numbers_of(given_X, missing)
     elif not hasattr(given_X, "tocsr"):
         X = np.asarray(given_X)
+        X = X[:, None] if X.ndim == 1 else X
     y = numbers_of(y, missing)[0] if is_frame(y) else np.asarray(y)
     beside = {key: np.asarray(values) for key, values in given.items() if values is not None}
     kept = None
@@ -308,7 +310,7 @@ def logit(
     if counts is not None:
         table = replace(table, counts=counts)
     model = LogisticRegression(C=np.inf, fit_intercept=table.intercept)
-    rows = replace(_rows(model, table, kind), weights=weights_are)
+    rows = in_unit(replace(_rows(model, table, kind), weights=weights_are))
 
     def admit_all(source: CountedSource) -> Columns:
         return _admitted(model, source, rows)

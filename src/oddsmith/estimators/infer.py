@@ -20,6 +20,7 @@ from oddsmith.estimators.likelihood import (
     admit_groups,
     check_kinds,
     fitted,
+    in_unit,
     inferred,
     left_out,
     of_fit,
@@ -60,6 +61,7 @@ def infer(
     rows = replace(_rows(model, X, y, sample_weight, offset, groups), weights=weights_are)
     if bootstrap is not None:
         return _bootstrap(model, rows, penalty, bootstrap, seed)
+    rows = in_unit(rows)
     likelihood, fit = _likelihood(model, left_out(rows))
     return inferred(rows, likelihood, fit, kind, stacklevel=4)
 

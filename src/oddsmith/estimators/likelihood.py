@@ -14,6 +14,7 @@ from oddsmith.core.stable import Array
 from oddsmith.data.memory import MemoryBlocks, memory_blocks
 from oddsmith.engines.threads import OnDemand, Threads
 from oddsmith.errors import DataError, ParameterError
+from oddsmith.estimators.inputs import in_range
 from oddsmith.estimators.labels import Encoded
 from oddsmith.inference.covariance import covariance_of
 from oddsmith.inference.diagnosis import Diagnosis, diagnose
@@ -25,7 +26,19 @@ from oddsmith.solvers.run import Solver
 from oddsmith.views.complaints import inference_complaints
 from oddsmith.views.results import Results
 
-__all__ = ["Rows", "admit_groups", "check_kinds", "diagnosed", "fitted", "inferred", "left_out"]
+__all__ = [
+    "Rows",
+    "admit_groups",
+    "check_kinds",
+    "diagnosed",
+    "fitted",
+    "in_unit",
+    "inferred",
+    "left_out",
+]
+
+# Whole numbers are exact in a float up to here.
+_MOST_OBSERVATIONS = 2.0**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +117,28 @@ class Rows:
             offset=usual,
             entries=getattr(self.X, "nnz", 0),
         )
+
+
+def in_unit(rows: Rows) -> Rows:
+    """Rows whose weights can be squared, and added up as observations.
+
+    Raises
+    ------
+    DataError
+        If frequencies add up to more than can be counted.
+    """
+    if rows.weight is None:
+        return rows
+    if rows.weights == "sampling":
+        # Their unit changes no coefficient and no error; a power of two changes no digit.
+        return replace(rows, weight=in_range(rows.weight, 0.0, 0.0)[0])
+    total = float(rows.weight.sum())
+    if total > _MOST_OBSERVATIONS:
+        raise DataError(
+            f"weights add up to {total:.3g}, which is no number of observations; divide them by a "
+            "number, or give weights_are='sampling'."
+        )
+    return rows
 
 
 def left_out(rows: Rows) -> Rows:

@@ -79,6 +79,10 @@ class Point:
         """Modified score and metric."""
         return self.derive()
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What derives them holds the rows, which no pickle is to carry along.
+        return vars(self) | {"derivatives": self.derivatives, "derive": None}
+
 
 class Prior(Protocol):
     """A penalty on the likelihood of a binary response."""

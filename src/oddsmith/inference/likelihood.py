@@ -10,7 +10,7 @@ a class to the first one, equation by equation.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, Self
 
@@ -21,6 +21,7 @@ from oddsmith.core.block import Block
 from oddsmith.core.moments import Moments
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
+from oddsmith.errors import DataError
 from oddsmith.solvers.curvature import Factor, cholesky
 
 __all__ = ["CovarianceKind", "Likelihood", "WeightKind"]
@@ -93,6 +94,19 @@ class Likelihood:
     sparse: bool = False
     fractional: bool = False
     known: Moments | None = None
+
+    def without_rows(self) -> "Likelihood":
+        """Return the same with all that one pass tells, and no row: what is stored or sent.
+
+        Whatever needs the rows then says that they are gone.
+        """
+        objective = self.objective
+        gone = _Gone(objective.source.n_rows, objective.source.n_features)
+        return replace(self, objective=replace(objective, source=gone), known=self.moments)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A pickle is passed on, and must not carry the data along unasked.
+        return vars(self.without_rows())
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -219,6 +233,20 @@ class Likelihood:
         whole = np.full((self.counted.size, *found.shape[1:]), np.nan)
         whole[self.counted] = found
         return whole
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """A row source whose rows were left behind."""
+
+    n_rows: int
+    n_features: int
+
+    def fold(self, kernel: Callable[[Block], Any], /) -> Any:
+        raise DataError(
+            "the rows of this fit are gone, as results are stored without them; fit again for "
+            "what needs them."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,10 @@ class PenalisedInference(Inference):
     peak: Peak | None = None
     corrected: bool = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Rows stay behind, so that the tests which need them are made before.
+        return vars(self) | {"tvalues": self.tvalues}
+
     @property
     def _top(self) -> Peak:
         if self.peak is None:
