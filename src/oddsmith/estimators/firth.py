@@ -165,7 +165,11 @@ class FirthLogisticRegression(LinearClassifier):
         rows = Rows(
             X, labels, names, weight, row_offset(offset, n, 1), intercept=bool(self.fit_intercept)
         )
-        return left_out(in_unit(rows)), lambda source: admit_columns(self, source, X, 1, penalised=False)
+
+        def admitted(source: CountedSource) -> Columns:
+            return admit_columns(self, source, X, 1, penalised=False)
+
+        return left_out(in_unit(rows)), admitted
 
     def _keep(self, rows: Rows, found: Likelihood, peak: Peak, aliases: tuple[Alias, ...]) -> None:
         gone = {alias.column for alias in aliases}

@@ -15,25 +15,17 @@ believed only as far as the products Z d show it, down to the rounding of their 
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 import scipy.optimize as so
 
-from oddsmith.core.block import Block
-from oddsmith.core.kernels import Design
-from oddsmith.core.loss import Labels
-from oddsmith.core.matrix import DesignMatrix
-from oddsmith.core.moments import VectorMoments
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array
+from oddsmith.inference.gains import Aim, Cuts, Flags, Look, SupportOf
 
 __all__ = ["Separation", "find_separation"]
 
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
-
-# A gain smaller than this part of its terms is rounding, or a tie.
-_TIE = 2.0**-36
 # What HiGHS calls feasible; rows nearer to a tie than this are taken for ties and made so.
 _FEASIBLE, _NEAR_TIE = 1e-9, 1e-6
 _MOST_ROUNDS = 100
@@ -64,151 +56,6 @@ class Separation:
     rows: Flags
 
 
-@dataclass(frozen=True, slots=True)
-class _Gains:
-    """Gains of a block's rows along a direction, in the scale of their terms.
-
-    `sizes` are what rounding is told by: the sum of the terms' absolute values.
-    """
-
-    values: Array
-    sizes: Array
-
-
-def _gains(Z: DesignMatrix, y: Labels, direction: Array) -> _Gains:
-    """Gains of shape (n, K - 1), and the sizes of their terms; (n, 1) for one margin."""
-    entries = DesignMatrix(abs(Z.Z), Z.intercept)
-    margins, sizes = Z.times(direction), entries.times(np.abs(direction))
-    n, K = margins.shape
-    if K == 1:
-        return _Gains((2.0 * y - 1.0)[:, None] * margins, sizes)
-    others = np.arange(K) != y[:, None]
-    own, size = margins[np.arange(n), y][:, None], sizes[np.arange(n), y][:, None]
-    return _Gains(
-        (own - margins)[others].reshape(n, K - 1), (size + sizes)[others].reshape(n, K - 1)
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Cuts:
-    """What one pass along a direction shows: the worst rows, and whether any row gains."""
-
-    rows: tuple[Array, ...]
-    loss: float
-    gaining: int
-    tied: int
-
-    def __add__(self, other: Self) -> "_Cuts":
-        return _Cuts(
-            self.rows + other.rows,
-            min(self.loss, other.loss),
-            self.gaining + other.gaining,
-            self.tied + other.tied,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """Fold to `_Cuts`: constraints gain >= wanted that a direction breaks, the worst of a block.
-
-    `wanted` is 0, or with `support` 1 for rows that gain along it, and 0 for the others.
-    """
-
-    design: Design
-    direction: Array
-    support: Array | None
-    most: int
-
-    def __call__(self, block: Block) -> _Cuts:
-        """Look at a block."""
-        Z, counted = self.design(block), block.weight > 0
-        gains = _gains(Z, block.y, self.direction)
-        wanted = np.zeros_like(gains.values)
-        if self.support is not None:
-            there = _gains(Z, block.y, self.support)
-            wanted = np.where(there.values > _TIE * there.sizes, _reach(Z), 0.0)
-        missing = wanted - gains.values
-        broken = (missing > _TIE * np.maximum(gains.sizes, wanted)) & counted[:, None]
-        row, pair = np.nonzero(broken)
-        depth = missing[row, pair]
-        if row.size > self.most:
-            worst = np.argsort(-depth / _reach(Z)[row, 0])[: self.most]
-            row, pair = row[worst], pair[worst]
-        cuts = _differences(Z, block.y, row, pair, self.direction.shape)
-        gaining = (gains.values > _TIE * gains.sizes)[counted]
-        return _Cuts(
-            (np.column_stack([cuts, wanted[row, pair]]),),
-            -float(depth.max(initial=0.0)),
-            int(gaining.any(axis=1).sum()),
-            int((~gaining.all(axis=1)).sum()),
-        )
-
-
-def _reach(Z: DesignMatrix) -> Array:
-    """Largest entry of each row, of shape (n, 1)."""
-    largest = abs(Z.Z).max(axis=1)
-    largest = largest.toarray().ravel() if Z.sparse else largest
-    return np.maximum(largest, 1.0 if Z.intercept else 1e-300)[:, None]
-
-
-def _differences(Z: DesignMatrix, y: Labels, row: Any, pair: Any, shape: Any) -> Array:
-    """Rows g with gain = g' d, of shape (m, size)."""
-    rows = DesignMatrix(Z.Z[row], Z.intercept).dense()
-    if shape[1] == 1:
-        return (2.0 * y[row] - 1.0)[:, None] * rows
-    own = y[row].astype(int)
-    table = np.zeros((row.size, *shape))
-    each = np.arange(row.size)
-    table[each, :, own] = rows
-    table[each, :, pair + (pair >= own)] = -rows
-    return table.reshape(row.size, shape[0] * shape[1])
-
-
-@dataclass(frozen=True, slots=True)
-class _Aim:
-    """Sum of g / reach over the pairs that do not gain along a direction yet."""
-
-    design: Design
-    direction: Array
-
-    def __call__(self, block: Block) -> VectorMoments:
-        """Sum of a block."""
-        Z = self.design(block)
-        gains = _gains(Z, block.y, self.direction)
-        left = (gains.values <= _TIE * gains.sizes) & (block.weight > 0)[:, None]
-        share = left / _reach(Z)
-        if self.direction.shape[1] == 1:
-            slope = (share[:, 0] * (2.0 * block.y - 1.0))[:, None]
-            return VectorMoments(Z.transposed_times(slope).ravel())
-        n, K = block.y.size, self.direction.shape[1]
-        slope = np.zeros((n, K))
-        slope[np.arange(K) != block.y[:, None]] = -share.ravel()
-        slope[np.arange(n), block.y] = share.sum(axis=1)
-        return VectorMoments(Z.transposed_times(slope).ravel())
-
-
-@dataclass(frozen=True, slots=True)
-class _Support:
-    """Which rows gain in all their pairs (complete) along a direction; joined by `+`."""
-
-    rows: tuple[Flags, ...]
-
-    def __add__(self, other: Self) -> "_Support":
-        return _Support(self.rows + other.rows)
-
-
-@dataclass(frozen=True, slots=True)
-class _SupportOf:
-    design: Design
-    direction: Array
-
-    def __call__(self, block: Block) -> _Support:
-        """Rows of a block."""
-        gains = _gains(self.design(block), block.y, self.direction)
-        gaining: Flags = np.any(gains.values > _TIE * gains.sizes, axis=1)
-        return _Support((gaining[block.weight > 0],))
-
-
 def find_separation(objective: Objective, coef: Array) -> Separation | None:
     """Look for separation, and for the fewest columns that show it.
 
@@ -229,7 +76,7 @@ def find_separation(objective: Objective, coef: Array) -> Separation | None:
     if whole is None:
         return None
     few = search.fewest(whole)
-    rows = np.concatenate(objective.source.fold(_SupportOf(objective.design, few)).rows)
+    rows = np.concatenate(objective.source.fold(SupportOf(objective.design, few)).rows)
     seen = search.look(few)
     p = objective.source.n_features
     moved = np.ptp(few, axis=1) if few.shape[1] > 1 else np.abs(few[:, 0])
@@ -246,9 +93,9 @@ class _Search:
         self.pool = np.empty((0, objective.size))
         self.most = 50 + 2 * objective.size
 
-    def look(self, direction: Array, support: Array | None = None) -> _Cuts:
+    def look(self, direction: Array, support: Array | None = None) -> Cuts:
         """One pass along a direction."""
-        kernel = _Look(self.objective.design, direction, support, self.most)
+        kernel = Look(self.objective.design, direction, support, self.most)
         return self.objective.source.fold(kernel)
 
     def whole(self, coef: Array) -> Array | None:
@@ -269,14 +116,14 @@ class _Search:
                 break
         return total if total.any() else None
 
-    def _keep(self, seen: _Cuts) -> None:
+    def _keep(self, seen: Cuts) -> None:
         rows = np.concatenate(seen.rows)[:, :-1]
         size = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
         self.pool = np.unique(np.vstack([self.pool, rows / np.maximum(size, 1e-300)]), axis=0)
 
     def _most_gain(self, total: Array) -> Array | None:
         """Direction of the largest sum of gains of what does not gain along `total`."""
-        aim = self.objective.source.fold(_Aim(self.objective.design, total)).vector
+        aim = self.objective.source.fold(Aim(self.objective.design, total)).vector
         least = _FEASIBLE * max(1.0, float(np.abs(aim).max()))
         for _ in range(_MOST_ROUNDS):
             found = _program(-aim, self.pool, np.zeros(len(self.pool)))
