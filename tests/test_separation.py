@@ -491,3 +491,14 @@ def test_few_cases_of_the_rarer_class():
     assert few.evidence == pytest.approx(29 / 3)
     y[50] = 1
     assert "few cases" not in diagnosed(X, y)
+
+
+def test_an_inference_has_both_as_methods():
+    X, level, y = dummies()
+    own = logit(X, y)
+    assert own.separation() is None
+    np.testing.assert_allclose(own.collinearity().inflation, collinearity(X).inflation, rtol=1e-12)
+    y[level == 3] = 1
+    with pytest.warns(SeparationWarning):
+        own = logit(X, y)
+    assert own.separation().columns == (4,)
