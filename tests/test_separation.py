@@ -502,3 +502,30 @@ def test_an_inference_has_both_as_methods():
     with pytest.warns(SeparationWarning):
         own = logit(X, y)
     assert own.separation().columns == (4,)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_ties_on_a_slanted_plane_stay_ties(seed):
+    """Rows on the plane d'x = 0 are of both classes: the answer must tie them to rounding."""
+    rng = np.random.default_rng(seed)
+    d = rng.normal(size=4)
+    X = rng.normal(size=(300, 4))
+    on = np.arange(300) < 60
+    X[on] -= np.outer(X[on] @ d, d) / (d @ d)
+    y = np.where(on, rng.integers(0, 2, 300), X @ d > 0).astype(int)
+    ours = found(X, y)
+    assert ours is not None
+    assert (ours.kind, ours.columns) == ("quasi", (0, 1, 2, 3))
+    assert (ours.rows == ~on).all()
+
+
+def test_blocks_of_rows_that_do_not_count(monkeypatch):
+    monkeypatch.setattr("oddsmith.data.memory._ENTRIES", 64)
+    x, y = np.arange(400.0) % 200, (np.arange(400) % 200 >= 100).astype(int)
+    weight = np.where(np.arange(400) < 200, 1.0, 0.0)
+    y[200:] = 1 - y[200:]
+    ours = found(x[:, None], y, weight=weight)
+    assert ours is not None
+    assert ours.kind == "complete"
+    assert ours.rows.shape == (200,)
+    assert ours.rows.all()

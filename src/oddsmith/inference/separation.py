@@ -26,8 +26,8 @@ from oddsmith.inference.gains import Aim, Cuts, Flags, Look, SupportOf
 
 __all__ = ["Separation", "find_separation"]
 
-# What HiGHS calls feasible; rows nearer to a tie than this are taken for ties and made so.
-_FEASIBLE, _NEAR_TIE = 1e-9, 1e-6
+# What HiGHS calls feasible. Its answers are vertices: ties are ties to the rounding of a solve.
+_FEASIBLE = 1e-9
 _MOST_ROUNDS = 100
 # Columns up to which each is asked whether the others do without it.
 _MOST_PRUNED = 40
@@ -129,11 +129,10 @@ class _Search:
             found = _program(-aim, self.pool, np.zeros(len(self.pool)))
             if found is None or float(aim @ found) <= least:
                 return None
-            # As it is first: rows that touch by little are not to be taken for ties.
-            for direction in (found, _tied(found, self.pool)):
-                seen = self.look(direction.reshape(self.shape))
-                if seen.loss == 0.0 and seen.gaining:
-                    return direction.reshape(self.shape)
+            direction = found.reshape(self.shape)
+            seen = self.look(direction)
+            if seen.loss == 0.0:
+                return direction if seen.gaining else None
             before = len(self.pool)
             self._keep(seen)
             if len(self.pool) == before:
@@ -216,22 +215,10 @@ def _least(cost: Array, rows: Array, wanted: Array) -> Array | None:
         return None
     d = found.x[: cost.size] - found.x[cost.size :]
     # Room for what the program calls feasible: any multiple is as good.
-    return 2.0 * _tied(_cleaned(d), rows[wanted == 0.0])
+    return 2.0 * _cleaned(d)
 
 
 def _cleaned(direction: Array) -> Array:
     """Direction without what the program leaves of zeros: rows with nothing else would gain."""
     small = np.abs(direction) <= _FEASIBLE * np.abs(direction).max(initial=0.0)
     return np.where(small, 0.0, direction)
-
-
-def _tied(direction: Array, rows: Array) -> Array:
-    """Direction with the rows that hardly move made ties, as they are within rounding."""
-    gains = rows @ direction
-    near = np.abs(gains) <= _NEAR_TIE * np.abs(direction).max(initial=0.0)
-    used = direction != 0
-    if not near.any() or not gains[near].any():
-        return direction
-    out = direction.copy()
-    out[used] -= np.linalg.lstsq(rows[near][:, used], gains[near], rcond=1e-9)[0]
-    return _cleaned(out)
