@@ -1,5 +1,6 @@
 """Residuals, leverage, influence, goodness of fit: against statsmodels, and by what they mean."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -17,7 +18,7 @@ from test_hypotheses import budworm, peer_of
 from test_inference_likelihood import drawn, likelihood
 
 import oddsmith
-from oddsmith.errors import ParameterError
+from oddsmith.errors import DataError, ParameterError
 from oddsmith.inference.diagnostics import influence, residuals
 from oddsmith.inference.goodness import hosmer_lemeshow, pred_table
 
@@ -276,3 +277,18 @@ def test_separated_rows_have_no_errors_but_residuals():
     assert found.margeff.shape == found.margeff_se.shape == (1,)
     assert own.get_influence().hat_matrix_diag.shape == (8,)
     assert pd.notna(own.get_prediction().predicted).all()
+
+
+def test_what_is_stored_knows_no_row():
+    X, y = drawn(0, n=500)
+    own = oddsmith.logit(X, y)
+    before = len(pickle.dumps(own))
+    assert own.resid_dev.size == 500
+    stored = pickle.dumps(own)
+    assert len(stored) < before + 500
+    again = pickle.loads(stored)  # noqa: S301
+    assert again.wald_test("x1") == own.wald_test("x1")
+    for ask in (again.get_margeff, again.get_influence, again.hosmer_lemeshow, again.pred_table):
+        with pytest.raises(DataError, match="rows of this fit are gone"):
+            ask()
+    close(again.get_prediction(X[:4]).se, own.get_prediction(X[:4]).se, 1e-12)

@@ -117,7 +117,7 @@ def test_separated_rows_come_as_near_as_is_asked():
 
 def test_rows_that_are_certain_can_be_left_out_of_a_bound():
     X, y = drawn(2, n=80)
-    own = likelihood(X, y)
+    own = likelihood(X, y, offset=np.random.default_rng(0).normal(size=80))
     rest = _without_certain_rows(own.objective, own.coef, 0.3)
     loss = own.rows(
         lambda block: own.objective.loss.value(

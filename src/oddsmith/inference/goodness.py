@@ -56,8 +56,8 @@ def hosmer_lemeshow(likelihood: Likelihood, groups: int = 10) -> HosmerLemeshow:
 
     Cases are ordered by their risk, P, or for K > 2 classes 1 - P of the first class, and cut at
     its quantiles i / groups: the i-th group ends with the least risk that at least that share of
-    the cases does not exceed, or half way to the next where it is exactly that share (as Stata's
-    `estat gof` does). Cases of equal risk are never parted, so there can be fewer groups. Then
+    the cases does not exceed (as Stata's `estat gof` does). Cases of equal risk are never parted,
+    so there can be fewer groups. Then
 
         sum over groups and classes of (observed - expected)^2 / expected
 
@@ -111,21 +111,18 @@ def _counted(place: npt.NDArray[np.intp], weight: Array, least: int = 0) -> Arra
 
 
 def _cuts(risk: Array, weight: Array, groups: int) -> Array:
-    """Quantiles of the risks at i / groups, 0 < i < groups.
+    """Largest risk of each group but the last: at least i / groups of the cases have no more.
 
     Examples
     --------
     >>> _cuts(np.array([0.4, 0.1, 0.2, 0.3]), np.ones(4), 2)
-    array([0.25])
+    array([0.2])
     """
     order = np.argsort(risk, kind="stable")
     ordered, below = risk[order], np.cumsum(weight[order])
     aims = below[-1] * np.arange(1, groups) / groups
     # Sums of weights that should be an aim may miss it by rounding.
-    place = np.searchsorted(below, aims * (1.0 - 1e-12))
-    after = np.minimum(place + 1, ordered.size - 1)
-    exact = np.abs(below[place] - aims) <= 1e-12 * aims
-    return np.where(exact, 0.5 * (ordered[place] + ordered[after]), ordered[place])
+    return ordered[np.searchsorted(below, aims * (1.0 - 1e-12))]
 
 
 @dataclass(frozen=True, slots=True)

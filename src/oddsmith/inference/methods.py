@@ -52,6 +52,10 @@ class Methods:
         """Of the covariance that was asked for: a pass more where it is robust."""
         return meat_of(self.likelihood, self.cov_type)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A pickle is passed on, and must not carry what is known of each row.
+        return {name: value for name, value in vars(self).items() if name != "residuals"}
+
     # Tests of hypotheses.
 
     def wald_test(self, restrictions: Any) -> HypothesisTest:
