@@ -20,12 +20,14 @@ if TYPE_CHECKING:
         SolverWarning,
     )
     from oddsmith.estimators.cross_validation import LogisticRegressionCV
+    from oddsmith.estimators.firth import FirthLogisticRegression
     from oddsmith.estimators.formula import logit
     from oddsmith.estimators.logistic import LogisticRegression
     from oddsmith.estimators.path import Path, regularization_path
     from oddsmith.inference.result import Inference
 
 _HOMES = {
+    "FirthLogisticRegression": "oddsmith.estimators.firth",
     "Inference": "oddsmith.inference.result",
     "LogisticRegression": "oddsmith.estimators.logistic",
     "LogisticRegressionCV": "oddsmith.estimators.cross_validation",
@@ -50,6 +52,7 @@ __all__ = [
     "CollinearityWarning",
     "ConvergenceWarning",
     "DataError",
+    "FirthLogisticRegression",
     "Inference",
     "LogisticRegression",
     "LogisticRegressionCV",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["Label", "column_name", "label_text", "printable", "quoted"]
+__all__ = ["Label", "column_name", "label_text", "listed", "printable", "quoted"]
 
 Label = str | int | float | bool
 
@@ -57,3 +57,17 @@ def column_name(names: Any, index: int) -> str:
     "dose" 1
     """
     return quoted(str(names[index])) if names is not None else str(index)
+
+
+def listed(names: list[str], most: int = 10) -> str:
+    """Names as a list in words, no more than `most` of them.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"]), listed(["a", "b", "c"], most=2)
+    ('a, b and c', 'a, b and 1 more')
+    """
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

@@ -13,6 +13,7 @@ from oddsmith.data.formulas import read_formula
 from oddsmith.data.frames import is_frame, missing_rows, numbers_of, refuse_missing
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.door import admit, admit_columns, checked
+from oddsmith.estimators.firth import bias_reduced
 from oddsmith.estimators.inputs import row_offset, row_weights
 from oddsmith.estimators.labels import Encoded, encode_labels
 from oddsmith.estimators.likelihood import (
@@ -26,6 +27,7 @@ from oddsmith.estimators.likelihood import (
 )
 from oddsmith.estimators.logistic import LogisticRegression
 from oddsmith.estimators.parameters import check_stopping
+from oddsmith.inference.firth import Jeffreys
 from oddsmith.solvers.run import Solver
 from oddsmith.views.results import Results
 
@@ -252,7 +254,8 @@ def logit(
     groups : array of shape (n,), or name of a column, optional
         Clusters of rows that depend on each other.
     firth : bool, default False
-        Whether to take Firth's bias-reduced coefficients.
+        Whether to take Firth's bias-reduced coefficients, which no separation makes infinite; tests
+        and intervals are then by the penalised likelihood, see `FirthLogisticRegression`.
     weights_are : "frequency" or "sampling", default "frequency"
         A frequency of 2 says that the row was seen twice: statsmodels' ``freq_weights`` and R's
         ``weights``, hence the default. A sampling weight of 2 says that it was seen once, and
@@ -308,11 +311,18 @@ def logit(
         table = replace(table, counts=counts)
     model = LogisticRegression(C=np.inf, fit_intercept=table.intercept)
     rows = in_unit(replace(_rows(model, table, kind), weights=weights_are))
-    if firth:
-        raise ParameterError("firth=True is not there yet; fit without it.")
 
     def admit_all(source: CountedSource) -> Columns:
         return _admitted(model, source, rows)
 
+    if firth:
+        if kind != "nonrobust" or weights_are != "frequency":
+            raise ParameterError(
+                "firth=True corrects a likelihood, so that it takes neither a robust cov_type nor "
+                "sampling weights; leave them out, or fit without it."
+            )
+        return bias_reduced(
+            left_out(rows), admit_all, Jeffreys(), max_iter=max_iter or 500, n_jobs=n_jobs
+        )
     likelihood, fit = fitted(left_out(rows), admit_all, solver, float(tol), max_iter, n_jobs)
     return inferred(rows, likelihood, fit, kind, stacklevel=3)

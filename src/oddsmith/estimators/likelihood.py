@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from oddsmith.core.block import CountedSource
-from oddsmith.core.columns import Columns
+from oddsmith.core.columns import Columns, column_statistics
 from oddsmith.core.fit import Fit
 from oddsmith.core.stable import Array
 from oddsmith.data.memory import MemoryBlocks, memory_blocks
@@ -17,6 +17,7 @@ from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.inputs import in_range
 from oddsmith.estimators.labels import Encoded
 from oddsmith.inference.covariance import covariance_of
+from oddsmith.inference.diagnosis import Diagnosis, diagnose
 from oddsmith.inference.likelihood import CovarianceKind, Likelihood, WeightKind
 from oddsmith.inference.nested import nested, null_log_likelihood
 from oddsmith.inference.polish import polished
@@ -25,8 +26,16 @@ from oddsmith.solvers.run import Solver
 from oddsmith.views.complaints import inference_complaints
 from oddsmith.views.results import Results
 
-__all__ = ["Rows", "admit_groups", "check_kinds", "fitted", "in_unit", "inferred", "left_out"]
-
+__all__ = [
+    "Rows",
+    "admit_groups",
+    "check_kinds",
+    "diagnosed",
+    "fitted",
+    "in_unit",
+    "inferred",
+    "left_out",
+]
 
 # Whole numbers are exact in a float up to here.
 _MOST_OBSERVATIONS = 2.0**53
@@ -257,9 +266,10 @@ def inferred(
     rows: Rows, likelihood: Likelihood, fit: Fit, kind: CovarianceKind, *, stacklevel: int = 3
 ) -> Results:
     """Inference of a fit, and its warnings given."""
-    found = inference_complaints(likelihood, fit, rows.names)
+    found = inference_complaints(likelihood, fit, rows.names, diagnosed(rows, likelihood, fit))
     for category, message in found:
-        warnings.warn(message, category, stacklevel=stacklevel)
+        if category is not None:
+            warnings.warn(message, category, stacklevel=stacklevel)
     return Results(
         likelihood,
         fit,
@@ -271,3 +281,16 @@ def inferred(
         rows.target,
         tuple(message for _, message in found),
     )
+
+
+def diagnosed(rows: Rows, likelihood: Likelihood, fit: Fit) -> tuple[Diagnosis, ...]:
+    """Diagnose a fit; a pass more where columns are aliased, to say of which others they are."""
+    objective, coef, hessian = likelihood.objective, likelihood.coef, None
+    if fit.aliased:
+        source = CountedSource(OnDemand(rows.blocks(), None))
+        columns = source.fold(column_statistics)
+        objective, _ = objective_of(source, columns, rows.task(fit.tol))
+        coef = np.zeros(objective.size)
+    elif fit.separated is None:
+        hessian = likelihood.hessian
+    return diagnose(objective, coef, fit, rows.names, likelihood.classes, hessian=hessian)

@@ -34,15 +34,19 @@ from oddsmith.estimators.parameters import (
     refuse_balanced,
     seed_of,
 )
+from oddsmith.inference.diagnosis import Diagnosis, diagnose
 from oddsmith.solvers.choose import FOREIGN
 from oddsmith.solvers.gradient_descent import GradientDescent
-from oddsmith.solvers.minimise import Task, minimise
+from oddsmith.solvers.minimise import Task, minimise, objective_of
 from oddsmith.solvers.run import Solver
 from oddsmith.solvers.stream import Streamed, stream
 from oddsmith.views.complaints import complaints
 from oddsmith.views.progress import training_progress
 
 __all__ = ["LogisticRegression"]
+
+# Entries of the rows up to which the columns that separate are looked for: under a second.
+_MOST_ENTRIES = 2**22
 
 
 def _goes_on(model: Any) -> bool:
@@ -280,8 +284,9 @@ class LogisticRegression(LinearClassifier):
                 record_coef=bool(self.record_coef),
             )
             fit = minimise(source, columns, self.solver, task)
+            found = self._diagnosed(fit, source, columns, task, labels.classes)
         self._keep(fit, labels.classes, columns)
-        self._warn(fit)
+        self._warn(fit, found)
         return self
 
     @available_if(_goes_on)
@@ -472,8 +477,18 @@ class LogisticRegression(LinearClassifier):
         self.history_ = {name: np.append(before.get(name, []), row[name]) for name in row}
         self.descent_ = after.descent
 
-    def _warn(self, fit: Fit) -> None:
-        found = complaints(fit, names_of(self))
+    def _diagnosed(
+        self, fit: Fit, source: CountedSource, columns: Columns, task: Task, classes: Any
+    ) -> tuple[Diagnosis, ...]:
+        """Name the columns that separate or are aliased, where the fit says that some do."""
+        if (fit.separated is None and not fit.aliased) or not np.isfinite(fit.coef).all():
+            return ()
+        objective, _ = objective_of(CountedSource(source.source), columns, task)
+        coef = objective.from_user(fit.coef, fit.intercept)
+        return diagnose(objective, coef, fit, names_of(self), classes, most_entries=_MOST_ENTRIES)
+
+    def _warn(self, fit: Fit, diagnoses: tuple[Diagnosis, ...]) -> None:
+        found = complaints(fit, names_of(self), diagnoses)
         if isinstance(self.solver, str) and self.solver in FOREIGN:
             message = (
                 f"solver={self.solver!r} is another library's; solver='auto' ran instead "

@@ -13,6 +13,7 @@ from oddsmith.core.labels import quoted
 from oddsmith.core.stable import Array
 from oddsmith.data.frames import columns_of, is_frame
 from oddsmith.errors import DataError, ParameterError
+from oddsmith.inference.collinearity import Collinearity, find_collinearity
 from oddsmith.inference.covariance import meat_of
 from oddsmith.inference.diagnostics import Influence, Residuals, influence, residuals
 from oddsmith.inference.effects import At, MarginalEffects, Method, marginal_effects
@@ -22,6 +23,7 @@ from oddsmith.inference.likelihood import CovarianceKind, Likelihood
 from oddsmith.inference.predictions import Predictions, predictions
 from oddsmith.inference.profile import profile_intervals
 from oddsmith.inference.restrictions import Restriction, restriction
+from oddsmith.inference.separation import Separation, find_separation
 
 __all__ = ["Methods"]
 
@@ -272,6 +274,22 @@ class Methods:
     def hosmer_lemeshow(self, groups: int = 10) -> HosmerLemeshow:
         """Hosmer-Lemeshow test of the fit, see `goodness.hosmer_lemeshow`."""
         return hosmer_lemeshow(self.likelihood, groups)
+
+    # What ails the fit.
+
+    def collinearity(self) -> Collinearity:
+        """Variance inflation factors and condition number, see `collinearity.find_collinearity`.
+
+        Columns are numbered as in `likelihood.names`: those that are aliased were left out.
+        """
+        return find_collinearity(self.likelihood.objective)
+
+    def separation(self) -> Separation | None:
+        """Columns that separate the classes, and the rows; see `separation.find_separation`.
+
+        Columns are numbered as in `likelihood.names`; None where the rows show no separation.
+        """
+        return find_separation(self.likelihood.objective, self.likelihood.coef)
 
     # Names.
 

@@ -17,7 +17,7 @@ from oddsmith.core.stable import exact_dot
 from oddsmith.inference.likelihood import Likelihood
 from oddsmith.solvers.minimise import Task, minimise, objective_of
 
-__all__ = ["SomeColumns", "nested", "null_log_likelihood"]
+__all__ = ["SomeColumns", "nested", "null_log_likelihood", "some_columns"]
 
 S = TypeVar("S", bound=Mergeable)
 
@@ -86,16 +86,25 @@ def nested(
     tol : float
         Gap to reach (nats per unit of weight).
     """
+    start = some_columns(likelihood, kept, intercept=intercept)
+    objective = start.objective
+    task = Task(objective.n_classes, intercept, 0.0, likelihood.sparse, tol)
+    counted: Any = objective.source
+    fit = minimise(counted, objective.columns, "auto", task)
+    return replace(start, coef=objective.from_user(fit.coef, fit.intercept)), fit
+
+
+def some_columns(likelihood: Likelihood, kept: Any, *, intercept: bool = True) -> Likelihood:
+    """Likelihood of the model with some of the columns, at coef = 0."""
     whole = likelihood.objective
     kept = np.asarray(kept, dtype=np.intp)
     counted = CountedSource(SomeColumns(whole.source, kept))
     columns = _of_columns(whole.columns, kept)
-    task = Task(whole.n_classes, intercept, 0.0, likelihood.sparse, tol)
-    fit = minimise(counted, columns, "auto", task)
+    task = Task(whole.n_classes, intercept, 0.0, likelihood.sparse, 0.0)
     objective, _ = objective_of(counted, columns, task)
     names = tuple(likelihood.names[j] for j in kept.tolist())
-    coef = objective.from_user(fit.coef, fit.intercept)
-    return replace(likelihood, objective=objective, coef=coef, names=names, known=None), fit
+    coef = np.zeros(objective.size)
+    return replace(likelihood, objective=objective, coef=coef, names=names, known=None)
 
 
 def _of_columns(columns: Columns, kept: Any) -> Columns:

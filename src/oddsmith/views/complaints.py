@@ -1,29 +1,26 @@
 """Every warning that a fit deserves, in words."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from oddsmith.core.fit import Fit
-from oddsmith.core.labels import column_name
+from oddsmith.core.labels import column_name, listed
 from oddsmith.errors import (
     CollinearityWarning,
     ConvergenceWarning,
     OddsmithWarning,
     SeparationWarning,
 )
+from oddsmith.inference.diagnosis import Diagnosis
 from oddsmith.inference.likelihood import Likelihood
 
 __all__ = ["complaints", "inference_complaints"]
 
 
-def _listed(names: list[str]) -> str:
-    if len(names) > 10:
-        return f"{', '.join(names[:10])} and {len(names) - 10} more"
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def complaints(fit: Fit, names: Any = None) -> list[tuple[type[UserWarning], str]]:
+def complaints(
+    fit: Fit, names: Any = None, diagnoses: Iterable[Diagnosis] = ()
+) -> list[tuple[type[UserWarning], str]]:
     """List the warnings that a fit deserves: what was found, and what to do.
 
     Parameters
@@ -31,14 +28,18 @@ def complaints(fit: Fit, names: Any = None) -> list[tuple[type[UserWarning], str
     fit : Fit
     names : sequence of str, or None
         Names of the columns, which are numbered if there are none.
+    diagnoses : iterable of Diagnosis
+        What the rows say of separation and collinearity.
 
     Returns
     -------
     list of (category, message)
     """
+    findings = {one.kind: one.finding for one in diagnoses}
     found: list[tuple[type[UserWarning], str]] = []
     if fit.aliased:
-        found.append((CollinearityWarning, _collinearity(fit.aliased, fit.coef.shape[0], names)))
+        message = _collinearity(fit.aliased, fit.coef.shape[0], names, findings.get("aliased"))
+        found.append((CollinearityWarning, message))
     if fit.aliased is None:
         found.append(
             (
@@ -49,37 +50,36 @@ def complaints(fit: Fit, names: Any = None) -> list[tuple[type[UserWarning], str
             )
         )
     if fit.separated is not None:
-        found.append((SeparationWarning, _separation(fit)))
+        found.append((SeparationWarning, _separation(fit, findings.get("separation"))))
     # Whoever asked to stop early did not ask for the minimum.
     if not fit.converged and (fit.stopped != "early" or fit.steady_rate is not None):
         found.append((ConvergenceWarning, _no_convergence(fit)))
     return found
 
 
-def _collinearity(columns: tuple[int, ...], width: int, names: Any) -> str:
-    aliased = _listed([column_name(names, j) for j in columns])
+def _collinearity(columns: tuple[int, ...], width: int, names: Any, equations: str | None) -> str:
+    aliased = listed([column_name(names, j) for j in columns])
     # A bare number would be taken for a count.
     where = "" if names is not None else " (from 0)"
+    how = "" if equations is None else f": {equations}"
     what, each = ("columns", "each ") if len(columns) > 1 else ("column", "")
     return (
         f"{what} {aliased}{where} of {width} can {each}be written as a linear "
-        "combination of those before (and the intercept), so the coefficients are not "
+        f"combination of those before (and the intercept){how}, so the coefficients are not "
         "unique: those of least norm are returned; drop the columns named, or give a finite C."
     )
 
 
-def _separation(fit: Fit) -> str:
-    whole = "all rows" if fit.separated == "complete" else "some rows"
+def _separation(fit: Fit, finding: str | None) -> str:
     proved = (
         "; what is proved is the distance from the infimum, which no finite coefficients reach"
         if fit.converged
         else ""
     )
     return (
-        f"the columns separate the classes ({fit.separated} separation: {whole} can be "
-        "predicted without error), so the unpenalised coefficients have no finite "
+        f"{_separating(fit, finding)}, so the unpenalised coefficients have no finite "
         f"optimum; they grow with every iteration, stopped here after {fit.n_iter}{proved}: "
-        "give a finite C."
+        "give a finite C (a ridge penalty), or use FirthLogisticRegression."
     )
 
 
@@ -134,8 +134,8 @@ def _more_iterations(fit: Fit) -> str:
 
 
 def inference_complaints(
-    likelihood: Likelihood, fit: Fit, names: Any
-) -> list[tuple[type[UserWarning], str]]:
+    likelihood: Likelihood, fit: Fit, names: Any, diagnoses: Iterable[Diagnosis] = ()
+) -> list[tuple[type[UserWarning] | None, str]]:
     """List the warnings that an inference deserves: what was found, and what to do.
 
     Parameters
@@ -144,17 +144,24 @@ def inference_complaints(
     fit : Fit
     names : sequence of str
         Of all columns, aliased ones too.
+    diagnoses : iterable of Diagnosis
+        What the rows say of separation and collinearity: they name columns where the fit cannot.
 
     Returns
     -------
     list of (category, message)
+        The category is None where a summary mentions what nobody needs to be stopped by.
     """
-    found: list[tuple[type[UserWarning], str]] = []
+    known = {one.kind: one for one in diagnoses}
+    findings = {one.kind: one.finding for one in diagnoses}
+    found: list[tuple[type[UserWarning] | None, str]] = []
     if fit.aliased:
-        found.append((CollinearityWarning, _aliased(fit.aliased, names)))
+        found.append((CollinearityWarning, _aliased(fit.aliased, names, findings.get("aliased"))))
+    if "nearly aliased" in known and not fit.aliased:
+        found.append((CollinearityWarning, known["nearly aliased"].message))
     if fit.separated is not None:
-        found.append((SeparationWarning, _infinite(fit)))
-    elif likelihood.factor is None:
+        found.append((SeparationWarning, _infinite(fit, findings.get("separation"))))
+    elif likelihood.factor is None and "nearly aliased" not in known:
         found.append(
             (
                 CollinearityWarning,
@@ -164,6 +171,8 @@ def inference_complaints(
         )
     if not fit.converged:
         found.append((ConvergenceWarning, _no_convergence(fit)))
+    if "few cases" in known:
+        found.append((None, known["few cases"].message))
     if likelihood.fractional:
         found.append(
             (
@@ -176,22 +185,32 @@ def inference_complaints(
     return found
 
 
-def _aliased(columns: tuple[int, ...], names: Any) -> str:
-    listed = _listed([column_name(names, j) for j in columns])
+def _aliased(columns: tuple[int, ...], names: Any, equations: str | None) -> str:
+    these = listed([column_name(names, j) for j in columns])
     several = len(columns) > 1
+    how = "" if equations is None else f": {equations}"
     return (
-        f"{'columns' if several else 'column'} {listed} can {'each ' if several else ''}be written "
-        "as a linear combination of those before (and the intercept), so that the data say "
+        f"{'columns' if several else 'column'} {these} can {'each ' if several else ''}be written "
+        f"as a linear combination of those before (and the intercept){how}; the data say "
         f"nothing of {'their coefficients' if several else 'its coefficient'}, which "
         f"{'are' if several else 'is'} NaN: drop {'them' if several else 'it'}."
     )
 
 
-def _infinite(fit: Fit) -> str:
+def _separating(fit: Fit, finding: str | None) -> str:
+    """Say what is known of the separation, as a clause."""
+    if finding is not None:
+        return finding
     whole = "all rows" if fit.separated == "complete" else "some rows"
     return (
         f"the columns separate the classes ({fit.separated} separation: {whole} can be "
-        "predicted without error), so that the likelihood rises for ever and some coefficients "
-        "are infinite: their standard errors, z, p and intervals say nothing; give firth=True, "
-        "or penalise: LogisticRegression with a finite C."
+        "predicted without error)"
+    )
+
+
+def _infinite(fit: Fit, finding: str | None) -> str:
+    return (
+        f"{_separating(fit, finding)}, so that the likelihood rises for ever and some coefficients "
+        "are infinite: their standard errors, z, p and intervals say nothing; use firth=True, "
+        "or a ridge penalty: LogisticRegression(C=1)."
     )
