@@ -19,7 +19,7 @@ from oddsmith import (
     LogisticRegressionCV,
     ParameterError,
 )
-from oddsmith.estimators.cross_validation import choose_penalty
+from oddsmith.estimators.held_out import choose_penalty
 from oddsmith.estimators.labels import encode_labels
 from oddsmith.estimators.parameters import penalty_grid
 from oddsmith.views.progress import counted_progress

@@ -330,6 +330,19 @@ def test_fits_that_do_not_go_together_are_made_alone(monkeypatch):
     np.testing.assert_allclose(together.coefs_paths_, many.coefs_paths_, atol=2e-6)
 
 
+@pytest.mark.parametrize("n", [300, 60_000])
+def test_rows_that_come_twice_in_a_fold_count_twice(n):
+    X, y = tall(n=n)
+    rng = np.random.default_rng(0)
+    parts = [(rng.integers(0, n, n), rng.integers(-n, 0, n)) for _ in range(2)]
+    model = LogisticRegressionCV(Cs=[0.1, 1.0], cv=parts).fit(X, y)
+    for f, (train, test) in enumerate(parts):
+        alone = LogisticRegression(0.1).fit(X[train], y[train])
+        np.testing.assert_allclose(model.coefs_paths_[f, 0, 0][:, :-1], alone.coef_, atol=2e-6)
+        losses = Binomial().value(alone.decision_function(X[test]), y[test])
+        assert model.losses_[f, 0, 0] == pytest.approx(losses.mean(), rel=1e-6)
+
+
 def test_as_many_parts_as_there_is_room_for_are_told_apart():
     index = np.array([0, 1])
     labels = with_parts(index, [np.array([f % 2]) for f in range(MOST_PARTS)])

@@ -5,17 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
-from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 
-from oddsmith.core.loss import Binomial, Multinomial
 from oddsmith.core.stable import Array
 from oddsmith.errors import ConvergenceWarning, DataError, OddsmithWarning, ParameterError
 from oddsmith.estimators.door import admit, name_bad_entry, names_of
 from oddsmith.estimators.folds import Given, Paths, kinked_paths, ridge_paths
+from oddsmith.estimators.held_out import Rule, choose_penalty, log_loss, score, scorer_of
 from oddsmith.estimators.inputs import class_weights, row_offset, row_weights
 from oddsmith.estimators.labels import Encoded
 from oddsmith.estimators.linear import LinearClassifier
@@ -23,9 +22,8 @@ from oddsmith.estimators.logistic import LogisticRegression
 from oddsmith.estimators.parameters import check_stopping, penalty_grid
 from oddsmith.views.progress import counted_progress
 
-__all__ = ["LogisticRegressionCV", "choose_penalty"]
+__all__ = ["LogisticRegressionCV"]
 
-Rule = Literal["best", "1se"]
 # What there is of a fit to all rows alone.
 _OF_THE_FIT = (
     "n_iter_",
@@ -341,7 +339,7 @@ class LogisticRegressionCV(LinearClassifier):
         """Fit a fold's penalties from the strongest on, but those that are known; score each."""
         model = self._model(1.0, ratio, class_weight=rows.class_weight, warm_start=True)
         vars(model).update(classes_=rows.labels.classes, n_features_in_=rows.X.shape[1])
-        scorer = _scorer(model, self.scoring)
+        scorer = scorer_of(model, self.scoring)
         # Rows are copied out if they are needed.
         train, test = cache(lambda: rows.part(fold.train)), cache(lambda: rows.part(fold.test))
         index = rows.labels.index[fold.test]
@@ -358,9 +356,9 @@ class LogisticRegressionCV(LinearClassifier):
                 self.gaps_[at] = model.optimality_gap_
             own = [model.coef_, model.intercept_[:, None]]
             self.coefs_paths_[at] = np.hstack(own if self.fit_intercept else own[:1])
-            loss = _log_loss(model, test(), index) if held_out is None else held_out[c]
+            loss = log_loss(model, test(), index) if held_out is None else held_out[c]
             self.losses_[at] = loss
-            self.scores_[at] = -loss if scorer is None else _score(scorer, model, test())
+            self.scores_[at] = -loss if scorer is None else score(scorer, model, test())
 
     def _choose(self, rows: _Rows, folds: list[_Fold]) -> None:
         shares = [fold.test.size for fold in folds]
@@ -387,48 +385,6 @@ class LogisticRegressionCV(LinearClassifier):
             vars(self).pop(name, None)
 
 
-def choose_penalty(scores: Array, weight: Array, rule: Rule) -> tuple[int, int]:
-    """Ratio and penalty that the scores of the folds speak for.
-
-    Parameters
-    ----------
-    scores : array of shape (n_folds, n_l1_ratios, n_Cs)
-        Greater is better; penalties from the strongest on. One with a NaN is not chosen.
-    weight : array of shape (n_folds,)
-        Of the rows that were scored.
-    rule : {"best", "1se"}
-        Of equal scores the stronger penalty; with "1se" the strongest, of the ratio that has the
-        best, whose mean score is within one standard error of it.
-
-    Returns
-    -------
-    r, c : int
-
-    Raises
-    ------
-    DataError
-        If every penalty has a score that is NaN.
-
-    Examples
-    --------
-    >>> scores = np.array([[[1.0, 2.9, 3.0]], [[1.2, 3.5, 4.0]]])
-    >>> choose_penalty(scores, np.ones(2), "best"), choose_penalty(scores, np.ones(2), "1se")
-    ((0, 2), (0, 1))
-    """
-    mean = np.average(scores, axis=0, weights=weight)
-    if np.isnan(mean).all():
-        raise DataError(
-            "the scores of every penalty are NaN in some fold, so there is nothing to choose by; "
-            "use another scoring, or folds in which it is defined (every class in the scored rows)."
-        )
-    r, c = np.unravel_index(int(np.argmax(np.where(np.isnan(mean), -np.inf, mean))), mean.shape)
-    if rule == "1se" and len(scores) > 1:
-        spread = np.average((scores[:, r, c] - mean[r, c]) ** 2, weights=weight)
-        error = np.sqrt(spread / (len(scores) - 1))
-        c = np.argmax(mean[r] >= mean[r, c] - error)
-    return int(r), int(c)
-
-
 def _numbered(part: Any, n: int, number: int) -> np.ndarray[Any, Any]:
     """Rows of a fold by number, also where a mask or a list says which."""
     rows = np.asarray(part)
@@ -452,34 +408,3 @@ def _refuse_rare_classes(labels: Encoded, folds: int) -> None:
             f"in each of {folds} folds; use cv={max(2, int(counts[rarest]))} or fewer folds, or "
             "leave the class out."
         )
-
-
-def _log_loss(model: LogisticRegression, test: dict[str, Any], index: Any) -> float:
-    """Mean loss of held-out rows (nats per unit of weight), finite however sure the model is."""
-    margin = model.decision_function(test["X"], test["offset"])
-    loss = (Binomial() if margin.ndim == 1 else Multinomial()).value(margin, index)
-    return float(np.average(loss, weights=test["sample_weight"]))
-
-
-def _scorer(model: LogisticRegression, scoring: Any) -> Any:
-    """Scorer of scikit-learn; None for the log loss, which is our own."""
-    if isinstance(scoring, str) and scoring == "neg_log_loss":
-        return None
-    if isinstance(scoring, str) and scoring not in get_scorer_names():
-        raise ParameterError(
-            f"scoring={scoring!r} is no scorer of scikit-learn; sklearn.metrics.get_scorer_names() "
-            "lists them."
-        )
-    return check_scoring(model, scoring)
-
-
-def _score(scorer: Any, model: LogisticRegression, test: dict[str, Any]) -> float:
-    if test["sample_weight"] is None:
-        return float(scorer(model, test["X"], test["y"]))
-    try:
-        return float(scorer(model, test["X"], test["y"], sample_weight=test["sample_weight"]))
-    except TypeError as error:
-        raise ParameterError(
-            f"scoring={scorer!r} could not score weighted rows ({error}); give a scorer that takes "
-            "sample_weight, or fit without weights."
-        ) from error

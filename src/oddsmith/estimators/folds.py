@@ -111,6 +111,7 @@ def ridge_paths(
     (n, p), dense = given.X.shape, not hasattr(given.X, "tocsr")
     size = (p + given.intercept) * given.width
     together = dense and given.width == 1 and 2 * len(parts) <= MOST_PARTS
+    together = together and all(_distinct(rows, n) for part in parts for rows in part)
     if together and n * size <= _FEW_ENTRIES:
         yield from _at_once(given, parts, l2, tol, n_jobs)
     elif together and n >= _ROWS_A_COLUMN * size and len(parts) * l2.size * size**2 <= _ROOM:
@@ -159,6 +160,11 @@ def _objective(given: Given, threads: Threads, l2: float) -> Objective:
     columns = source.fold(kernels_for(shape).columns)
     task = Task(given.n_classes, given.intercept, l2, False, 1e-12)
     return objective_of(source, columns, task)[0]
+
+
+def _distinct(rows: np.ndarray[Any, Any], n: int) -> bool:
+    """Whether no row comes twice, as in a bootstrap: a label does not tell how often."""
+    return int(np.bincount(rows % n, minlength=1).max()) < 2
 
 
 def _labelled(given: Given, parts: Parts) -> Any:
