@@ -19,10 +19,11 @@ from oddsmith.engines.threads import Threads
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.solvers import LBFGS, GradientDescent, Newton, NewtonCG
 from oddsmith.solvers import minimise as minimising
+from oddsmith.solvers.aliased import aliased_columns
 from oddsmith.solvers.choose import FOREIGN, NAMES, TABLE, Problem, choose
 from oddsmith.solvers.lbfgs import Diagonal, _search, quasi_newton
 from oddsmith.solvers.line_search import newton_length
-from oddsmith.solvers.minimise import Task, aliased_columns, minimise
+from oddsmith.solvers.minimise import Task, minimise
 from oddsmith.solvers.newton import newton_step, null_space, prove_by_hessian
 from oddsmith.solvers.newton_cg import conjugate_gradient, prove_by_products
 from oddsmith.solvers.parameters import Parameters

@@ -78,6 +78,11 @@ class Objective:
         return 1 if self.n_classes == 2 else self.n_classes
 
     @property
+    def limited(self) -> bool:
+        """Whether coefficients can be held where they are by a kink or a bound."""
+        return self.l1 > 0 or self.limits is not None
+
+    @property
     def size(self) -> int:
         """Length of coef."""
         return (self.source.n_features + self.design.intercept) * self.width
@@ -242,8 +247,7 @@ class Objective:
         if self.width == 1:
             return coef
         table = coef.reshape(-1, self.width).copy()
-        kinked = self.l1 > 0 or self.limits is not None
-        free = table[self.source.n_features :] if kinked else table
+        free = table[self.source.n_features :] if self.limited else table
         free -= free.mean(axis=1, keepdims=True)
         return table.ravel()
 

@@ -19,8 +19,8 @@ from oddsmith.core.kernels import Design, GramIn
 from oddsmith.core.moments import VectorMoments
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array, exact_dot
+from oddsmith.solvers.aliased import aliased_columns
 from oddsmith.solvers.curvature import cholesky
-from oddsmith.solvers.minimise import aliased_columns
 
 __all__ = ["Alias", "Collinearity", "find_collinearity"]
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.linalg as la
 
 from oddsmith.core.block import CountedSource, RowSource, SampleSource
 from oddsmith.core.certificate import FLOOR, Certificate
@@ -16,21 +15,20 @@ from oddsmith.core.penalty import Limits
 from oddsmith.core.ready import ReadySource
 from oddsmith.core.stable import Array
 from oddsmith.errors import DataError, ParameterError
+from oddsmith.solvers.aliased import least_norm
 from oddsmith.solvers.choose import Problem, choose, kernels_for
 from oddsmith.solvers.l1_proof import prove_with_l1
-from oddsmith.solvers.newton import Newton, null_space, prove_by_hessian
+from oddsmith.solvers.newton import Newton, prove_by_hessian
 from oddsmith.solvers.newton_cg import prove_by_products
 from oddsmith.solvers.run import Progress, Run, Solver, Watch, run
 from oddsmith.solvers.separation import separation
 
-__all__ = ["Task", "aliased_columns", "made_ready", "minimise", "objective_of"]
+__all__ = ["Task", "made_ready", "minimise", "objective_of"]
 
 # Up to this length of coef a proof forms the Hessian; beyond, conjugate gradients are cheaper.
 _HESSIAN_FOR_PROOF = 500
 # Without a penalty they must be solved to rounding, and the Hessian pays for longer.
 _HESSIAN_WITHOUT_PENALTY = 2000
-# A part of the columns this much smaller than its column is rounding (both of unit length).
-_ALIASED = 1e-11
 _STEPS_FOR_PROOF = 50
 # Gap per unit of weight at which coefficients are right to ten digits.
 _POLISHED = 2.0**-66
@@ -194,7 +192,7 @@ def _proved(
         if same and proof.gap <= task.tol * objective.weight:
             return given, proof, ()
         return given, _prove(objective, given, task.tol), ()
-    coef, aliased = _least_norm(objective, coef)
+    coef, aliased = least_norm(objective, coef, _HESSIAN_WITHOUT_PENALTY)
     coef = objective.as_given(coef)
     return coef, _prove(objective, coef, task.tol), aliased
 
@@ -225,7 +223,7 @@ def _lower_from_further_on(objective: Objective, coef: Array, task: Task) -> flo
     Far from the optimum the Newton step is too long to make a dual point. A bound proved
     anywhere holds everywhere, so the walk goes on for the proof alone; coef stays.
     """
-    if objective.size > _HESSIAN_FOR_PROOF or _limited(objective):
+    if objective.size > _HESSIAN_FOR_PROOF or objective.limited:
         return 0.0
     return run(
         Newton(),
@@ -298,13 +296,8 @@ def _validation(
     return measure
 
 
-def _limited(objective: Objective) -> bool:
-    """Whether coefficients can be held where they are by a kink or a bound."""
-    return objective.l1 > 0 or objective.limits is not None
-
-
 def _prove(objective: Objective, coef: Array, tol: float) -> Certificate:
-    if _limited(objective):
+    if objective.limited:
         with np.errstate(over="ignore", invalid="ignore"):
             return prove_with_l1(objective, coef)
     limit = _HESSIAN_FOR_PROOF if objective.l2 > 0 else _HESSIAN_WITHOUT_PENALTY
@@ -312,72 +305,6 @@ def _prove(objective: Objective, coef: Array, tol: float) -> Certificate:
         if objective.size <= limit:
             return prove_by_hessian(objective, coef)
         return prove_by_products(objective, coef, tol * objective.weight)
-
-
-def _least_norm(objective: Objective, coef: Array) -> tuple[Array, tuple[int, ...] | None]:
-    """Of all coef with the same margins, the one whose user's coefficients have least norm.
-
-    It is the limit of ever smaller ridge penalties, and differs from coef only where columns
-    are aliased. Also says which columns those are.
-    """
-    if _limited(objective):
-        return coef, ()
-    K, p = objective.width, objective.source.n_features
-    penalty = objective.penalty.diagonal[: p * K]
-    penalised = penalty.size == 0 or float(penalty.min()) > 1e-10 * objective.weight
-    if penalised:
-        return coef, ()
-    if objective.size > K * _HESSIAN_WITHOUT_PENALTY:
-        return coef, None
-    gram = objective.gram()
-    suspects = null_space(gram)
-    null = objective.split_null(suspects)[0] if suspects.shape[1] else suspects
-    if null.shape[1] == 0:
-        return coef, ()
-    table = coef.reshape(-1, K)
-    unit = objective.design.standardisation.scale[:, None]
-    w_null = null[:p] / unit
-    # Where scales differ by hundreds of decades a basis vector would overflow when squared.
-    size = np.abs(w_null).max(axis=0)
-    basis, triangle = la.qr(w_null / size, mode="economic")
-    share = la.solve_triangular(triangle, basis.T @ (table[:p] / unit)) / size[:, None]
-    aliased = aliased_columns(gram, objective.design.intercept) if objective.l2 == 0 else ()
-    least = table - null @ share
-    least[np.diag(gram) == 0] = 0.0
-    return least.ravel(), aliased
-
-
-def aliased_columns(gram: Array, intercept: bool) -> tuple[int, ...]:
-    """Columns that are linear combinations of the columns before them and the intercept.
-
-    A Cholesky factorisation in the order of the columns, intercept first, that passes over
-    every column of which nothing is left (as R's `lm` does for NA coefficients).
-
-    Parameters
-    ----------
-    gram : array of shape (q, q)
-        Z'S Z, intercept last.
-    intercept : bool
-
-    Examples
-    --------
-    >>> X = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 2.0]])
-    >>> aliased_columns(X.T @ X, intercept=False)
-    (2,)
-    """
-    q = gram.shape[0]
-    columns = list(range(q))
-    order = columns[-1:] + columns[:-1] if intercept else columns
-    left = gram[order][:, order]
-    whole = np.diag(left).copy()
-    aliased: list[int] = []
-    for j in range(q):
-        if left[j, j] <= _ALIASED * whole[j]:
-            aliased.append(order[j])
-            continue
-        row = left[j, j:] / np.sqrt(left[j, j])
-        left[j:, j:] -= row[:, None] * row
-    return tuple(sorted(aliased))
 
 
 def _frozen(
