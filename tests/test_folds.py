@@ -288,6 +288,13 @@ def test_a_metric_that_is_left_behind_is_made_anew(monkeypatch):
         np.testing.assert_allclose(objective.to_user(found.coefs[f, c])[0], alone.coef, atol=1e-4)
 
 
+def test_fits_that_leave_their_metric_at_once_are_given_up():
+    """Four cases of a class among very many rows, and next to no penalty."""
+    X = np.random.default_rng(0).normal(size=(12_000, 44))
+    found = fitted_around(X, (np.arange(12_000) < 4).astype(int), np.array([1e-12]))[-1]
+    assert np.isinf(found.gaps).all()
+
+
 def test_fits_that_get_nowhere_are_given_up():
     """No gap of 1e-17 can be proved; what is said then is that nothing is."""
     X, y = tall(n=400)

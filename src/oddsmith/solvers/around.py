@@ -186,7 +186,8 @@ def fit_around(objective: Objective, point: Array, l2: Array, n_parts: int, tol:
                     groups[c] = after
                     continue
                 coefs[:, c], gaps[:, c] = group.coefs, after
-                held_out[:, c] = own.held_out / weights[n_parts:]
+                if own.held_out.size:
+                    held_out[:, c] = own.held_out / weights[n_parts:]
                 del groups[c]
     return Outcome(coefs, gaps, held_out)
 
