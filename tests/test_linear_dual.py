@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from test_proximal_newton import rows
 
 from oddsmith import regularization_path
+from oddsmith.errors import ConvergenceWarning
 from oddsmith.core.penalty import Penalty
 from oddsmith.solvers.coordinate_descent import CoordinateDescent
 from oddsmith.solvers.duality_gap import duality_gap
@@ -103,7 +104,8 @@ def test_a_dual_point_that_does_not_keep_its_word_is_not_believed(monkeypatch):
 
 def test_a_path_that_is_asked_for_less_than_rounding_leaves_ends_there():
     X, y = rows(9, 200, 10)
-    path = regularization_path(X, y, n_lambdas=8, lambda_ratio=0.05, tol=2.5e-16)
+    with pytest.warns(ConvergenceWarning, match="8 of 8 penalties"):
+        path = regularization_path(X, y, n_lambdas=8, lambda_ratio=0.05, tol=2.5e-16)
     assert 2.5e-16 < path.gaps.max() < 1e-13
 
 

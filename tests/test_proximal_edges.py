@@ -21,7 +21,7 @@ from oddsmith.core.objective import Objective
 from oddsmith.core.penalty import Penalty
 from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.threads import Threads
-from oddsmith.solvers import proximal_newton
+from oddsmith.solvers import proximal_newton, working_set
 from oddsmith.solvers.active_set import ActiveSet
 from oddsmith.solvers.coordinate_descent import CoordinateDescent
 from oddsmith.solvers.duality_gap import duality_gap
@@ -318,3 +318,21 @@ def test_work_is_done_once_for_each_part_and_is_no_pass(by_column):
     source.spread(done.append, [3, 1, 2])
     assert done == [3, 1, 2]
     assert source.passes == 0
+
+
+def test_a_set_that_outgrows_float64_has_a_hessian_in_float32_again(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    walk = CoordinateDescent(objective_of(X, (X[:, 0] > 0).astype(int), 1.0))
+    walk.add(np.setdiff1d(np.arange(5), walk.working.ids))
+    working, bend, ridge = walk.working, rng.random(60), np.zeros(5)
+    assert working.sharpen()
+    working.refresh([(0, 0, bend)], ridge)
+    fine = working.hessian[:5, :5].copy()
+    assert fine.dtype == np.float64
+    monkeypatch.setattr(working_set, "_MOST_PRECISE", 0)
+    working.refresh([(0, 0, bend)], ridge)
+    assert working.hessian.dtype == np.float32
+    assert not working.precise
+    lower = np.tril(working.hessian[:5, :5])
+    np.testing.assert_allclose(lower, np.tril(fine), rtol=1e-5, atol=1e-4)
