@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from test_proximal_newton import rows
 
 from oddsmith import regularization_path
-from oddsmith.errors import ConvergenceWarning
 from oddsmith.core.penalty import Penalty
+from oddsmith.errors import ConvergenceWarning
 from oddsmith.solvers.coordinate_descent import CoordinateDescent
 from oddsmith.solvers.duality_gap import duality_gap
 from oddsmith.solvers.working_set import WorkingSet
