@@ -3,7 +3,7 @@
 Each method is one call; the mathematics is in the file that the method's name says.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from oddsmith.core.labels import quoted
 from oddsmith.core.stable import Array
-from oddsmith.data.frames import columns_of, is_frame
+from oddsmith.data.formulas import Encoding
+from oddsmith.data.frames import columns_of, frame_names, is_frame
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.inference.collinearity import Collinearity, find_collinearity
 from oddsmith.inference.covariance import meat_of
@@ -36,6 +37,7 @@ class Methods:
     covariance: Array
     columns: tuple[str, ...]
     aliased: tuple[int, ...]
+    encoding: Encoding | None
 
     @property
     def estimable(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -182,19 +184,35 @@ class Methods:
 
         Parameters
         ----------
-        X : array, sparse matrix or data frame of shape (n, p), optional
-            Other rows, with the columns that the fit had: for a formula, those that it made.
+        X : array, sparse matrix, data frame or dict of columns, of n rows, optional
+            Other rows. After a formula a frame as the fit's: its columns are made as they were
+            there, with the fit's levels, knots and means. Else the p columns of the fit.
         offset : array of shape (n,), or (n, K) for K > 2 classes, optional
-            Of those rows.
+            Of those rows; 0 if not given. One that a formula has, or that was a column of its
+            data, is taken from X.
+
+        Returns
+        -------
+        Predictions
+            NaN for rows with missing values.
 
         Raises
         ------
         DataError
-            If X has other columns.
+            If X has other columns, or a level that the fit has not seen.
+
+        Examples
+        --------
+        >>> import oddsmith
+        >>> data = {"dose": [1, 2, 3, 4, 5, 6, 7, 8], "alive": [1, 1, 0, 1, 1, 0, 0, 0]}
+        >>> found = oddsmith.logit("alive ~ center(dose)", data)
+        >>> found.get_prediction({"dose": [4.5, 9.0]}).predicted.round(3)
+        array([0.5  , 0.024])
         """
         if X is None:
             return predictions(self.likelihood, meat=self._meat)
-        rows = self._rows_of(X)
+        rows, own = self._rows_of(X, offset is None)
+        offset = own if offset is None else offset
         if offset is not None:
             offset = np.asarray(offset, dtype=np.float64)
             width = self.likelihood.objective.width
@@ -207,11 +225,16 @@ class Methods:
         """Probabilities of shape (n,), or (n, K) for K > 2 classes; see `get_prediction`."""
         return self.get_prediction(X, offset).predicted
 
-    def _rows_of(self, X: Any) -> Any:
-        """Rows with the likelihood's columns."""
-        if is_frame(X):
-            found = columns_of(X, self.columns)
-            X = np.column_stack([found[name] for name in self.columns])
+    def _rows_of(self, X: Any, with_offset: bool) -> tuple[Any, Array | None]:
+        """Rows with the likelihood's columns; and their offset, where X has it."""
+        offset = None
+        if isinstance(X, Mapping) or is_frame(X):
+            names = set(X if isinstance(X, Mapping) else frame_names(X))
+            made = self.encoding is None or not self.encoding.kinds.keys() <= names
+            if self.encoding is None or (made and self.columns and names.issuperset(self.columns)):
+                X = np.column_stack(list(columns_of(X, self.columns).values()))
+            else:
+                X, offset = self.encoding.rows_of(X, with_offset)
         elif not hasattr(X, "tocsr"):
             X = np.asarray(X)
         X = X.tocsr() if hasattr(X, "tocsr") else X.astype(np.float64, copy=False)
@@ -221,7 +244,7 @@ class Methods:
                 f"{', '.join(map(quoted, self.columns[:12]))}."
             )
         kept = [j for j in range(len(self.columns)) if j not in self.aliased]
-        return X if len(kept) == len(self.columns) else X[:, kept]
+        return (X if len(kept) == len(self.columns) else X[:, kept]), offset
 
     # Row by row.
 

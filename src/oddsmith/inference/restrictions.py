@@ -22,6 +22,8 @@ __all__ = ["Restriction", "restriction"]
 
 _NUMBER = re.compile(r"\d+(\.\d*)?([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?")
 _SIGNS = "=+-*/,"
+# What a formula writes behind a term for each of its columns.
+_LEVEL = re.compile(r"\[[^\[\]]*\]")
 
 
 @dataclass(frozen=True)
@@ -133,10 +135,10 @@ def _read(likelihood: Likelihood, item: Any) -> Iterator[_Row]:
 
 
 def _columns_named(columns: tuple[str, ...], name: str) -> list[int]:
-    """Places of a column, or of all columns of a categorical term."""
+    """Places of a column, or of all columns of a term, but not of its interactions."""
     if name in columns:
         return [columns.index(name)]
-    return [j for j, column in enumerate(columns) if column.startswith(f"{name}[")]
+    return [j for j, column in enumerate(columns) if _LEVEL.sub("", column) == name]
 
 
 def _everywhere(likelihood: Likelihood, row: Array, value: float, text: str) -> Iterator[_Row]:
