@@ -15,6 +15,7 @@ from oddsmith.data.formulas import Encoding
 from oddsmith.data.frames import columns_of, frame_names, is_frame
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.inference.collinearity import Collinearity, find_collinearity
+from oddsmith.inference.contrasts import Contrasts, TermTests, contrasts
 from oddsmith.inference.covariance import meat_of
 from oddsmith.inference.diagnostics import Influence, Residuals, influence, residuals
 from oddsmith.inference.effects import At, MarginalEffects, Method, marginal_effects
@@ -85,6 +86,43 @@ class Methods:
         Wald test of dose = 0: chi2(1) = 2.30203, p = 0.1292
         """
         return wald_test(self.likelihood, self._restriction(restrictions), self.covariance)
+
+    def t_test(self, restrictions: Any) -> Contrasts:
+        """Linear combinations one by one: effect, standard error, z, p and interval of each.
+
+        Parameters
+        ----------
+        restrictions : str, list, array or tuple
+            As in `wald_test`, which tests them together.
+
+        Raises
+        ------
+        ParameterError
+            If the restrictions cannot be read, or are linearly dependent.
+
+        Examples
+        --------
+        >>> import oddsmith
+        >>> data = {"dose": [1, 2, 3, 4, 5, 6, 7, 8], "alive": [1, 1, 0, 1, 1, 0, 0, 0]}
+        >>> print(oddsmith.logit("alive ~ dose", data).t_test("Intercept + 4 * dose = 0"))
+        Intercept + 4 * dose = 0: 0.413438, std. error 0.980951, z = 0.4215, p = 0.6734
+        """
+        tested = self._restriction(restrictions)
+        return contrasts(self.likelihood.params, self.covariance, tested)
+
+    def wald_test_terms(self) -> TermTests:
+        """Wald test of each term of the formula, or of each column where there was none."""
+        columns = self.likelihood.column_names
+        whole = ((name, (name,)) for name in self.columns)
+        terms = tuple(whole if self.encoding is None else self.encoding.terms)
+        if self.likelihood.objective.design.intercept:
+            terms = ((columns[0], (columns[0],)), *terms)
+        found: dict[str, HypothesisTest] = {}
+        for term, own in terms:
+            there = [name for name in own if name in columns]
+            aliased = HypothesisTest("Wald", f"{term} = 0", np.nan, 0, np.nan)
+            found[term] = self.wald_test(there) if there else aliased
+        return TermTests(found)
 
     def lr_test(self, restrictions: Any, tol: float = 1e-12) -> HypothesisTest:
         """Likelihood-ratio test: one more fit, under the restrictions, proved to the same gap.
@@ -306,6 +344,11 @@ class Methods:
         Columns are numbered as in `likelihood.names`: those that are aliased were left out.
         """
         return find_collinearity(self.likelihood.objective)
+
+    def vif(self) -> dict[str, float]:
+        """Variance inflation factor of each column, by its name; NaN for aliased ones."""
+        own = dict(zip(self.likelihood.names, self.collinearity().inflation, strict=True))
+        return {name: float(own.get(name, np.nan)) for name in self.columns}
 
     def separation(self) -> Separation | None:
         """Columns that separate the classes, and the rows; see `separation.find_separation`.

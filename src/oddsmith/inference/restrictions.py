@@ -38,11 +38,14 @@ class Restriction:
         r.
     text : str
         The hypothesis in words.
+    rows : tuple of str
+        The same of each row.
     """
 
     matrix: Array
     value: Array
     text: str
+    rows: tuple[str, ...]
 
     @property
     def df(self) -> int:
@@ -83,6 +86,7 @@ def restriction(likelihood: Likelihood, given: Any) -> Restriction:
             np.vstack([row for row, _, _ in parts]),
             np.array([value for _, value, _ in parts]),
             ", ".join(dict.fromkeys(text for _, _, text in parts)),
+            tuple(text for _, _, text in parts),
         )
     # By the sizes of the parameters' own units.
     if Plane.of(found.matrix @ likelihood.contrast) is None:
@@ -111,7 +115,8 @@ def _from_matrix(likelihood: Likelihood, matrix: Any, value: Any) -> Restriction
         raise ParameterError(
             f"the restrictions have {np.size(value)} values and {len(R)} rows; give one for each."
         ) from None
-    return Restriction(R, r, f"{len(R)} linear restriction{'s' if len(R) > 1 else ''}")
+    text = f"{len(R)} linear restriction{'s' if len(R) > 1 else ''}"
+    return Restriction(R, r, text, tuple(f"c{j}" for j in range(len(R))))
 
 
 def _read(likelihood: Likelihood, item: Any) -> Iterator[_Row]:
