@@ -229,12 +229,19 @@ def budworm():
     return X, np.column_stack([dead, 20 - dead])
 
 
-def test_profile_intervals_of_the_budworms_as_r_prints_them():
-    """`confint(budworm.lg0)` of MASS, whose ends are interpolated: right to four digits."""
+def test_profile_intervals_of_the_budworms_in_thirty_digits():
+    """Where the profile has fallen by half the quantile: computed once with mpmath from that.
+
+    R's `confint(budworm.lg0)` interpolates, and is right to four digits.
+    """
     X, counts = budworm()
     own = oddsmith.logit(X, counts, counts="failures", intercept=False)
-    printed = [[-4.4581438, -2.613736], [-3.1728745, -1.655117], [0.8228708, 1.339058]]
-    np.testing.assert_allclose(own.profile_conf_int(), printed, rtol=1e-4)
+    exact = [
+        [-4.45806804898751, -2.61353596911400],
+        [-3.17284421350180, -1.65510319309790],
+        [0.822854515697543, 1.33903877925890],
+    ]
+    np.testing.assert_allclose(own.profile_conf_int(), exact, rtol=1e-9)
 
 
 @settings(max_examples=15)

@@ -109,7 +109,7 @@ def _coefficients(inference: Inference, alpha: float) -> TextTable:
             shown.append([p_text(float(value)) for value in inference.log_pvalues])
         elif header == "odds ratio":
             # exp of an intercept is odds, no ratio of them.
-            cells = [ratio_text(float(value)) for value in values]
+            cells = ["NA" if math.isnan(value) else ratio_text(float(value)) for value in values]
             shown.append(["" if first and j % q == 0 else cell for j, cell in enumerate(cells)])
         else:
             shown.append([_text(float(value), 4 if header == "z" else 6) for value in values])
