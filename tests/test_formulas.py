@@ -149,3 +149,27 @@ def test_a_dict_of_columns_serves_without_a_formula():
     np.testing.assert_allclose(own, found.predict()[:5], rtol=1e-12)
     with pytest.raises(DataError, match="one value per row"):
         logit("y ~ x", {"y": [0, 1, 1], "x": [1, 2]})
+
+
+def test_rows_that_miss_a_weight_or_a_cluster_are_dropped_or_refused():
+    data = students()
+    weight = np.where(np.arange(300) % 5 == 0, np.nan, 2.0)
+    cluster = np.where(np.arange(300) % 7 == 0, None, np.arange(300) % 10)
+    kept = np.isfinite(weight) & (np.arange(300) % 7 > 0)
+    found = logit("admit ~ poly(gre, 2)", data, weights=weight, groups=cluster, missing="drop")
+    own = logit("admit ~ poly(gre, 2)", data[kept], groups=np.arange(300)[kept] % 10)
+    np.testing.assert_allclose(found.params, own.params, rtol=1e-9)
+    named = data.assign(w=weight, g=cluster)
+    same = logit("admit ~ poly(gre, 2)", named, weights="w", groups="g", missing="drop")
+    np.testing.assert_array_equal(same.bse, found.bse)
+    for groups in (cluster, np.where(cluster == None, np.nan, 1.0)):  # noqa: E711
+        with pytest.raises(DataError, match="groups is missing in 43 of 300 rows"):
+            logit("admit ~ gre", data, groups=groups)
+
+
+def test_what_holds_rows_is_short_where_it_is_shown():
+    found = logit("admit ~ 1", students())
+    assert repr(found.get_prediction()) == "<Predictions of 300 rows: summary_frame() shows them>"
+    assert repr(found.get_influence()) == "<Influence of 300 rows: summary_frame() shows them>"
+    assert found.separation() is None
+    assert found.vif() == {}

@@ -166,7 +166,13 @@ def _formulaic() -> Any:
     return formulaic
 
 
-def read_formula(text: str, data: Any, beside: Sequence[str] = (), missing: str = "raise") -> Sheet:
+def read_formula(
+    text: str,
+    data: Any,
+    beside: Sequence[str] = (),
+    missing: str = "raise",
+    outside: Sequence[np.ndarray[Any, Any]] = (),
+) -> Sheet:
     """Evaluate a formula on a data frame.
 
     The response is a column of labels; an expression; or counts, ``cbind(successes, failures)``
@@ -180,6 +186,8 @@ def read_formula(text: str, data: Any, beside: Sequence[str] = (), missing: str 
         Columns of data that are wanted as they are, such as weights.
     missing : "raise" or "drop"
         What to do about rows with a missing value in a column that is used.
+    outside : sequence of array of shape (n, ...)
+        What goes with the rows and is no column: a row that misses such a value is dropped too.
 
     Raises
     ------
@@ -206,20 +214,30 @@ def read_formula(text: str, data: Any, beside: Sequence[str] = (), missing: str 
     kept = None
     if missing == "raise":
         refuse_missing(rows)
-    elif any(found.any() for found in rows.values()):
-        kept = ~np.logical_or.reduce(list(rows.values()))
+    else:
+        n = len(next(iter(columns.values()))) if columns else _length(data)
+        lost = [*rows.values(), *(_missing_in(part) for part in outside if part.shape[:1] == (n,))]
+        kept = ~np.logical_or.reduce([np.zeros(n, dtype=bool), *lost])
+    if kept is not None and kept.all():
+        kept = None
+    if kept is not None:
         columns = {name: column[kept] for name, column in columns.items()}
     n = len(next(iter(columns.values()))) if columns else _length(data)
     table = _table({name: columns[name] for name in used}, categories, n)
     X, spec, intercept = _matrix(right, table)
     response, counts = _response(left, table, columns)
-    outside = {name: columns[name] for name in beside}
+    named = {name: columns[name] for name in beside}
     kinds = {name: _kind(columns[name]) for name in of_right}
     levels = {name: categories[name] for name in of_right if name in categories}
     encoding = Encoding(spec, intercept, kinds, levels, _terms(spec, intercept), inside)
     names = tuple(spec.column_names[intercept:])
     offset = _offset_of(inside, table)
-    return Sheet(X, names, intercept, response, counts, str(left), outside, kept, encoding, offset)
+    return Sheet(X, names, intercept, response, counts, str(left), named, kept, encoding, offset)
+
+
+def _missing_in(values: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    table = values.reshape(len(values), -1)
+    return np.logical_or.reduce([missing_rows(column) for column in table.T])
 
 
 def _needed(formulas: Iterable[Any]) -> set[str]:

@@ -52,7 +52,8 @@ class _Table:
 
 def _from_formula(text: str, data: Any, given: dict[str, Any], missing: str) -> _Table:
     named = {key: name for key, name in given.items() if isinstance(name, str)}
-    sheet = read_formula(text, data, list(named.values()), missing)
+    arrays = [np.asarray(v) for key, v in given.items() if key not in named and v is not None]
+    sheet = read_formula(text, data, list(named.values()), missing, arrays)
     beside = {key: sheet.beside[name] for key, name in named.items()}
     for key, values in given.items():
         if key not in named and values is not None:

@@ -355,6 +355,8 @@ class Methods:
 
         Columns are numbered as in `likelihood.names`; None where the rows show no separation.
         """
+        if not self.likelihood.names:
+            return None
         return find_separation(self.likelihood.objective, self.likelihood.coef)
 
     # Names.
