@@ -361,3 +361,24 @@ def test_predictions_say_what_is_wrong():
     rows = np.column_stack([X, X[:, 0]])
     close(aliased.get_prediction(rows).se, own.get_prediction().se)
     assert aliased.get_margeff().names == ("x1", "x2", "x3")
+
+
+def test_effects_show_themselves():
+    X, y = drawn(0, n=120)
+    found = oddsmith.logit(X, y).get_margeff(at="mean", atexog={2: 0.5}, method="eyex")
+    text = str(found.summary(0.1))
+    lines = text.splitlines()
+    assert lines[0] == 'Effects on the probability that "y" is "1"'
+    assert lines[1].split() == ["column", "d(lny)/d(lnx)", "std.", "error", "z", "p", "5%", "95%"]
+    assert f"{found.margeff[0]:.6g}" in lines[3]
+    assert 'd(lny)/d(lnx), at the mean of the columns; held: "x2" at 0.5.' in text
+    assert "summary() shows them" in repr(found)
+    assert "<table" in found._repr_html_()
+    X, y = drawn(0, n=120, K=3)
+    three = oddsmith.logit(X, y, cov_type="HC1").get_margeff()
+    shown = str(three.summary()).splitlines()
+    assert shown[0] == 'Effects on the probability of each "y"'
+    assert [line.split()[0] for line in shown[3:-3]] == sorted(["0", "1", "2"] * X.shape[1])
+    assert f"{three.margeff[0, 1]:.6g}" in shown[3 + X.shape[1]]
+    assert shown[-1].endswith("from the spread of the scores (HC1, robust to a wrong variance).")
+    assert oddsmith.logit(X, y).get_margeff(at="all")._repr_html_() is None

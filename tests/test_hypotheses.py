@@ -15,7 +15,7 @@ from test_golden import anes96, mroz, spector
 from test_inference_likelihood import drawn, likelihood
 
 import oddsmith
-from oddsmith.errors import DataError, ParameterError, SeparationWarning
+from oddsmith.errors import CollinearityWarning, DataError, ParameterError, SeparationWarning
 from oddsmith.inference.hypotheses import lr_test, score_test, wald_test
 from oddsmith.inference.profile import profile_intervals
 from oddsmith.inference.restrictions import restriction
@@ -229,12 +229,19 @@ def budworm():
     return X, np.column_stack([dead, 20 - dead])
 
 
-def test_profile_intervals_of_the_budworms_as_r_prints_them():
-    """`confint(budworm.lg0)` of MASS, whose ends are interpolated: right to four digits."""
+def test_profile_intervals_of_the_budworms_in_thirty_digits():
+    """Where the profile has fallen by half the quantile: computed once with mpmath from that.
+
+    R's `confint(budworm.lg0)` interpolates, and is right to four digits.
+    """
     X, counts = budworm()
     own = oddsmith.logit(X, counts, counts="failures", intercept=False)
-    printed = [[-4.4581438, -2.613736], [-3.1728745, -1.655117], [0.8228708, 1.339058]]
-    np.testing.assert_allclose(own.profile_conf_int(), printed, rtol=1e-4)
+    exact = [
+        [-4.45806804898751, -2.61353596911400],
+        [-3.17284421350180, -1.65510319309790],
+        [0.822854515697543, 1.33903877925890],
+    ]
+    np.testing.assert_allclose(own.profile_conf_int(), exact, rtol=1e-9)
 
 
 @settings(max_examples=15)
@@ -360,3 +367,62 @@ def test_as_many_rows_as_parameters_decide_nothing():
     ends = own.profile_conf_int()
     assert np.isinf(ends).any(axis=1).all()
     assert own.get_influence().summary_frame().shape == (5, 9)
+
+
+# Statsmodels' users' other tests.
+
+
+def test_single_contrasts_and_terms_as_statsmodels():
+    rng = np.random.default_rng(4)
+    data = pd.DataFrame({"a": rng.normal(size=200), "kind": rng.choice(list("uvw"), 200)})
+    data["y"] = (rng.random(200) < 1 / (1 + np.exp(-data["a"]))).astype(int)
+    own = oddsmith.logit("y ~ a * C(kind)", data)
+    design = sm.add_constant(
+        np.column_stack(
+            [
+                data["a"],
+                *(data["kind"] == k for k in "vw"),
+                *(data["a"] * (data["kind"] == k) for k in "vw"),
+            ]
+        )
+    )
+    peer = sm.Logit(data["y"], design).fit(start_params=own.params, disp=0, maxiter=3)
+    R, r = rng.normal(size=(3, 6)), np.array([0.0, 1.0, -0.3])
+    mine, other = own.t_test((R, r)), peer.t_test((R, r))
+    for name in ("effect", "sd", "statistic", "tvalue", "pvalue"):
+        np.testing.assert_allclose(getattr(mine, name), getattr(other, name), rtol=1e-8)
+    np.testing.assert_allclose(mine.conf_int(0.1), other.conf_int(0.1), rtol=1e-8)
+    np.testing.assert_allclose(mine.summary_frame(), other.summary_frame(), rtol=1e-8)
+    one = own.t_test("C(kind)[T.v] = C(kind)[T.w]")
+    assert str(one).startswith("C(kind)[T.v] = C(kind)[T.w]: ")
+    np.testing.assert_allclose(one.pvalue, own.wald_test("C(kind)[T.v] = C(kind)[T.w]").pvalue)
+    with pytest.raises(ParameterError, match="alpha"):
+        one.conf_int(0.0)
+    terms = own.wald_test_terms()
+    assert list(terms.tests) == ["Intercept", "a", "C(kind)", "a:C(kind)"]
+    for term, places in (
+        ("Intercept", [0]),
+        ("a", [1]),
+        ("C(kind)", [2, 3]),
+        ("a:C(kind)", [4, 5]),
+    ):
+        expected = peer.wald_test(np.eye(6)[places], scalar=True)
+        np.testing.assert_allclose(terms[term].statistic, expected.statistic, rtol=1e-8)
+        np.testing.assert_allclose(terms[term].pvalue, expected.pvalue, rtol=1e-8)
+    assert terms.summary_frame()["df constraint"].tolist() == [1, 1, 2, 2]
+    assert str(terms).splitlines()[2].startswith("C(kind)    chi2(2) = ")
+
+
+def test_columns_without_a_formula_are_terms_and_aliased_ones_say_nothing():
+    X, y = drawn(0, n=80)
+    with pytest.warns(CollinearityWarning):
+        own = oddsmith.logit(np.column_stack([X, X[:, 0] + X[:, 1]]), y)
+    terms = own.wald_test_terms()
+    assert list(terms.tests) == ["const", "x1", "x2", "x3", "x4"]
+    assert np.isnan(terms["x4"].statistic)
+    factors = own.vif()
+    assert np.isnan(factors["x4"])
+    r2 = 1 - 1 / factors["x1"]
+    rest = sm.OLS(X[:, 0], sm.add_constant(X[:, 1:])).fit()
+    np.testing.assert_allclose(r2, rest.rsquared, rtol=1e-9)
+    assert list(oddsmith.logit(X, y, intercept=False).wald_test_terms().tests) == ["x1", "x2", "x3"]

@@ -4,7 +4,9 @@ A formula is code: formulaic evaluates what stands in its brackets. It sees the 
 and the functions that formulaic brings, not the variables of the program that calls.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +17,12 @@ from oddsmith.core.stable import Array
 from oddsmith.data.frames import columns_of, frame_names, levels_of, missing_rows, refuse_missing
 from oddsmith.errors import DataError, MissingPackageError
 
-__all__ = ["Sheet", "read_formula"]
+__all__ = ["Encoding", "Sheet", "read_formula"]
 
 # How a response may say that it is counts.
 _COUNTS = {"cbind": "failures", "trials": "trials"}
+# How the right-hand side may say, as in R, that a part of it has the coefficient 1.
+_OFFSET = "offset("
 _INTERCEPT = "Intercept"
 
 
@@ -41,6 +45,10 @@ class Sheet:
         Columns that were asked for by name beside the formula.
     kept : boolean array of shape (n of data,), or None
         Rows that are kept; None if all are.
+    encoding : Encoding
+        How the same columns are made of other rows.
+    offset : array of shape (n,), or None
+        What the formula has as ``offset(...)``.
     """
 
     X: Array
@@ -51,6 +59,101 @@ class Sheet:
     target: str
     beside: Mapping[str, np.ndarray[Any, Any]]
     kept: np.ndarray[Any, np.dtype[np.bool_]] | None
+    encoding: "Encoding"
+    offset: Array | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Encoding:
+    """How a formula made columns of numbers, so that it can make the same of other rows.
+
+    It keeps what formulaic learned of the fit's rows: levels, knots, means; and no row.
+
+    Attributes
+    ----------
+    spec : formulaic.ModelSpec
+        Of the right-hand side.
+    intercept : bool
+        Whether its first column is the intercept, which is not made.
+    kinds : dict of str to "numbers", "booleans" or "labels"
+        The columns that it needs, and what each held.
+    levels : dict of str to list
+        What the columns that were categories may have, in their order.
+    terms : tuple of (str, tuple of str)
+        Terms of the formula and their columns.
+    inside : tuple of formulaic.Formula
+        Parts of the formula that are an offset.
+    offset : str or None
+        Name of the column that is an offset beside the formula.
+    """
+
+    spec: Any
+    intercept: bool
+    kinds: Mapping[str, str]
+    levels: Mapping[str, list[Any]]
+    terms: tuple[tuple[str, tuple[str, ...]], ...]
+    inside: tuple[Any, ...] = ()
+    offset: str | None = None
+
+    def rows_of(self, data: Any, with_offset: bool = True) -> tuple[Array, Array | None]:
+        """Columns of shape (n, p) of other rows, and their offset of shape (n,) if there is one.
+
+        Both are NaN for a row that misses a value.
+
+        Parameters
+        ----------
+        data : data frame, or dict of str to array
+        with_offset : bool
+            Whether the offset is wanted as well.
+
+        Raises
+        ------
+        DataError
+            If a column is not there, or holds what the fit has not seen.
+
+        Examples
+        --------
+        >>> data = {"alive": ["no", "yes", "no"], "site": ["a", "b", "a"], "dose": [1.0, 2.0, 4.0]}
+        >>> encoding = read_formula("alive ~ center(dose) + site", data).encoding
+        >>> encoding.rows_of({"site": ["b", "a"], "dose": [1.0, 2.0]})[0].round(3).tolist()
+        [[-1.333, 1.0], [-0.333, 0.0]]
+        """
+        beside = [self.offset] if with_offset and self.offset is not None else []
+        given, _ = _columns(data, list(dict.fromkeys([*self.kinds, *beside])))
+        n = len(next(iter(given.values()))) if given else _length(data)
+        whole = ~np.logical_or.reduce([np.zeros(n, dtype=bool), *map(missing_rows, given.values())])
+        columns = {name: self._as_known(name, given[name][whole]) for name in self.kinds}
+        table = _table(columns, self.levels, int(whole.sum()))
+        X = np.full((n, len(self.spec.column_names)), np.nan)
+        X[whole] = np.asarray(_evaluated(self.spec, table), dtype=np.float64)
+        offset = _offset_of(self.inside, table) if with_offset else None
+        for name in beside:
+            own = np.asarray(given[name][whole], dtype=np.float64)
+            offset = own if offset is None else offset + own
+        spread = None
+        if offset is not None:
+            spread = np.full(n, np.nan)
+            spread[whole] = offset
+        return X[:, self.intercept :], spread
+
+    def _as_known(self, name: str, column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Column of other rows, as the fit had it."""
+        if name in self.levels:
+            new = [value for value in set(column.tolist()) if value not in self.levels[name]]
+            if new:
+                raise DataError(
+                    f"column {quoted(name)} has the value {quoted(str(new[0]))}, which is no "
+                    "category of the fit."
+                )
+            return column
+        was, now = self.kinds[name], _kind(column)
+        if was != now and "labels" in (was, now):
+            raise DataError(f"column {quoted(name)} held {was} in the fit, and here {now}.")
+        return (
+            column.astype(bool)
+            if was == "booleans"
+            else column.astype(np.float64 if now == "booleans" else column.dtype, copy=False)
+        )
 
 
 def _formulaic() -> Any:
@@ -63,7 +166,13 @@ def _formulaic() -> Any:
     return formulaic
 
 
-def read_formula(text: str, data: Any, beside: Sequence[str] = (), missing: str = "raise") -> Sheet:
+def read_formula(
+    text: str,
+    data: Any,
+    beside: Sequence[str] = (),
+    missing: str = "raise",
+    outside: Sequence[np.ndarray[Any, Any]] = (),
+) -> Sheet:
     """Evaluate a formula on a data frame.
 
     The response is a column of labels; an expression; or counts, ``cbind(successes, failures)``
@@ -77,6 +186,8 @@ def read_formula(text: str, data: Any, beside: Sequence[str] = (), missing: str 
         Columns of data that are wanted as they are, such as weights.
     missing : "raise" or "drop"
         What to do about rows with a missing value in a column that is used.
+    outside : sequence of array of shape (n, ...)
+        What goes with the rows and is no column: a row that misses such a value is dropped too.
 
     Raises
     ------
@@ -90,23 +201,103 @@ def read_formula(text: str, data: Any, beside: Sequence[str] = (), missing: str 
     >>> sheet.names, sheet.X.tolist(), sheet.response.tolist()
     (('dose', 'site[T.b]'), [[1.0, 0.0], [2.0, 1.0], [4.0, 0.0]], ['no', 'yes', 'no'])
     """
-    known = list(data) if isinstance(data, Mapping) else frame_names(data)
+    known = frame_names(data)
     left, right = _sides(text, known)
-    used = [name for name in known if name in left.required_variables | right.required_variables]
+    right, inside = _without_offset(right)
+    needed = _needed([right, *inside])
+    of_right = [name for name in known if name in needed]
+    needed |= _needed([left])
+    used = [name for name in known if name in needed]
     wanted = list(dict.fromkeys([*used, *beside]))
     columns, categories = _columns(data, wanted)
     rows = {name: missing_rows(columns[name]) for name in wanted}
     kept = None
     if missing == "raise":
         refuse_missing(rows)
-    elif any(found.any() for found in rows.values()):
-        kept = ~np.logical_or.reduce(list(rows.values()))
+    else:
+        n = len(next(iter(columns.values()))) if columns else _length(data)
+        lost = [*rows.values(), *(_missing_in(part) for part in outside if part.shape[:1] == (n,))]
+        kept = ~np.logical_or.reduce([np.zeros(n, dtype=bool), *lost])
+    if kept is not None and kept.all():
+        kept = None
+    if kept is not None:
         columns = {name: column[kept] for name, column in columns.items()}
-    table = _table({name: columns[name] for name in used}, categories)
-    X, names, intercept = _matrix(right, table)
+    n = len(next(iter(columns.values()))) if columns else _length(data)
+    table = _table({name: columns[name] for name in used}, categories, n)
+    X, spec, intercept = _matrix(right, table)
     response, counts = _response(left, table, columns)
-    outside = {name: columns[name] for name in beside}
-    return Sheet(X, names, intercept, response, counts, str(left), outside, kept)
+    named = {name: columns[name] for name in beside}
+    kinds = {name: _kind(columns[name]) for name in of_right}
+    levels = {name: categories[name] for name in of_right if name in categories}
+    encoding = Encoding(spec, intercept, kinds, levels, _terms(spec, intercept), inside)
+    names = tuple(spec.column_names[intercept:])
+    offset = _offset_of(inside, table)
+    return Sheet(X, names, intercept, response, counts, str(left), named, kept, encoding, offset)
+
+
+def _missing_in(values: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    table = values.reshape(len(values), -1)
+    return np.logical_or.reduce([missing_rows(column) for column in table.T])
+
+
+def _needed(formulas: Iterable[Any]) -> set[str]:
+    """Names that formulas speak of: columns, and functions too.
+
+    formulaic's own list lacks what stands in ``bs(x)``, ``poly(x)`` or ``scale(x)`` alone, as it
+    asks those functions with no data at hand.
+    """
+    from formulaic.utils.variables import get_required_variables
+
+    found: set[str] = set()
+    for formula in formulas:
+        found |= {str(name) for name in formula.required_variables}
+        for factor in (factor for term in formula for factor in term.factors):
+            if factor.eval_method.value == "python":
+                try:
+                    found |= {str(name.root) for name in get_required_variables(factor.expr, {})}
+                except SyntaxError:
+                    continue  # the evaluation says what is wrong
+    return found
+
+
+def _without_offset(right: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Right-hand side without its ``offset(...)``, and these as formulas of one column each."""
+    terms = list(right)
+    offsets = [term for term in terms if str(term).startswith(_OFFSET)]
+    if not offsets:
+        return right, ()
+    make = _formulaic().Formula
+    rest = make([term for term in terms if term not in offsets], _ordering="none")
+    return rest, tuple(make([term], _ordering="none") for term in offsets)
+
+
+def _offset_of(inside: tuple[Any, ...], table: Any) -> Array | None:
+    if not inside:
+        return None
+    parts = [np.asarray(_evaluated(part, table), dtype=np.float64) for part in inside]
+    wide = next(
+        (str(part) for part, found in zip(inside, parts, strict=True) if found.shape[1] != 1), None
+    )
+    if wide is not None:
+        raise DataError(f"the formula part {quoted(wide)} is no single column of numbers.")
+    return np.sum([found[:, 0] for found in parts], axis=0)
+
+
+def _terms(spec: Any, intercept: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    names = spec.column_names
+    found = [(str(term), tuple(names[place])) for term, place in spec.term_slices.items()]
+    return tuple((term, own) for term, own in found[intercept:] if own)
+
+
+def _kind(column: np.ndarray[Any, Any]) -> str:
+    return {"b": "booleans"}.get(
+        column.dtype.kind, "numbers" if column.dtype.kind in "fiu" else "labels"
+    )
+
+
+def _length(data: Any) -> int:
+    names = frame_names(data)
+    return len(_columns(data, names[:1])[0][names[0]]) if names else 0
 
 
 def _sides(text: str, known: list[str]) -> tuple[Any, Any]:
@@ -135,20 +326,11 @@ def _columns(
     data: Any, wanted: list[str]
 ) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, list[Any]]]:
     """Columns as arrays, and the order of the levels of those that have one."""
-    if isinstance(data, Mapping):
-        lacking = [name for name in wanted if name not in data]
-        if lacking:
-            raise DataError(f"data has no column {quoted(lacking[0])}.")
-        return {name: _as_column(data[name]) for name in wanted}, {}
-    return columns_of(data, wanted), levels_of(data, wanted)
+    found = columns_of(data, wanted)
+    return found, {} if isinstance(data, Mapping) else levels_of(data, wanted)
 
 
-def _as_column(values: Any) -> np.ndarray[Any, Any]:
-    column = np.asarray(values)
-    return column if column.dtype.kind in "fiub" else column.astype(object)
-
-
-def _table(columns: dict[str, np.ndarray[Any, Any]], levels: dict[str, list[Any]]) -> Any:
+def _table(columns: Mapping[str, Any], levels: Mapping[str, list[Any]], n: int) -> Any:
     """As a pandas frame, which formulaic needs and reads in one way whatever the library was."""
     import pandas as pd
 
@@ -156,33 +338,46 @@ def _table(columns: dict[str, np.ndarray[Any, Any]], levels: dict[str, list[Any]
         name: pd.Categorical(column, categories=levels[name]) if name in levels else column
         for name, column in columns.items()
     }
-    n = len(next(iter(columns.values()))) if columns else 0
     return pd.DataFrame(made, index=range(n), copy=False)
 
 
 def _evaluated(formula: Any, table: Any) -> Any:
     formulaic = _formulaic()
+    part = getattr(formula, "formula", formula)
     try:
-        return formula.get_model_matrix(
-            table, output="numpy", na_action="ignore", context=_functions()
-        )
+        with warnings.catch_warnings():
+            # Levels that the fit has not seen would be taken for the reference.
+            warnings.simplefilter("error", formulaic.errors.DataMismatchWarning)
+            return formula.get_model_matrix(
+                table, output="numpy", na_action="ignore", context=_functions()
+            )
+    except formulaic.errors.DataMismatchWarning as error:
+        found = _plain(error).split(": ")[-1].split(". ")[0].strip("{}")
+        values = re.sub(r"np\.\w+\((.*?)\)", r"\1", found)
+        raise DataError(
+            f"the formula part {quoted(str(part))} meets a value that is none of its levels: "
+            f"{values}."
+        ) from error
     except formulaic.errors.FormulaicError as error:
-        raise DataError(f"the formula part {quoted(str(formula))}: {_plain(error)}") from error
+        raise DataError(f"the formula part {quoted(str(part))}: {_plain(error)}") from error
 
 
 def _functions() -> dict[str, Any]:
     def side_by_side(first: Any, second: Any) -> Array:
         return np.column_stack([np.asarray(first), np.asarray(second)])
 
-    return dict.fromkeys(_COUNTS, side_by_side)
+    def same(values: Any) -> Array:
+        return np.asarray(values, dtype=np.float64)
+
+    return dict.fromkeys(_COUNTS, side_by_side) | {_OFFSET[:-1]: same}
 
 
-def _matrix(right: Any, table: Any) -> tuple[Array, tuple[str, ...], bool]:
+def _matrix(right: Any, table: Any) -> tuple[Array, Any, bool]:
     found = _evaluated(right, table)
-    names = list(found.model_spec.column_names)
+    spec = found.model_spec
     X = np.asarray(found, dtype=np.float64)
-    intercept = _INTERCEPT in names and names[0] == _INTERCEPT
-    return X[:, intercept:], tuple(names[intercept:]), intercept
+    intercept = list(spec.column_names[:1]) == [_INTERCEPT]
+    return X[:, intercept:], spec, intercept
 
 
 def _response(

@@ -54,8 +54,8 @@ def is_frame(data: Any) -> bool:
 
 
 def frame_names(data: Any) -> list[Any]:
-    """Names of a frame's columns."""
-    return list(_eager(data).columns)
+    """Names of the columns of a frame, or of a dict of columns."""
+    return list(data) if isinstance(data, Mapping) else list(_eager(data).columns)
 
 
 def _eager(data: Any) -> Any:
@@ -82,20 +82,35 @@ def column_of(data: Any, name: str) -> np.ndarray[Any, Any]:
 
 
 def columns_of(data: Any, names: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:
-    """Columns by name, see `column_of`.
+    """Columns by name of a frame, or of a dict of columns; see `column_of`.
 
     Raises
     ------
     DataError
-        If there is no such column.
+        If there is no such column, or those of a dict are not equally long.
     """
-    frame = _eager(data)
-    known = set(frame.columns)
-    lacking = [name for name in names if name not in known]
+    known = frame_names(data)
+    lacking = [name for name in names if name not in set(known)]
     if lacking:
-        there = _listed([quoted(str(name)) for name in frame.columns])
+        there = _listed([quoted(str(name)) for name in known])
         raise DataError(f"data has no column {quoted(str(lacking[0]))}; it has {there}.")
-    return {name: _array(frame[name]) for name in names}
+    if not isinstance(data, Mapping):
+        frame = _eager(data)
+        return {name: _array(frame[name]) for name in names}
+    found = {name: _as_column(data[name]) for name in names}
+    sizes = {name: column.shape for name, column in found.items()}
+    for name, shape in sizes.items():
+        if len(shape) != 1 or shape != sizes[names[0]]:
+            raise DataError(
+                f"column {quoted(str(name))} of data has shape {shape}, and "
+                f"{quoted(str(names[0]))} {sizes[names[0]]}; give one value per row."
+            )
+    return found
+
+
+def _as_column(values: Any) -> np.ndarray[Any, Any]:
+    column = np.asarray(values)
+    return column if column.dtype.kind in "fiub" else column.astype(object)
 
 
 def _array(series: Any) -> np.ndarray[Any, Any]:

@@ -9,7 +9,7 @@ from scipy.special import betaln
 from oddsmith.core.block import CountedSource
 from oddsmith.core.columns import Columns
 from oddsmith.core.stable import Array
-from oddsmith.data.formulas import read_formula
+from oddsmith.data.formulas import Encoding, read_formula
 from oddsmith.data.frames import is_frame, missing_rows, numbers_of, refuse_missing
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.door import admit, admit_columns, checked
@@ -47,17 +47,21 @@ class _Table:
     counts: str | None
     beside: dict[str, Any]
     kept: np.ndarray[Any, np.dtype[np.bool_]] | None = None
+    encoding: Encoding | None = None
 
 
 def _from_formula(text: str, data: Any, given: dict[str, Any], missing: str) -> _Table:
     named = {key: name for key, name in given.items() if isinstance(name, str)}
-    sheet = read_formula(text, data, list(named.values()), missing)
+    arrays = [np.asarray(v) for key, v in given.items() if key not in named and v is not None]
+    sheet = read_formula(text, data, list(named.values()), missing, arrays)
     beside = {key: sheet.beside[name] for key, name in named.items()}
     for key, values in given.items():
         if key not in named and values is not None:
             array = np.asarray(values)
             fits = sheet.kept is None or array.shape[:1] != sheet.kept.shape
             beside[key] = array if fits else array[sheet.kept]
+    if sheet.offset is not None:
+        beside["offset"] = sheet.offset + np.asarray(beside.get("offset", 0.0), dtype=np.float64)
     return _Table(
         sheet.X,
         sheet.names,
@@ -68,6 +72,7 @@ def _from_formula(text: str, data: Any, given: dict[str, Any], missing: str) -> 
         sheet.counts,
         beside,
         sheet.kept,
+        replace(sheet.encoding, offset=named.get("offset")),
     )
 
 
@@ -119,6 +124,8 @@ def _without_missing(
 
 
 def _rows(model: Any, table: _Table, kind: str) -> Rows:
+    if table.X.shape[1:] == (0,) and not table.intercept:
+        raise DataError("there are no columns and no intercept, and so nothing to fit.")
     y = np.asarray(table.y)
     if y.ndim == 2 and y.shape[1] == 2:
         return _rows_of_counts(model, table, y, kind)
@@ -153,7 +160,8 @@ def _rows_of_counts(model: Any, table: _Table, y: Any, kind: str) -> Rows:
     if "weights" in table.beside:
         raise ParameterError("counts are weights themselves; multiply them instead of weights=...")
     success, failure = _counted(y, table.counts)
-    X, _ = checked(model, table.X, success, reset=True)
+    # scikit-learn's checks do not know an intercept alone.
+    X = checked(model, table.X, success, reset=True)[0] if table.X.shape[1:] != (0,) else table.X
     model.feature_names_in_ = np.array(table.names, dtype=object)
     n, trials = X.shape[0], success + failure
     both = np.concatenate([success, failure])
@@ -321,8 +329,9 @@ def logit(
                 "firth=True corrects a likelihood, so that it takes neither a robust cov_type nor "
                 "sampling weights; leave them out, or fit without it."
             )
-        return bias_reduced(
+        reduced = bias_reduced(
             left_out(rows), admit_all, Jeffreys(), max_iter=max_iter or 500, n_jobs=n_jobs
         )
+        return replace(reduced, encoding=table.encoding)
     likelihood, fit = fitted(left_out(rows), admit_all, solver, float(tol), max_iter, n_jobs)
-    return inferred(rows, likelihood, fit, kind, stacklevel=3)
+    return replace(inferred(rows, likelihood, fit, kind), encoding=table.encoding)

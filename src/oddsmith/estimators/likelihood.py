@@ -11,6 +11,7 @@ from oddsmith.core.block import CountedSource
 from oddsmith.core.columns import Columns, column_statistics
 from oddsmith.core.fit import Fit
 from oddsmith.core.stable import Array
+from oddsmith.data.frames import missing_rows
 from oddsmith.data.memory import MemoryBlocks, memory_blocks
 from oddsmith.engines.threads import OnDemand, Threads
 from oddsmith.errors import DataError, ParameterError
@@ -170,6 +171,12 @@ def admit_groups(groups: Any, n: int) -> np.ndarray[Any, Any] | None:
     given = np.asarray(groups)
     if given.shape != (n,):
         raise DataError(f"groups has shape {given.shape}; give one cluster per row, shape ({n},).")
+    missing = int(missing_rows(given).sum())
+    if missing:
+        raise DataError(
+            f"groups is missing in {missing} of {n} rows; give each row its cluster, or leave such "
+            "rows out."
+        )
     try:
         return np.unique(given, return_inverse=True)[1]
     except TypeError as error:

@@ -113,7 +113,7 @@ class Residuals:
         return np.sign(self.response) * np.sqrt(2.0 * loss)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Influence:
     """How much each observation weighs on the fit, with statsmodels' names; NaN where weight is 0.
 
@@ -137,6 +137,9 @@ class Influence:
     robust: Array | None
     delta: Delta
     classical: bool
+
+    def __repr__(self) -> str:
+        return f"<Influence of {len(self.spread)} rows: summary_frame() shows them>"
 
     @property
     def _mass(self) -> Array:

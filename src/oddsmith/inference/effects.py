@@ -63,6 +63,11 @@ class MarginalEffects:
     method: Method
 
     @property
+    def title(self) -> str:
+        """What the effects are, such as "dy/dx"."""
+        return _TITLES[self.method]
+
+    @property
     def margeff_se(self) -> Array:
         """Standard errors by the delta method, shaped like `margeff`."""
         variances = np.diag(self._covariance)
@@ -98,7 +103,7 @@ class MarginalEffects:
             "exog": np.array(self.names * len(classes), dtype=object),
         }
         numbers = {
-            _TITLES[self.method]: self.margeff,
+            self.title: self.margeff,
             "Std. Err.": self.margeff_se,
             "z": self.tvalues,
             "Pr(>|z|)": self.pvalues,

@@ -3,7 +3,7 @@
 Each method is one call; the mathematics is in the file that the method's name says.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -11,9 +11,11 @@ import numpy as np
 
 from oddsmith.core.labels import quoted
 from oddsmith.core.stable import Array
-from oddsmith.data.frames import columns_of, is_frame
+from oddsmith.data.formulas import Encoding
+from oddsmith.data.frames import columns_of, frame_names, is_frame
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.inference.collinearity import Collinearity, find_collinearity
+from oddsmith.inference.contrasts import Contrasts, TermTests, contrasts
 from oddsmith.inference.covariance import meat_of
 from oddsmith.inference.diagnostics import Influence, Residuals, influence, residuals
 from oddsmith.inference.effects import At, MarginalEffects, Method, marginal_effects
@@ -36,6 +38,7 @@ class Methods:
     covariance: Array
     columns: tuple[str, ...]
     aliased: tuple[int, ...]
+    encoding: Encoding | None
 
     @property
     def estimable(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -83,6 +86,43 @@ class Methods:
         Wald test of dose = 0: chi2(1) = 2.30203, p = 0.1292
         """
         return wald_test(self.likelihood, self._restriction(restrictions), self.covariance)
+
+    def t_test(self, restrictions: Any) -> Contrasts:
+        """Linear combinations one by one: effect, standard error, z, p and interval of each.
+
+        Parameters
+        ----------
+        restrictions : str, list, array or tuple
+            As in `wald_test`, which tests them together.
+
+        Raises
+        ------
+        ParameterError
+            If the restrictions cannot be read, or are linearly dependent.
+
+        Examples
+        --------
+        >>> import oddsmith
+        >>> data = {"dose": [1, 2, 3, 4, 5, 6, 7, 8], "alive": [1, 1, 0, 1, 1, 0, 0, 0]}
+        >>> print(oddsmith.logit("alive ~ dose", data).t_test("Intercept + 4 * dose = 0"))
+        Intercept + 4 * dose = 0: 0.413438, std. error 0.980951, z = 0.4215, p = 0.6734
+        """
+        tested = self._restriction(restrictions)
+        return contrasts(self.likelihood.params, self.covariance, tested)
+
+    def wald_test_terms(self) -> TermTests:
+        """Wald test of each term of the formula, or of each column where there was none."""
+        columns = self.likelihood.column_names
+        whole = ((name, (name,)) for name in self.columns)
+        terms = tuple(whole if self.encoding is None else self.encoding.terms)
+        if self.likelihood.objective.design.intercept:
+            terms = ((columns[0], (columns[0],)), *terms)
+        found: dict[str, HypothesisTest] = {}
+        for term, own in terms:
+            there = [name for name in own if name in columns]
+            aliased = HypothesisTest("Wald", f"{term} = 0", np.nan, 0, np.nan)
+            found[term] = self.wald_test(there) if there else aliased
+        return TermTests(found)
 
     def lr_test(self, restrictions: Any, tol: float = 1e-12) -> HypothesisTest:
         """Likelihood-ratio test: one more fit, under the restrictions, proved to the same gap.
@@ -182,19 +222,35 @@ class Methods:
 
         Parameters
         ----------
-        X : array, sparse matrix or data frame of shape (n, p), optional
-            Other rows, with the columns that the fit had: for a formula, those that it made.
+        X : array, sparse matrix, data frame or dict of columns, of n rows, optional
+            Other rows. After a formula a frame as the fit's: its columns are made as they were
+            there, with the fit's levels, knots and means. Else the p columns of the fit.
         offset : array of shape (n,), or (n, K) for K > 2 classes, optional
-            Of those rows.
+            Of those rows; 0 if not given. One that a formula has, or that was a column of its
+            data, is taken from X.
+
+        Returns
+        -------
+        Predictions
+            NaN for rows with missing values.
 
         Raises
         ------
         DataError
-            If X has other columns.
+            If X has other columns, or a level that the fit has not seen.
+
+        Examples
+        --------
+        >>> import oddsmith
+        >>> data = {"dose": [1, 2, 3, 4, 5, 6, 7, 8], "alive": [1, 1, 0, 1, 1, 0, 0, 0]}
+        >>> found = oddsmith.logit("alive ~ center(dose)", data)
+        >>> found.get_prediction({"dose": [4.5, 9.0]}).predicted.round(3)
+        array([0.5  , 0.024])
         """
         if X is None:
             return predictions(self.likelihood, meat=self._meat)
-        rows = self._rows_of(X)
+        rows, own = self._rows_of(X, offset is None)
+        offset = own if offset is None else offset
         if offset is not None:
             offset = np.asarray(offset, dtype=np.float64)
             width = self.likelihood.objective.width
@@ -207,11 +263,16 @@ class Methods:
         """Probabilities of shape (n,), or (n, K) for K > 2 classes; see `get_prediction`."""
         return self.get_prediction(X, offset).predicted
 
-    def _rows_of(self, X: Any) -> Any:
-        """Rows with the likelihood's columns."""
-        if is_frame(X):
-            found = columns_of(X, self.columns)
-            X = np.column_stack([found[name] for name in self.columns])
+    def _rows_of(self, X: Any, with_offset: bool) -> tuple[Any, Array | None]:
+        """Rows with the likelihood's columns; and their offset, where X has it."""
+        offset = None
+        if isinstance(X, Mapping) or is_frame(X):
+            names = set(X if isinstance(X, Mapping) else frame_names(X))
+            made = self.encoding is None or not self.encoding.kinds.keys() <= names
+            if self.encoding is None or (made and self.columns and names.issuperset(self.columns)):
+                X = np.column_stack(list(columns_of(X, self.columns).values()))
+            else:
+                X, offset = self.encoding.rows_of(X, with_offset)
         elif not hasattr(X, "tocsr"):
             X = np.asarray(X)
         X = X.tocsr() if hasattr(X, "tocsr") else X.astype(np.float64, copy=False)
@@ -221,7 +282,7 @@ class Methods:
                 f"{', '.join(map(quoted, self.columns[:12]))}."
             )
         kept = [j for j in range(len(self.columns)) if j not in self.aliased]
-        return X if len(kept) == len(self.columns) else X[:, kept]
+        return (X if len(kept) == len(self.columns) else X[:, kept]), offset
 
     # Row by row.
 
@@ -284,11 +345,18 @@ class Methods:
         """
         return find_collinearity(self.likelihood.objective)
 
+    def vif(self) -> dict[str, float]:
+        """Variance inflation factor of each column, by its name; NaN for aliased ones."""
+        own = dict(zip(self.likelihood.names, self.collinearity().inflation, strict=True))
+        return {name: float(own.get(name, np.nan)) for name in self.columns}
+
     def separation(self) -> Separation | None:
         """Columns that separate the classes, and the rows; see `separation.find_separation`.
 
         Columns are numbered as in `likelihood.names`; None where the rows show no separation.
         """
+        if not self.likelihood.names:
+            return None
         return find_separation(self.likelihood.objective, self.likelihood.coef)
 
     # Names.

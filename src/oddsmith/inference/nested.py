@@ -130,6 +130,8 @@ def null_log_likelihood(likelihood: Likelihood) -> float:
     fitted.
     """
     objective = likelihood.objective
+    if not likelihood.names and objective.design.intercept:
+        return likelihood.llf
     found = objective.source.fold(_ClassWeights(objective.n_classes)).vector
     weight, offset = found[:-1], found[-1]
     if offset == 0.0:

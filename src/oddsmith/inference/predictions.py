@@ -24,7 +24,7 @@ from oddsmith.inference.observations import observed
 __all__ = ["Predictions", "predictions"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Predictions:
     """Probabilities of n rows, with statsmodels' names; arrays of shape (n,), or (n, K) for K > 2.
 
@@ -47,6 +47,9 @@ class Predictions:
     linpred: Array
     linpred_se: Array
     classes: tuple[Any, ...]
+
+    def __repr__(self) -> str:
+        return f"<Predictions of {len(self.predicted)} rows: summary_frame() shows them>"
 
     @property
     def var_pred(self) -> Array:

@@ -22,6 +22,8 @@ __all__ = ["Restriction", "restriction"]
 
 _NUMBER = re.compile(r"\d+(\.\d*)?([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?")
 _SIGNS = "=+-*/,"
+# What a formula writes behind a term for each of its columns.
+_LEVEL = re.compile(r"\[[^\[\]]*\]")
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,14 @@ class Restriction:
         r.
     text : str
         The hypothesis in words.
+    rows : tuple of str
+        The same of each row.
     """
 
     matrix: Array
     value: Array
     text: str
+    rows: tuple[str, ...]
 
     @property
     def df(self) -> int:
@@ -81,6 +86,7 @@ def restriction(likelihood: Likelihood, given: Any) -> Restriction:
             np.vstack([row for row, _, _ in parts]),
             np.array([value for _, value, _ in parts]),
             ", ".join(dict.fromkeys(text for _, _, text in parts)),
+            tuple(text for _, _, text in parts),
         )
     # By the sizes of the parameters' own units.
     if Plane.of(found.matrix @ likelihood.contrast) is None:
@@ -109,7 +115,8 @@ def _from_matrix(likelihood: Likelihood, matrix: Any, value: Any) -> Restriction
         raise ParameterError(
             f"the restrictions have {np.size(value)} values and {len(R)} rows; give one for each."
         ) from None
-    return Restriction(R, r, f"{len(R)} linear restriction{'s' if len(R) > 1 else ''}")
+    text = f"{len(R)} linear restriction{'s' if len(R) > 1 else ''}"
+    return Restriction(R, r, text, tuple(f"c{j}" for j in range(len(R))))
 
 
 def _read(likelihood: Likelihood, item: Any) -> Iterator[_Row]:
@@ -133,10 +140,10 @@ def _read(likelihood: Likelihood, item: Any) -> Iterator[_Row]:
 
 
 def _columns_named(columns: tuple[str, ...], name: str) -> list[int]:
-    """Places of a column, or of all columns of a categorical term."""
+    """Places of a column, or of all columns of a term, but not of its interactions."""
     if name in columns:
         return [columns.index(name)]
-    return [j for j, column in enumerate(columns) if column.startswith(f"{name}[")]
+    return [j for j, column in enumerate(columns) if _LEVEL.sub("", column) == name]
 
 
 def _everywhere(likelihood: Likelihood, row: Array, value: float, text: str) -> Iterator[_Row]:

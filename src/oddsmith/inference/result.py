@@ -12,6 +12,7 @@ from scipy.special import ndtri
 
 from oddsmith.core.fit import Fit
 from oddsmith.core.stable import Array
+from oddsmith.data.formulas import Encoding
 from oddsmith.errors import ParameterError
 from oddsmith.inference.likelihood import CovarianceKind, Likelihood
 from oddsmith.inference.methods import Methods
@@ -48,6 +49,8 @@ class Inference(Methods):
         Name of the outcome.
     warnings : tuple of str
         What was found that a reader has to know.
+    encoding : Encoding or None
+        Of the formula, where there was one: it makes the columns of other rows.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class Inference(Methods):
     aliased: tuple[int, ...] = ()
     target: str = "y"
     warnings: tuple[str, ...] = ()
+    encoding: Encoding | None = None
 
     def __repr__(self) -> str:
         return (

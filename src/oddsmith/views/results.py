@@ -4,14 +4,16 @@ Data first, then rendering: text, HTML, LaTeX and Markdown are made of one `Page
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from oddsmith.core.labels import label_text, quoted
 from oddsmith.data.frames import frame_of
+from oddsmith.inference.effects import At, MarginalEffects, Method
 from oddsmith.inference.result import Inference
+from oddsmith.inference.tails import log_normal_tails
 from oddsmith.views.markup import as_latex, as_markdown
 from oddsmith.views.summary import as_fragment, as_text
 from oddsmith.views.tables import Page, TextTable, number_text, ratio_text
@@ -19,7 +21,7 @@ from oddsmith.views.tables import Page, TextTable, number_text, ratio_text
 if TYPE_CHECKING:
     from oddsmith.core.stable import Array
 
-__all__ = ["Results", "Shown", "p_text", "page_of_inference"]
+__all__ = ["MarginalResults", "Results", "Shown", "p_text", "page_of_inference"]
 
 _KINDS = {
     "nonrobust": "the information matrix (nonrobust)",
@@ -107,7 +109,7 @@ def _coefficients(inference: Inference, alpha: float) -> TextTable:
             shown.append([p_text(float(value)) for value in inference.log_pvalues])
         elif header == "odds ratio":
             # exp of an intercept is odds, no ratio of them.
-            cells = [ratio_text(float(value)) for value in values]
+            cells = ["NA" if math.isnan(value) else ratio_text(float(value)) for value in values]
             shown.append(["" if first and j % q == 0 else cell for j, cell in enumerate(cells)])
         else:
             shown.append([_text(float(value), 4 if header == "z" else 6) for value in values])
@@ -195,6 +197,88 @@ class Shown:
         return as_markdown(self.page)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class MarginalResults(MarginalEffects):
+    """Marginal effects that show themselves.
+
+    Attributes
+    ----------
+    target : str
+        Name of the outcome.
+    errors : str
+        What the standard errors are from.
+    held : tuple of (str, float)
+        Columns that were held at values.
+
+    Examples
+    --------
+    >>> import oddsmith
+    >>> found = oddsmith.logit([[0], [0], [0], [1], [1], [1]], [0, 0, 1, 0, 1, 1])
+    >>> print(found.get_margeff().summary())
+    Effects on the probability that "y" is "1"
+     column      dy/dx   std. error       z       p        2.5%      97.5%
+    ───────────────────────────────────────────────────────────────────────
+     x1       0.308065     0.295969   1.041   0.298   -0.272024   0.888155
+    <BLANKLINE>
+    dy/dx, averaged over the rows.
+    Standard errors are by the delta method, from the information matrix (nonrobust).
+    """
+
+    target: str = "y"
+    errors: str = ""
+    held: tuple[tuple[str, float], ...] = ()
+
+    def summary(self, alpha: float = 0.05) -> Shown:
+        """Table of the effects, which prints as text and renders in a notebook."""
+        labels = [quoted(label_text(_plain(label))) for label in self.classes]
+        several = self.margeff.ndim == 2
+        title = f"Effects on the probability of each {quoted(self.target)}"
+        if not several:
+            title = f"Effects on the probability that {quoted(self.target)} is {labels[1]}"
+        ends = self.conf_int(alpha)
+        columns = {
+            self.title: self.margeff,
+            "std. error": self.margeff_se,
+            "z": self.tvalues,
+            "p": self.pvalues,
+            f"{100 * alpha / 2:.4g}%": ends[:, 0],
+            f"{100 - 100 * alpha / 2:.4g}%": ends[:, 1],
+        }
+        cells = [
+            [_text(float(value), 4 if header == "z" else 6) for value in values.ravel(order="F")]
+            for header, values in columns.items()
+        ]
+        tails = log_normal_tails(self.tvalues.ravel(order="F"))
+        cells[list(columns).index("p")] = [p_text(float(value)) for value in tails]
+        names = [list(self.names) * (len(self.classes) if several else 1)]
+        if several:
+            names.insert(0, [label for label in self.classes for _ in self.names])
+            names[0] = [label_text(_plain(label)) for label in names[0]]
+        headers = (*(("class",) if several else ()), "column", *columns)
+        rows = tuple(zip(*names, *cells, strict=True))
+        table = TextTable(title, headers, rows, len(names))
+        return Shown(Page(title, (table,), self._notes(), ()))
+
+    def _notes(self) -> tuple[str, ...]:
+        where = {
+            "overall": "averaged over the rows",
+            "mean": "at the mean of the columns",
+            "median": "at the median of the columns",
+            "zero": "at 0 of all columns",
+        }[self.at]
+        held = ", ".join(f"{quoted(name)} at {number_text(value)}" for name, value in self.held)
+        return (
+            f"{self.title}, {where}{f'; held: {held}' if held else ''}.",
+            f"Standard errors are by the delta method, from {self.errors}.",
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self.names)} columns: summary() shows them>"
+
+    def _repr_html_(self) -> str | None:
+        return None if self.margeff_cov is None else self.summary().as_html()
+
+
 class Results(Inference):
     """An `Inference` that shows itself.
 
@@ -214,6 +298,26 @@ class Results(Inference):
     def summary(self, alpha: float = 0.05) -> Shown:
         """Tables of all that is known, which print as text and render in a notebook."""
         return Shown(page_of_inference(self, alpha))
+
+    def get_margeff(
+        self,
+        at: At = "overall",
+        method: Method = "dydx",
+        atexog: dict[Any, float] | None = None,
+        dummy: bool = False,
+        count: bool = False,
+    ) -> MarginalResults:
+        """Marginal effects, see `Methods.get_margeff`; their `summary()` shows them."""
+        found = super().get_margeff(at, method, atexog, dummy, count)
+        return MarginalResults(
+            **{field.name: getattr(found, field.name) for field in fields(found)},
+            target=self.target,
+            errors=_KINDS[self.cov_type],
+            held=tuple(
+                (key if isinstance(key, str) else self.column_names[key], float(value))
+                for key, value in (atexog or {}).items()
+            ),
+        )
 
     def to_frame(self, library: str = "pandas", alpha: float = 0.05) -> Any:
         """Table of coefficients as a data frame of "pandas", "polars" or "pyarrow"."""

@@ -46,8 +46,9 @@ td { font-variant-numeric: tabular-nums }
 {% endfor %}</body></html>
 """
 
+# Notebooks differ in how they align what has no style.
 _FRAGMENT = """<div><p><strong>{{ heading | printable }}</strong></p>
-{% for table in tables %}<table>
+{% for table in tables %}<table style="text-align: right; margin: 0 0 1em">
 {%- if table.title != heading %}<caption>{{ table.title | printable }}</caption>{% endif %}
 <thead><tr>
 {%- for cell in table.headers %}
