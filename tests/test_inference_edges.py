@@ -3,12 +3,25 @@
 import warnings
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
-from oddsmith import LogisticRegression
-from oddsmith.errors import SeparationWarning
+from oddsmith import LogisticRegression, logit
+from oddsmith.errors import (
+    CollinearityWarning,
+    DataError,
+    ParameterError,
+    SeparationWarning,
+)
 
 HALF = np.repeat([0.0, 1.0], 10)[:, None]
+
+
+def _rows(seed=0, n=60):
+    random = np.random.default_rng(seed)
+    X = random.normal(size=(n, 3))
+    return X, (random.random(n) < 1.0 / (1.0 + np.exp(-X[:, 0]))).astype(int)
 
 
 def _fitted(X, y):
@@ -24,3 +37,81 @@ def test_infer_warns_of_separation_as_the_fit_did(zeros, kind):
     with pytest.warns(SeparationWarning, match=f'"x1" separates the classes {kind}'):
         found = model.infer(HALF, y)
     assert any("separates" in message for message in found.warnings)
+
+
+@pytest.mark.parametrize("firth", [False, True])
+@pytest.mark.parametrize(("scale", "advice"), [(1e300, "small.*divide"), (1e-300, "large.*multi")])
+def test_a_variance_beyond_the_floats_is_refused(scale, advice, firth):
+    X, y = _rows()
+    X[:, 1] *= scale
+    with pytest.raises(DataError, match=f'the coefficient of "x2" is too {advice}'):
+        logit(X, y, firth=firth)
+
+
+def test_a_column_called_as_the_intercept_is_no_intercept():
+    X, y = _rows()
+    data = {"y": y, "Intercept": X[:, 0], "b": X[:, 1]}
+    found = logit("y ~ Intercept + b - 1", data)
+    np.testing.assert_allclose(found.params, logit(X[:, :2], y, intercept=False).params, rtol=1e-9)
+
+
+def test_names_that_two_coefficients_have_are_not_tested():
+    X, y = _rows()
+    found = logit(pd.DataFrame(X, columns=["const", "a", "b"]), y)
+    for given in ("const", ["const"], "const = 2 * a", [(1, "const")]):
+        with pytest.raises(ParameterError, match='2 coefficients are called "const"'):
+            found.wald_test(given)
+
+
+@pytest.mark.parametrize("columns", [[0, 1, 2], [("a", 1), ("a", 2), ("b", 1)]])
+def test_names_that_are_no_text(columns):
+    X, y = _rows()
+    data = pd.DataFrame(X, columns=columns)
+    found, plain = logit(data, y), logit(X, y)
+    assert found.columns == tuple(map(str, columns))
+    np.testing.assert_array_equal(found.params, plain.params)
+    np.testing.assert_array_equal(found.predict(data), plain.predict(X))
+
+
+def test_columns_of_one_name_are_refused():
+    X, y = _rows()
+    with pytest.raises(DataError, match='more than one column "a"'):
+        logit(pd.DataFrame(X, columns=["a", "a", "b"]), y)
+    with pytest.raises(DataError, match='more than one column "a"'):
+        logit(pa.table([X[:, 0], X[:, 1]], names=["a", "a"]), y)
+
+
+def test_missing_groups_are_no_cluster_of_their_own():
+    X, y = _rows()
+    groups = np.where(np.arange(len(y)) % 7 == 0, np.nan, np.arange(len(y)) % 5)
+    for given in (groups, np.where(np.isnan(groups), None, "a")):
+        with pytest.raises(DataError, match='missing in 9 of 60 rows, by column: "groups" 9'):
+            logit(X, y, groups=given)
+
+
+@pytest.mark.parametrize("data", [dict, pd.DataFrame])
+def test_complex_columns_are_no_categories(data):
+    given = data({"y": [0, 1, 0, 1], "a": np.array([1, 2, 3, 1j])})
+    with pytest.raises(DataError, match='column "a" holds complex numbers'):
+        logit("y ~ a", given)
+
+
+def test_a_model_of_nothing():
+    with pytest.raises(DataError, match="neither a column nor an intercept"):
+        logit(np.empty((4, 0)), [0, 1, 0, 1], intercept=False)
+
+
+@pytest.mark.parametrize("given", [None, 3, "x1 = 1e400"])
+def test_restrictions_that_cannot_be_read(given):
+    with pytest.raises(ParameterError, match="cannot be read|beyond the floats"):
+        logit(*_rows()).lr_test(given)
+
+
+def test_bias_reduction_with_far_offsets():
+    X, y = _rows()
+    X = np.column_stack([X, X[:, 0]])
+    with pytest.warns(CollinearityWarning):
+        plain, far = (logit(X, y, offset=np.full(60, o), firth=True) for o in (0.0, 1e5))
+    np.testing.assert_allclose(far.params[1:], plain.params[1:], rtol=1e-7)
+    with pytest.raises(DataError, match="make the offset smaller"):
+        logit(X[:, :3], y, offset=np.resize([1e3, -1e3], 60), firth=True)

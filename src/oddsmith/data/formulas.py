@@ -139,12 +139,14 @@ def _columns(
         lacking = [name for name in wanted if name not in data]
         if lacking:
             raise DataError(f"data has no column {quoted(lacking[0])}.")
-        return {name: _as_column(data[name]) for name in wanted}, {}
+        return {name: _as_column(name, data[name]) for name in wanted}, {}
     return columns_of(data, wanted), levels_of(data, wanted)
 
 
-def _as_column(values: Any) -> np.ndarray[Any, Any]:
+def _as_column(name: str, values: Any) -> np.ndarray[Any, Any]:
     column = np.asarray(values)
+    if column.dtype.kind == "c":
+        raise DataError(f"column {quoted(name)} holds complex numbers; give real ones.")
     return column if column.dtype.kind in "fiub" else column.astype(object)
 
 
@@ -181,7 +183,9 @@ def _matrix(right: Any, table: Any) -> tuple[Array, tuple[str, ...], bool]:
     found = _evaluated(right, table)
     names = list(found.model_spec.column_names)
     X = np.asarray(found, dtype=np.float64)
-    intercept = _INTERCEPT in names and names[0] == _INTERCEPT
+    # A column of the data may be called as the intercept is; its term is the number 1.
+    terms = found.model_spec.terms
+    intercept = bool(names) and names[0] == _INTERCEPT and str(terms[0]) == "1"
     return X[:, intercept:], tuple(names[intercept:]), intercept
 
 

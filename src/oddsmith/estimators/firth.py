@@ -225,7 +225,7 @@ def _prior(name: Any, m: Any) -> Prior:
 def prepared(
     rows: Rows, admitted: Callable[[CountedSource], Columns], n_jobs: int | None
 ) -> tuple[Likelihood, tuple[Alias, ...]]:
-    """Likelihood at coef = 0 of the columns that are not aliased, and the others.
+    """Likelihood at slopes of 0 of the columns that are not aliased, and the others.
 
     Columns that are combinations to six digits are left out as well: no information matrix in
     floats can tell what they add.
@@ -239,8 +239,10 @@ def prepared(
         )
     with Threads(rows.blocks(), n_jobs) as threads:
         columns = admitted(CountedSource(threads))
-    zeros = np.zeros((len(rows.names), 1)), np.zeros(1)
-    whole = of_fit(rows, columns, *zeros, rows.task(_TOL), n_jobs)
+    task = rows.task(_TOL)
+    # Offsets that share a part are met by the intercept before the walk begins.
+    start = np.zeros(1) if task.offset is None or not rows.intercept else -task.offset
+    whole = of_fit(rows, columns, np.zeros((len(rows.names), 1)), start, task, n_jobs)
     gram = whole.objective.gram()
     factor = cholesky(gram)
     aliases: tuple[Alias, ...] = ()
@@ -251,6 +253,8 @@ def prepared(
         gone = {one.column for one in aliases}
         kept = [j for j in range(len(rows.names)) if j not in gone]
         whole = some_columns(whole, kept, intercept=rows.intercept)
+        zeros = np.zeros((len(kept), 1))
+        whole = replace(whole, coef=whole.objective.from_user(zeros, start))
     if not rows.sparse:
         whole = replace(whole, objective=made_ready(whole.objective))
     return whole, aliases

@@ -310,6 +310,8 @@ def logit(
     if counts is not None:
         table = replace(table, counts=counts)
     model = LogisticRegression(C=np.inf, fit_intercept=table.intercept)
+    if table.X.shape[1:] == (0,) and not table.intercept:
+        raise DataError("there is neither a column nor an intercept to fit; give one.")
     rows = in_unit(replace(_rows(model, table, kind), weights=weights_are))
 
     def admit_all(source: CountedSource) -> Columns:

@@ -11,6 +11,7 @@ from oddsmith.core.block import CountedSource
 from oddsmith.core.columns import Columns, column_statistics
 from oddsmith.core.fit import Fit
 from oddsmith.core.stable import Array
+from oddsmith.data.frames import missing_rows, refuse_missing
 from oddsmith.data.memory import MemoryBlocks, memory_blocks
 from oddsmith.engines.threads import OnDemand, Threads
 from oddsmith.errors import DataError, ParameterError
@@ -163,13 +164,14 @@ def admit_groups(groups: Any, n: int) -> np.ndarray[Any, Any] | None:
     Raises
     ------
     DataError
-        If there is not one for each row.
+        If there is not one for each row, or some are missing.
     """
     if groups is None:
         return None
     given = np.asarray(groups)
     if given.shape != (n,):
         raise DataError(f"groups has shape {given.shape}; give one cluster per row, shape ({n},).")
+    refuse_missing({"groups": missing_rows(given)})
     try:
         return np.unique(given, return_inverse=True)[1]
     except TypeError as error:

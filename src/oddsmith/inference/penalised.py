@@ -21,6 +21,7 @@ from scipy.special import ndtri
 from oddsmith.core.fit import Fit
 from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
+from oddsmith.inference.covariance import refuse_lost
 from oddsmith.inference.firth import NO_PRIOR, Peak, Prior, maximise
 from oddsmith.inference.hypotheses import HypothesisTest
 from oddsmith.inference.likelihood import Likelihood
@@ -332,7 +333,9 @@ def _covariance(likelihood: Likelihood, peak: Peak) -> Array:
     factor = cholesky(peak.point.information)
     if factor is None:
         return np.full((likelihood.contrast.shape[0],) * 2, np.nan)
-    whole = likelihood.contrast @ factor.solve(likelihood.contrast.T)
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = likelihood.contrast @ factor.solve(likelihood.contrast.T)
+    refuse_lost(whole, likelihood)
     return 0.5 * (whole + whole.T)
 
 
