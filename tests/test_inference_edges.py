@@ -1,4 +1,4 @@
-"""Inference where it could go wrong in silence: each case was once told a wrong number, or broke."""
+"""Inference where it could go wrong: each case once was a wrong number in silence, or broke."""
 
 import warnings
 
@@ -103,7 +103,7 @@ def test_a_model_of_nothing():
 
 @pytest.mark.parametrize("given", [None, 3, "x1 = 1e400"])
 def test_restrictions_that_cannot_be_read(given):
-    with pytest.raises(ParameterError, match="cannot be read|beyond the floats"):
+    with pytest.raises(ParameterError, match=r"cannot be read|beyond the floats"):
         logit(*_rows()).lr_test(given)
 
 
@@ -115,3 +115,48 @@ def test_bias_reduction_with_far_offsets():
     np.testing.assert_allclose(far.params[1:], plain.params[1:], rtol=1e-7)
     with pytest.raises(DataError, match="make the offset smaller"):
         logit(X[:, :3], y, offset=np.resize([1e3, -1e3], 60), firth=True)
+
+
+def test_the_name_of_a_column_is_never_evaluated(tmp_path):
+    X, y = _rows()
+    left = f"open({str(tmp_path / 'left')!r}, 'w')"
+    plain = logit("y ~ x", {"y": y, "x": X[:, 0]})
+    found = logit(f"`{left}` ~ `{left}x`", {left: y, f"{left}x": X[:, 0]})
+    np.testing.assert_array_equal(found.params, plain.params)
+    assert logit("y ~ .", {"y": y, left: X[:, 0]}).columns == (left,)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["s.l", "np", "C", "exp", "poly", "w w"])
+def test_columns_are_found_whatever_they_are_called(name):
+    X, y = _rows()
+    data = {"y": y, name: X[:, 0].round(), "bad": np.full(60, np.nan)}
+    plain = {"y": y, "x": X[:, 0].round()}
+    asked = [(f"y ~ `{name}`", "y ~ x"), (f"y ~ log(`{name}`**2 + 1)", "y ~ log(x**2 + 1)")]
+    asked += [(f"y ~ C(`{name}`)", "y ~ C(x)")] if name != "C" else []
+    for own, other in asked:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found, wanted = logit(own, data), logit(other, plain)
+        np.testing.assert_array_equal(found.params, wanted.params)
+    data[name] = np.where(np.arange(60) == 3, np.nan, data[name])
+    with pytest.raises(DataError, match=f'by column: "{name}" 1'):
+        logit(f"y ~ `{name}`", data)
+
+
+@pytest.mark.parametrize(
+    ("formula", "name", "says"),
+    [
+        ("y ~ `1`", "1", "call the intercept"),
+        ("y ~ .", "1", "call the intercept"),
+        ("y ~ C(`None`)", "None", "a word of Python"),
+        ("y ~ C(`class`)", "class", "cannot be read"),
+        ("y ~ {lambda} + x", "x", "cannot be"),
+        ("y ~ x + {np.ones(3)}", "x", "formula part"),
+        ("y ~ {x y} + x", "x", "cannot be read|formula part"),
+    ],
+)
+def test_formulas_that_would_leave_a_column_out_are_refused(formula, name, says):
+    X, y = _rows()
+    with pytest.raises(DataError, match=says):
+        logit(formula, {"y": y, name: X[:, 0]})

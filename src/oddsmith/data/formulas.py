@@ -4,6 +4,9 @@ A formula is code: formulaic evaluates what stands in its brackets. It sees the 
 and the functions that formulaic brings, not the variables of the program that calls.
 """
 
+import ast
+import keyword
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +23,9 @@ __all__ = ["Sheet", "read_formula"]
 # How a response may say that it is counts.
 _COUNTS = {"cbind": "failures", "trials": "trials"}
 _INTERCEPT = "Intercept"
+_TICKED = re.compile(r"`([^`]*)`")
+# A column "1" that is quoted, or one of all columns.
+_ONE = re.compile(r"`1`|(?<![\w`.)\]])\.(?![\w`])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,8 @@ def read_formula(text: str, data: Any, beside: Sequence[str] = (), missing: str 
     """
     known = list(data) if isinstance(data, Mapping) else frame_names(data)
     left, right = _sides(text, known)
-    used = [name for name in known if name in left.required_variables | right.required_variables]
+    asked = _names_in(text, (left, right), {str(name) for name in known})
+    used = [name for name in known if name in asked]
     wanted = list(dict.fromkeys([*used, *beside]))
     columns, categories = _columns(data, wanted)
     rows = {name: missing_rows(columns[name]) for name in wanted}
@@ -114,7 +121,7 @@ def _sides(text: str, known: list[str]) -> tuple[Any, Any]:
     try:
         # What stands for "." is told so.
         both = formulaic.Formula(text, _context={"__formulaic_variables_available__": known})
-    except formulaic.errors.FormulaicError as error:
+    except (formulaic.errors.FormulaicError, SyntaxError) as error:
         raise DataError(f"the formula {quoted(text)} cannot be read: {_plain(error)}") from error
     left, right = getattr(both, "lhs", None), getattr(both, "rhs", None)
     if left is None or right is None or isinstance(right, tuple) or isinstance(left, tuple):
@@ -123,6 +130,34 @@ def _sides(text: str, known: list[str]) -> tuple[Any, Any]:
             "'outcome ~ a + b'."
         )
     return left, right
+
+
+def _names_in(text: str, sides: tuple[Any, Any], known: set[str]) -> set[str]:
+    """Names of columns that a formula speaks of; formulaic knows none that hold a dot."""
+    if "1" in known and _ONE.search(text):
+        raise DataError('the column "1" is called as formulas call the intercept; rename it.')
+    found: set[str] = set()
+    for factor in (factor for side in sides for term in side for factor in term.factors):
+        if factor.eval_method.value == "lookup":
+            found.add(factor.expr)
+            continue
+        ticked = known.intersection(_TICKED.findall(factor.expr))
+        for name in filter(keyword.iskeyword, ticked):
+            raise DataError(f"the column {quoted(name)} is called as a word of Python; rename it.")
+        found |= set(map(str, factor.required_variables)) | ticked | _values_in(factor.expr)
+    return found
+
+
+def _values_in(code: str) -> set[str]:
+    """Names that stand for a value of their own, be there a function of that name or not."""
+    try:
+        tree = ast.parse(_TICKED.sub("_", code).strip(), mode="eval")
+    except SyntaxError:  # said where it is evaluated
+        return set()
+    nodes = list(ast.walk(tree))
+    owners = [n.func for n in nodes if isinstance(n, ast.Call)]
+    owners += [n.value for n in nodes if isinstance(n, ast.Attribute)]
+    return {n.id for n in nodes if isinstance(n, ast.Name) and n not in owners}
 
 
 def _plain(error: Exception) -> str:
@@ -163,12 +198,12 @@ def _table(columns: dict[str, np.ndarray[Any, Any]], levels: dict[str, list[Any]
 
 
 def _evaluated(formula: Any, table: Any) -> Any:
-    formulaic = _formulaic()
     try:
         return formula.get_model_matrix(
             table, output="numpy", na_action="ignore", context=_functions()
         )
-    except formulaic.errors.FormulaicError as error:
+    except Exception as error:
+        # What stands in a formula is the user's code, and may fail in any way.
         raise DataError(f"the formula part {quoted(str(formula))}: {_plain(error)}") from error
 
 
@@ -201,7 +236,8 @@ def _response(
     name = str(left)
     if name in columns:
         return columns[name], None
-    values = np.asarray(_evaluated(_formulaic().Formula(f"0 + {{{name}}}"), table))
+    # Evaluated as it was parsed: the name of a column, written out, would be read as code.
+    values = np.asarray(_evaluated(left, table))
     counts = next((_COUNTS[f] for f in _COUNTS if name.startswith(f"{f}(")), None)
     if counts is None and values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]

@@ -34,7 +34,14 @@ from oddsmith.core.stable import Array, softmax
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.inference.likelihood import CovarianceKind, Likelihood
 
-__all__ = ["GroupScores", "GroupScoresOf", "ScoreProducts", "covariance_of", "meat_of", "refuse_lost"]
+__all__ = [
+    "GroupScores",
+    "GroupScoresOf",
+    "ScoreProducts",
+    "covariance_of",
+    "meat_of",
+    "refuse_lost",
+]
 
 # Entries of the scores of K margins that are written out at once.
 _ENTRIES = 2**20
