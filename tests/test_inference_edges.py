@@ -1,5 +1,6 @@
 """Inference where it could go wrong: each case once was a wrong number in silence, or broke."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -7,9 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from oddsmith import LogisticRegression, logit
+from oddsmith import FirthLogisticRegression, LogisticRegression, logit
 from oddsmith.errors import (
     CollinearityWarning,
+    ConvergenceWarning,
     DataError,
     ParameterError,
     SeparationWarning,
@@ -160,3 +162,31 @@ def test_formulas_that_would_leave_a_column_out_are_refused(formula, name, says)
     X, y = _rows()
     with pytest.raises(DataError, match=says):
         logit(formula, {"y": y, name: X[:, 0]})
+
+
+def test_a_pickled_bias_reduced_fit_shows_what_it_showed():
+    found = logit(*_rows(), firth=True)
+    again = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(found))))  # noqa: S301
+    assert str(again.summary()) == str(found.summary())
+    with pytest.raises(DataError, match="rows of this fit are gone"):
+        again.conf_int(0.1)
+
+
+def test_bias_reduced_inference_is_of_the_rows_of_the_fit():
+    X, y = _rows()
+    model = FirthLogisticRegression().fit(X, y)
+    np.testing.assert_allclose(model.infer(X[::-1], y[::-1]).params[1:], model.coef_[0], rtol=1e-6)
+    for given in ((X[:50], y[:50]), (X, y, np.full(60, 2.0)), (X, 1 - y)):
+        with pytest.raises(DataError, match="other coefficients than the fit"):
+            model.infer(*given)
+    with pytest.raises(DataError, match="other coefficients than the fit"):
+        model.set_params(fit_intercept=False).infer(X, y)
+
+
+def test_infer_says_why_an_early_fit_stopped():
+    X, y = _rows()
+    model = LogisticRegression(C=np.inf, max_iter=1)
+    with pytest.warns(ConvergenceWarning, match="max_iter was reached"):
+        model.fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="max_iter was reached"):
+        model.infer(X, y)

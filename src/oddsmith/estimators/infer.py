@@ -142,9 +142,13 @@ def _likelihood(model: Any, rows: Rows) -> tuple[Likelihood, Fit]:
         model.history_,
         _separated(likelihood),
         (),
-        "converged" if gap <= model.tol else "stalled",
+        "converged" if gap <= model.tol else _stopped(model),
     )
     return likelihood, fit
+
+
+def _stopped(model: Any) -> str:
+    return "max_iter" if int(model.n_iter_[0]) == model.max_iter else "stalled"
 
 
 def _separated(likelihood: Likelihood) -> str | None:

@@ -32,6 +32,8 @@ from oddsmith.solvers.curvature import cholesky
 __all__ = ["PenalisedInference", "as_fit", "penalised_fit", "penalised_inference"]
 
 _MOST_STEPS = 100
+# Level of the intervals that a summary shows, 1 less it.
+_USUAL = 0.05
 # Precision of the ends of an interval, in standard errors.
 _END = 1e-11
 
@@ -58,8 +60,8 @@ class PenalisedInference(Inference):
     corrected: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
-        # Rows stay behind, so that the tests which need them are made before.
-        return vars(self) | {"tvalues": self.tvalues}
+        # Rows stay behind, so that the tests and intervals which need them are made before.
+        return vars(self) | {"tvalues": self.tvalues, "_usual": self._usual}
 
     @property
     def _top(self) -> Peak:
@@ -166,6 +168,13 @@ class PenalisedInference(Inference):
             raise ParameterError(f"method={method!r} is not known; use 'profile' or 'wald'.")
         if not 0.0 < alpha < 1.0:
             raise ParameterError(f"alpha={alpha!r} is not between 0 and 1; 0.05 is usual.")
+        return self._usual.copy() if alpha == _USUAL else self._profiled(alpha)
+
+    @cached_property
+    def _usual(self) -> Array:
+        return self._profiled(_USUAL)
+
+    def _profiled(self, alpha: float) -> Array:
         z = -float(ndtri(0.5 * alpha))
         low, high = (
             self._without_corrected(np.array([self._end(j, side, z) for j in range(self.rank)]))
