@@ -190,3 +190,19 @@ def test_infer_says_why_an_early_fit_stopped():
         model.fit(X, y)
     with pytest.warns(ConvergenceWarning, match="max_iter was reached"):
         model.infer(X, y)
+
+
+def test_nothing_but_an_intercept_separates_nothing():
+    assert logit(np.empty((4, 0)), [0, 1, 0, 1]).separation() is None
+
+
+@pytest.mark.parametrize("K", [2, 3])
+def test_a_covariance_that_is_not_known_makes_errors_nan_everywhere(K):
+    X, _ = _rows(n=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = logit(X, np.resize(np.arange(K), 4), groups=[0, 1, 0, 1])
+        assert np.isnan(found.bse).all()
+        assert np.isnan(found.get_margeff().margeff_se).all()
+        assert np.isnan(found.get_prediction().se).all()
+        assert np.isnan(found.get_influence().cooks_distance[0]).all()
