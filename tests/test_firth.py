@@ -348,7 +348,7 @@ def test_a_pickle_keeps_numbers_and_no_rows():
     assert (back.conf_int(method="wald") == found.conf_int(method="wald")).all()
     assert back.llr == found.llr
     with pytest.raises(DataError, match="gone"):
-        back.conf_int()
+        back.conf_int(0.1)
     assert X.tobytes()[:800] not in stored
     assert np.ascontiguousarray(X.T).tobytes()[:800] not in stored
     assert len(stored) < 8 * X.size

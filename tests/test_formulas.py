@@ -131,7 +131,7 @@ def test_nothing_to_fit_is_said():
         lambda: logit(X, y, intercept=False),
         lambda: logit(X, np.column_stack([y, y]), counts="trials", intercept=False),
     ):
-        with pytest.raises(DataError, match="no columns and no intercept"):
+        with pytest.raises(DataError, match="neither a column nor an intercept"):
             ask()
 
 

@@ -4,9 +4,11 @@ A formula is code: formulaic evaluates what stands in its brackets. It sees the 
 and the functions that formulaic brings, not the variables of the program that calls.
 """
 
+import ast
+import keyword
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +26,9 @@ _COUNTS = {"cbind": "failures", "trials": "trials"}
 # How the right-hand side may say, as in R, that a part of it has the coefficient 1.
 _OFFSET = "offset("
 _INTERCEPT = "Intercept"
+_TICKED = re.compile(r"`([^`]*)`")
+# A column "1" that is quoted, or one of all columns.
+_ONE = re.compile(r"`1`|(?<![\w`.)\]])\.(?![\w`])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +209,10 @@ def read_formula(
     known = frame_names(data)
     left, right = _sides(text, known)
     right, inside = _without_offset(right)
-    needed = _needed([right, *inside])
+    names = {str(name) for name in known}
+    needed = _names_in(text, (right, *inside), names)
     of_right = [name for name in known if name in needed]
-    needed |= _needed([left])
+    needed |= _names_in(text, (left,), names)
     used = [name for name in known if name in needed]
     wanted = list(dict.fromkeys([*used, *beside]))
     columns, categories = _columns(data, wanted)
@@ -238,26 +244,6 @@ def read_formula(
 def _missing_in(values: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     table = values.reshape(len(values), -1)
     return np.logical_or.reduce([missing_rows(column) for column in table.T])
-
-
-def _needed(formulas: Iterable[Any]) -> set[str]:
-    """Names that formulas speak of: columns, and functions too.
-
-    formulaic's own list lacks what stands in ``bs(x)``, ``poly(x)`` or ``scale(x)`` alone, as it
-    asks those functions with no data at hand.
-    """
-    from formulaic.utils.variables import get_required_variables
-
-    found: set[str] = set()
-    for formula in formulas:
-        found |= {str(name) for name in formula.required_variables}
-        for factor in (factor for term in formula for factor in term.factors):
-            if factor.eval_method.value == "python":
-                try:
-                    found |= {str(name.root) for name in get_required_variables(factor.expr, {})}
-                except SyntaxError:
-                    continue  # the evaluation says what is wrong
-    return found
 
 
 def _without_offset(right: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -305,7 +291,7 @@ def _sides(text: str, known: list[str]) -> tuple[Any, Any]:
     try:
         # What stands for "." is told so.
         both = formulaic.Formula(text, _context={"__formulaic_variables_available__": known})
-    except formulaic.errors.FormulaicError as error:
+    except (formulaic.errors.FormulaicError, SyntaxError) as error:
         raise DataError(f"the formula {quoted(text)} cannot be read: {_plain(error)}") from error
     left, right = getattr(both, "lhs", None), getattr(both, "rhs", None)
     if left is None or right is None or isinstance(right, tuple) or isinstance(left, tuple):
@@ -314,6 +300,34 @@ def _sides(text: str, known: list[str]) -> tuple[Any, Any]:
             "'outcome ~ a + b'."
         )
     return left, right
+
+
+def _names_in(text: str, sides: tuple[Any, ...], known: set[str]) -> set[str]:
+    """Names of columns that a formula speaks of; formulaic knows none that hold a dot."""
+    if "1" in known and _ONE.search(text):
+        raise DataError('the column "1" is called as formulas call the intercept; rename it.')
+    found: set[str] = set()
+    for factor in (factor for side in sides for term in side for factor in term.factors):
+        if factor.eval_method.value == "lookup":
+            found.add(factor.expr)
+            continue
+        ticked = known.intersection(_TICKED.findall(factor.expr))
+        for name in filter(keyword.iskeyword, ticked):
+            raise DataError(f"the column {quoted(name)} is called as a word of Python; rename it.")
+        found |= set(map(str, factor.required_variables)) | ticked | _values_in(factor.expr)
+    return found
+
+
+def _values_in(code: str) -> set[str]:
+    """Names that stand for a value of their own, be there a function of that name or not."""
+    try:
+        tree = ast.parse(_TICKED.sub("_", code).strip(), mode="eval")
+    except SyntaxError:  # said where it is evaluated
+        return set()
+    nodes = list(ast.walk(tree))
+    owners = [n.func for n in nodes if isinstance(n, ast.Call)]
+    owners += [n.value for n in nodes if isinstance(n, ast.Attribute)]
+    return {n.id for n in nodes if isinstance(n, ast.Name) and n not in owners}
 
 
 def _plain(error: Exception) -> str:
@@ -358,7 +372,8 @@ def _evaluated(formula: Any, table: Any) -> Any:
             f"the formula part {quoted(str(part))} meets a value that is none of its levels: "
             f"{values}."
         ) from error
-    except formulaic.errors.FormulaicError as error:
+    except Exception as error:
+        # What stands in a formula is the user's code, and may fail in any way.
         raise DataError(f"the formula part {quoted(str(part))}: {_plain(error)}") from error
 
 
@@ -376,7 +391,9 @@ def _matrix(right: Any, table: Any) -> tuple[Array, Any, bool]:
     found = _evaluated(right, table)
     spec = found.model_spec
     X = np.asarray(found, dtype=np.float64)
-    intercept = list(spec.column_names[:1]) == [_INTERCEPT]
+    # A column of the data may be called as the intercept is; its term is the number 1.
+    names = list(spec.column_names[:1])
+    intercept = names == [_INTERCEPT] and str(spec.terms[0]) == "1"
     return X[:, intercept:], spec, intercept
 
 
@@ -392,7 +409,8 @@ def _response(
     name = str(left)
     if name in columns:
         return columns[name], None
-    values = np.asarray(_evaluated(_formulaic().Formula(f"0 + {{{name}}}"), table))
+    # Evaluated as it was parsed: the name of a column, written out, would be read as code.
+    values = np.asarray(_evaluated(left, table))
     counts = next((_COUNTS[f] for f in _COUNTS if name.startswith(f"{f}(")), None)
     if counts is None and values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]

@@ -3,6 +3,7 @@
 Narwhals is imported when a frame comes, and is not needed for arrays.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -60,6 +61,7 @@ def frame_names(data: Any) -> list[Any]:
 
 def _eager(data: Any) -> Any:
     narwhals = _narwhals()
+    _refuse_twins(data)
     try:
         return narwhals.from_native(data, eager_only=True)
     except TypeError as error:
@@ -67,6 +69,15 @@ def _eager(data: Any) -> Any:
             f"data of type {type(data).__name__} is no data frame that can be read at once; give "
             "one of pandas, Polars or PyArrow, or collect it first."
         ) from error
+
+
+def _refuse_twins(data: Any) -> None:
+    """Raise where two columns have one name, as pandas and PyArrow let them."""
+    given = getattr(data, "column_names", None)
+    names = list(getattr(data, "columns", ()) if given is None else given)
+    twins = [name for name, count in Counter(map(str, names)).items() if count > 1]
+    if twins:
+        raise DataError(f"data has more than one column {quoted(twins[0])}; rename all but one.")
 
 
 def column_of(data: Any, name: str) -> np.ndarray[Any, Any]:
@@ -89,15 +100,15 @@ def columns_of(data: Any, names: Sequence[str]) -> dict[str, np.ndarray[Any, Any
     DataError
         If there is no such column, or those of a dict are not equally long.
     """
-    known = frame_names(data)
-    lacking = [name for name in names if name not in set(known)]
+    known = _names_of(data)
+    lacking = [name for name in names if name not in known]
     if lacking:
         there = _listed([quoted(str(name)) for name in known])
         raise DataError(f"data has no column {quoted(str(lacking[0]))}; it has {there}.")
     if not isinstance(data, Mapping):
         frame = _eager(data)
-        return {name: _array(frame[name]) for name in names}
-    found = {name: _as_column(data[name]) for name in names}
+        return {name: _array(frame.get_column(known[name])) for name in names}
+    found = {name: _as_column(name, data[known[name]]) for name in names}
     sizes = {name: column.shape for name, column in found.items()}
     for name, shape in sizes.items():
         if len(shape) != 1 or shape != sizes[names[0]]:
@@ -108,14 +119,24 @@ def columns_of(data: Any, names: Sequence[str]) -> dict[str, np.ndarray[Any, Any
     return found
 
 
-def _as_column(values: Any) -> np.ndarray[Any, Any]:
+def _names_of(data: Any) -> dict[Any, Any]:
+    """Names of columns; what is no text, such as pandas' numbers, by what it looks like as well."""
+    names = list(data) if isinstance(data, Mapping) else _eager(data).columns
+    return {str(name): name for name in names} | {name: name for name in names}
+
+
+def _as_column(name: Any, values: Any) -> np.ndarray[Any, Any]:
     column = np.asarray(values)
+    if column.dtype.kind == "c":
+        raise DataError(f"column {quoted(str(name))} holds complex numbers; give real ones.")
     return column if column.dtype.kind in "fiub" else column.astype(object)
 
 
 def _array(series: Any) -> np.ndarray[Any, Any]:
     kind = series.dtype
     found = series.to_numpy()
+    if found.dtype.kind == "c":
+        raise DataError(f"column {quoted(str(series.name))} holds complex numbers; give real ones.")
     if kind.is_numeric() or found.dtype.kind in "fiub":
         return found
     return np.asarray(series.to_list(), dtype=object)
@@ -126,9 +147,9 @@ def levels_of(data: Any, names: Sequence[str]) -> dict[str, list[Any]]:
     frame = _eager(data)
     kinds = (_narwhals().Categorical, _narwhals().Enum)
     return {
-        name: frame[name].cat.get_categories().to_list()
+        name: frame.get_column(name).cat.get_categories().to_list()
         for name in names
-        if isinstance(frame[name].dtype, kinds)
+        if isinstance(frame.get_column(name).dtype, kinds)
     }
 
 
@@ -148,8 +169,8 @@ def numbers_of(data: Any, missing: str = "raise") -> tuple[Array, tuple[str, ...
            [2., 0.]]), ('dose', 'ill'))
     """
     frame = _eager(data)
-    for name in frame.columns:
-        kind = frame[name].dtype
+    for name, series in zip(frame.columns, frame.iter_columns(), strict=True):
+        kind = series.dtype
         if not (kind.is_numeric() or kind == _narwhals().Boolean):
             raise DataError(
                 f"column {quoted(str(name))} of X holds {str(kind).lower()} values, not numbers; "
@@ -157,7 +178,8 @@ def numbers_of(data: Any, missing: str = "raise") -> tuple[Array, tuple[str, ...
             )
     names = tuple(str(name) for name in frame.columns)
     if missing == "raise":
-        refuse_missing({str(name): missing_rows(_array(frame[name])) for name in frame.columns})
+        rows = (missing_rows(_array(series)) for series in frame.iter_columns())
+        refuse_missing(dict(zip(names, rows, strict=True)))
     found = frame.to_numpy()
     return found if found.dtype.kind == "f" else found.astype(np.float64), names
 

@@ -16,6 +16,7 @@ from oddsmith.engines.threads import Threads
 from oddsmith.errors import (
     CollinearityWarning,
     ConvergenceWarning,
+    DataError,
     OddsmithWarning,
     ParameterError,
 )
@@ -38,6 +39,8 @@ __all__ = ["FirthLogisticRegression", "bias_reduced", "prepared"]
 
 # What no solver is asked for here.
 _TOL = 1e-12
+# Standard errors by which coefficients of the same rows can differ.
+_SAME = 1e-4
 
 
 class FirthLogisticRegression(LinearClassifier):
@@ -188,7 +191,7 @@ class FirthLogisticRegression(LinearClassifier):
     ) -> PenalisedResults:
         """Infer by the penalised likelihood: tests and intervals, of the rows of the fit.
 
-        They are fitted again, as this estimator's parameters say: it has kept none of them.
+        They are fitted again, as this estimator has kept none of them.
 
         Parameters
         ----------
@@ -199,10 +202,15 @@ class FirthLogisticRegression(LinearClassifier):
         -------
         PenalisedResults
             Frozen, with statsmodels' names: `summary()` shows it all.
+
+        Raises
+        ------
+        DataError
+            If these are not the rows of the fit, or its parameters have been changed.
         """
         model: Any = clone(self)
         rows, admitted = model._rows(X, y, sample_weight, offset)
-        return bias_reduced(
+        found = bias_reduced(
             rows,
             admitted,
             _prior(self.prior, self.m),
@@ -210,6 +218,19 @@ class FirthLogisticRegression(LinearClassifier):
             max_iter=self.max_iter,
             n_jobs=self.n_jobs,
         )
+        if hasattr(self, "coef_"):
+            self._refuse_another(found)
+        return found
+
+    def _refuse_another(self, found: PenalisedResults) -> None:
+        own = np.append(self.intercept_ if self.fit_intercept else [], self.coef_[0])
+        same = own.shape == found.params.shape and found.classes == tuple(self.classes_.tolist())
+        away = np.abs(np.nan_to_num(found.params) - own) / found.bse if same else np.inf
+        if np.any(away > _SAME):
+            raise DataError(
+                "these rows have other coefficients than the fit: give the rows, weights and "
+                "offset that it was fitted to, with its parameters, or fit to these."
+            )
 
 
 def _prior(name: Any, m: Any) -> Prior:
@@ -225,7 +246,7 @@ def _prior(name: Any, m: Any) -> Prior:
 def prepared(
     rows: Rows, admitted: Callable[[CountedSource], Columns], n_jobs: int | None
 ) -> tuple[Likelihood, tuple[Alias, ...]]:
-    """Likelihood at coef = 0 of the columns that are not aliased, and the others.
+    """Likelihood at slopes of 0 of the columns that are not aliased, and the others.
 
     Columns that are combinations to six digits are left out as well: no information matrix in
     floats can tell what they add.
@@ -239,8 +260,10 @@ def prepared(
         )
     with Threads(rows.blocks(), n_jobs) as threads:
         columns = admitted(CountedSource(threads))
-    zeros = np.zeros((len(rows.names), 1)), np.zeros(1)
-    whole = of_fit(rows, columns, *zeros, rows.task(_TOL), n_jobs)
+    task = rows.task(_TOL)
+    # Offsets that share a part are met by the intercept before the walk begins.
+    start = np.zeros(1) if task.offset is None or not rows.intercept else -task.offset
+    whole = of_fit(rows, columns, np.zeros((len(rows.names), 1)), start, task, n_jobs)
     gram = whole.objective.gram()
     factor = cholesky(gram)
     aliases: tuple[Alias, ...] = ()
@@ -251,6 +274,8 @@ def prepared(
         gone = {one.column for one in aliases}
         kept = [j for j in range(len(rows.names)) if j not in gone]
         whole = some_columns(whole, kept, intercept=rows.intercept)
+        zeros = np.zeros((len(kept), 1))
+        whole = replace(whole, coef=whole.objective.from_user(zeros, start))
     if not rows.sparse:
         whole = replace(whole, objective=made_ready(whole.objective))
     return whole, aliases

@@ -125,7 +125,7 @@ def _without_missing(
 
 def _rows(model: Any, table: _Table, kind: str) -> Rows:
     if table.X.shape[1:] == (0,) and not table.intercept:
-        raise DataError("there are no columns and no intercept, and so nothing to fit.")
+        raise DataError("there is neither a column nor an intercept to fit; give one.")
     y = np.asarray(table.y)
     if y.ndim == 2 and y.shape[1] == 2:
         return _rows_of_counts(model, table, y, kind)

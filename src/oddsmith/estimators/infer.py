@@ -28,8 +28,10 @@ from oddsmith.estimators.likelihood import (
 from oddsmith.estimators.parameters import column_limits, elastic_net, seed_of
 from oddsmith.inference.bootstrap import Drawn, bootstrapped
 from oddsmith.inference.likelihood import Likelihood
-from oddsmith.inference.polish import distance
+from oddsmith.inference.polish import distance, proof_at
 from oddsmith.solvers.minimise import minimise
+from oddsmith.solvers.newton import prove_by_hessian
+from oddsmith.solvers.separation import separation
 from oddsmith.views.bootstrap import BootstrapResults
 from oddsmith.views.results import Results
 
@@ -138,11 +140,24 @@ def _likelihood(model: Any, rows: Rows) -> tuple[Likelihood, Fit]:
         gap,
         float(model.tol),
         model.history_,
-        None,
+        _separated(likelihood),
         (),
-        "converged" if gap <= model.tol else "stalled",
+        "converged" if gap <= model.tol else _stopped(model),
     )
     return likelihood, fit
+
+
+def _stopped(model: Any) -> str:
+    return "max_iter" if int(model.n_iter_[0]) == model.max_iter else "stalled"
+
+
+def _separated(likelihood: Likelihood) -> str | None:
+    """Whether the classes can be separated: a model does not keep what its fit said of that."""
+    if proof_at(likelihood) is not None:
+        return None
+    objective, coef = likelihood.objective, likelihood.coef
+    with np.errstate(over="ignore", invalid="ignore"):
+        return separation(objective, coef, prove_by_hessian(objective, coef))
 
 
 def _refuse_other_rows(left: float, allowed: float) -> None:

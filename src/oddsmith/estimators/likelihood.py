@@ -164,7 +164,7 @@ def admit_groups(groups: Any, n: int) -> np.ndarray[Any, Any] | None:
     Raises
     ------
     DataError
-        If there is not one for each row.
+        If there is not one for each row, or some are missing.
     """
     if groups is None:
         return None

@@ -26,14 +26,22 @@ import scipy.sparse as sp
 
 from oddsmith.core.block import Block
 from oddsmith.core.kernels import Design
+from oddsmith.core.labels import quoted
 from oddsmith.core.loss import Loss
 from oddsmith.core.matrix import DesignMatrix
 from oddsmith.core.moments import VectorMoments
 from oddsmith.core.stable import Array, softmax
-from oddsmith.errors import ParameterError
+from oddsmith.errors import DataError, ParameterError
 from oddsmith.inference.likelihood import CovarianceKind, Likelihood
 
-__all__ = ["GroupScores", "GroupScoresOf", "ScoreProducts", "covariance_of", "meat_of"]
+__all__ = [
+    "GroupScores",
+    "GroupScoresOf",
+    "ScoreProducts",
+    "covariance_of",
+    "meat_of",
+    "refuse_lost",
+]
 
 # Entries of the scores of K margins that are written out at once.
 _ENTRIES = 2**20
@@ -59,9 +67,37 @@ def covariance_of(likelihood: Likelihood, kind: CovarianceKind = "nonrobust") ->
     ------
     ParameterError
         If there is no such kind, or the rows do not have what it asks for.
+    DataError
+        If a variance is too small or too large for a float.
     """
+    refuse_lost(likelihood.covariance, likelihood)
     meat = meat_of(likelihood, kind)
     return likelihood.covariance if meat is None else likelihood.sandwich(meat)
+
+
+def refuse_lost(covariance: Array, likelihood: Likelihood) -> None:
+    """Raise where a variance is too small or too large for a float.
+
+    Raises
+    ------
+    DataError
+        Naming the column.
+    """
+    variances = np.diag(covariance)
+    with np.errstate(invalid="ignore"):
+        lost = (variances < np.finfo(np.float64).tiny) | np.isinf(variances)
+    if not lost.any():
+        return
+    names, p = likelihood.parameter_names, len(likelihood.names)
+    # A column that lies far from zero brings the intercept's with it.
+    of_columns = np.flatnonzero(lost & (np.arange(lost.size) % len(likelihood.column_names) > 0))
+    first = int(of_columns[0]) if p and of_columns.size else int(np.flatnonzero(lost)[0])
+    small = bool(variances[first] < 1.0)
+    raise DataError(
+        f"the variance of the coefficient of {quoted(names[first])} is too "
+        f"{'small' if small else 'large'} for a floating point number; "
+        f"{'divide' if small else 'multiply'} the column by a large number."
+    )
 
 
 def meat_of(likelihood: Likelihood, kind: CovarianceKind) -> Array | None:

@@ -23,7 +23,7 @@ class Delta:
     Attributes
     ----------
     root : array of shape (size, r)
-        B; NaN where the information is singular.
+        B; NaN where the information is singular, or the meat unknown.
     """
 
     root: Array
@@ -36,7 +36,7 @@ class Delta:
         knows.
         """
         factor = likelihood.factor
-        if factor is None:
+        if factor is None or (meat is not None and not np.isfinite(meat).all()):
             return cls(np.full((likelihood.objective.size,) * 2, np.nan))
         if meat is None:
             scaled = la.solve_triangular(factor.lower, np.diag(factor.unit), lower=True)

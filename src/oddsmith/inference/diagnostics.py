@@ -220,7 +220,9 @@ class Influence:
         """
         m = len(self.likelihood.params)
         if not self.classical:
-            found = self.steps @ np.linalg.pinv(self.delta.root).T
+            root = self.delta.root
+            known = np.isfinite(root).all()
+            found = self.steps @ (np.linalg.pinv(root).T if known else root)
             distance = (found**2).sum(axis=1)
         elif self.spread.ndim == 1:
             distance = self._kept**2 * self.spread

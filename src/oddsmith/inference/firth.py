@@ -32,6 +32,7 @@ from oddsmith.core.kernels import Design
 from oddsmith.core.moments import Moments
 from oddsmith.core.objective import Objective
 from oddsmith.core.stable import Array, log1pexp, sigmoid
+from oddsmith.errors import DataError
 from oddsmith.solvers.curvature import Factor, cholesky
 
 __all__ = ["NO_PRIOR", "Jeffreys", "LogF", "NoPrior", "Peak", "Point", "Prior", "maximise"]
@@ -243,14 +244,17 @@ def maximise(
 
     Raises
     ------
-    FloatingPointError
+    DataError
         If l* is no finite number at the start.
     """
     A = np.empty((0, start.size)) if constraint is None else constraint
     ways = np.linalg.qr(A.T, mode="complete")[0][:, len(A) :] if len(A) else np.eye(start.size)
     point = prior.point(objective, start)
     if point is None or not np.isfinite(point.value):
-        raise FloatingPointError("the penalised likelihood is not finite at the start")
+        raise DataError(
+            "the penalised likelihood is not a finite number where the walk starts, as the offset "
+            "or the held coefficients leave the rows no information; make the offset smaller."
+        )
     lengths: list[float] = []
     secants: deque[tuple[Array, Array]] = deque(maxlen=_SECANTS)
     stopped = "max_iter"

@@ -107,6 +107,8 @@ class Look:
 
 def _reach(Z: DesignMatrix) -> Array:
     """Largest entry of each row, of shape (n, 1)."""
+    if Z.Z.shape[1] == 0:
+        return np.ones((Z.Z.shape[0], 1))
     largest = abs(Z.Z).max(axis=1)
     largest = largest.toarray().ravel() if Z.sparse else largest
     return np.maximum(largest, 1.0 if Z.intercept else 1e-300)[:, None]

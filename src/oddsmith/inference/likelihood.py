@@ -194,7 +194,8 @@ class Likelihood:
         it gives the same.
         """
         half = self.half_solved
-        return half.T @ half
+        with np.errstate(over="ignore", invalid="ignore"):
+            return half.T @ half
 
     @cached_property
     def half_solved(self) -> Array:

@@ -21,6 +21,7 @@ from scipy.special import ndtri
 from oddsmith.core.fit import Fit
 from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
+from oddsmith.inference.covariance import refuse_lost
 from oddsmith.inference.firth import NO_PRIOR, Peak, Prior, maximise
 from oddsmith.inference.hypotheses import HypothesisTest
 from oddsmith.inference.likelihood import Likelihood
@@ -31,6 +32,8 @@ from oddsmith.solvers.curvature import cholesky
 __all__ = ["PenalisedInference", "as_fit", "penalised_fit", "penalised_inference"]
 
 _MOST_STEPS = 100
+# Level of the intervals that a summary shows, 1 less it.
+_USUAL = 0.05
 # Precision of the ends of an interval, in standard errors.
 _END = 1e-11
 
@@ -57,8 +60,8 @@ class PenalisedInference(Inference):
     corrected: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
-        # Rows stay behind, so that the tests which need them are made before.
-        return vars(self) | {"tvalues": self.tvalues}
+        # Rows stay behind, so that the tests and intervals which need them are made before.
+        return vars(self) | {"tvalues": self.tvalues, "_usual": self._usual}
 
     @property
     def _top(self) -> Peak:
@@ -165,6 +168,13 @@ class PenalisedInference(Inference):
             raise ParameterError(f"method={method!r} is not known; use 'profile' or 'wald'.")
         if not 0.0 < alpha < 1.0:
             raise ParameterError(f"alpha={alpha!r} is not between 0 and 1; 0.05 is usual.")
+        return self._usual.copy() if alpha == _USUAL else self._profiled(alpha)
+
+    @cached_property
+    def _usual(self) -> Array:
+        return self._profiled(_USUAL)
+
+    def _profiled(self, alpha: float) -> Array:
         z = -float(ndtri(0.5 * alpha))
         low, high = (
             self._without_corrected(np.array([self._end(j, side, z) for j in range(self.rank)]))
@@ -332,7 +342,9 @@ def _covariance(likelihood: Likelihood, peak: Peak) -> Array:
     factor = cholesky(peak.point.information)
     if factor is None:
         return np.full((likelihood.contrast.shape[0],) * 2, np.nan)
-    whole = likelihood.contrast @ factor.solve(likelihood.contrast.T)
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = likelihood.contrast @ factor.solve(likelihood.contrast.T)
+    refuse_lost(whole, likelihood)
     return 0.5 * (whole + whole.T)
 
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from oddsmith.core.certificate import FLOOR, certificate_by_curvature
+from oddsmith.core.certificate import FLOOR, Certificate, certificate_by_curvature
 from oddsmith.core.fit import Fit
 from oddsmith.inference.likelihood import Likelihood
 
-__all__ = ["distance", "polished"]
+__all__ = ["distance", "polished", "proof_at"]
 
 # Distance per unit of weight at which coefficients are right to ten digits.
 _POLISHED = 2.0**-66
@@ -57,15 +57,20 @@ def polished(likelihood: Likelihood, fit: Fit) -> tuple[Likelihood, Fit]:
     return likelihood, replace(fit, n_passes=fit.n_passes + after - before)
 
 
-def _proved(likelihood: Likelihood, fit: Fit) -> Fit | None:
-    """Prove where the step has led to, by the Hessian there; None where it cannot."""
+def proof_at(likelihood: Likelihood) -> Certificate | None:
+    """Prove by the Hessian that a finite minimum is near: no pass more; None where it cannot."""
     objective, factor = likelihood.objective, likelihood.factor
     if factor is None:
         return None
     decrement = float(np.sqrt(2.0 * distance(likelihood)))
     row = factor.row(objective.largest_entries, objective.width)
     moments = likelihood.moments
-    proof = certificate_by_curvature(objective, likelihood.coef, moments, decrement, row)
+    return certificate_by_curvature(objective, likelihood.coef, moments, decrement, row)
+
+
+def _proved(likelihood: Likelihood, fit: Fit) -> Fit | None:
+    """Prove where the step has led to, by the Hessian there; None where it cannot."""
+    objective, moments, proof = likelihood.objective, likelihood.moments, proof_at(likelihood)
     if proof is None:
         return None
     w, b = objective.to_user(likelihood.coef)

@@ -78,6 +78,11 @@ def restriction(likelihood: Likelihood, given: Any) -> Restriction:
     if isinstance(given, tuple) and len(given) == 2 and not isinstance(given[0], str):
         found = _from_matrix(likelihood, *given)
     else:
+        if not isinstance(given, str | list | tuple):
+            raise ParameterError(
+                f"restrictions={given!r} cannot be read; give a column's name, a list of such, "
+                "equations, or a matrix."
+            )
         whole = [given] if isinstance(given, str) else list(given)
         parts = [part for item in whole for part in _read(likelihood, item)]
         if not parts:
@@ -142,8 +147,17 @@ def _read(likelihood: Likelihood, item: Any) -> Iterator[_Row]:
 def _columns_named(columns: tuple[str, ...], name: str) -> list[int]:
     """Places of a column, or of all columns of a term, but not of its interactions."""
     if name in columns:
-        return [columns.index(name)]
+        return [_place(columns, name)]
     return [j for j, column in enumerate(columns) if _LEVEL.sub("", column) == name]
+
+
+def _place(columns: tuple[str, ...], name: str) -> int:
+    if columns.count(name) > 1:
+        raise ParameterError(
+            f"{columns.count(name)} coefficients are called {quoted(name)}; rename the column, or "
+            "give a matrix of restrictions."
+        )
+    return columns.index(name)
 
 
 def _everywhere(likelihood: Likelihood, row: Array, value: float, text: str) -> Iterator[_Row]:
@@ -165,7 +179,7 @@ def _single(likelihood: Likelihood, pair: tuple[Any, ...]) -> Iterator[_Row]:
     if pair[1] not in columns:
         raise _unknown(str(pair[1]), columns)
     row = np.zeros(len(likelihood.parameter_names))
-    row[labels.index(pair[0]) * len(columns) + columns.index(pair[1])] = 1.0
+    row[labels.index(pair[0]) * len(columns) + _place(columns, pair[1])] = 1.0
     yield row, 0.0, f"{pair[1]} of {pair[0]} = 0"
 
 
@@ -229,7 +243,7 @@ class _Equations:
         for name in self.names:
             if name and self.text.startswith(name, self.at) and self._ends(self.at + len(name)):
                 self.at += len(name)
-                found[self.columns.index(name)] = 1.0
+                found[_place(self.columns, name)] = 1.0
                 return found
         number = _NUMBER.match(self.text, self.at)
         if number is None:
@@ -239,6 +253,8 @@ class _Equations:
             raise self._error("ends too early" if self.at == len(self.text) else "has two signs")
         self.at = number.end()
         found[-1] = float(number.group())
+        if not np.isfinite(found[-1]):
+            raise self._error(f"has {number.group()}, which is beyond the floats")
         return found
 
     def _ends(self, place: int) -> bool:
