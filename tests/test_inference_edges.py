@@ -13,6 +13,7 @@ from oddsmith.errors import (
     CollinearityWarning,
     ConvergenceWarning,
     DataError,
+    OddsmithWarning,
     ParameterError,
     SeparationWarning,
 )
@@ -96,6 +97,29 @@ def test_complex_columns_are_no_categories(data):
     given = data({"y": [0, 1, 0, 1], "a": np.array([1, 2, 3, 1j])})
     with pytest.raises(DataError, match='column "a" holds complex numbers'):
         logit("y ~ a", given)
+
+
+@pytest.mark.parametrize("kind", ["HC0", "HC1", "HC3"])
+def test_robust_errors_that_are_rounding_are_not_given(kind):
+    """By mpmath they are 5.4 and 1.9 (HC0), from terms of 1e24; they came out as thousands."""
+    X = [[2], [0], [3], [2], [3], [3], [1], [2], [2], [3]]
+    y, w = [1, 0, 0, 0, 0, 1, 0, 0, 1, 1], [1, 3, 0, 3, 1, 0, 0, 3, 2, 1]
+    offset = [
+        -11.28086465, -208.91870494, -77.42644851, 125.65035629, -71.87515234,
+        -52.18237396, 109.8289571, -115.92181895, 132.80928536, -17.46971215,
+    ]  # fmt: skip
+    with pytest.warns(OddsmithWarning, match="rounding leaves none of their digits"):
+        found = logit(X, y, weights=w, offset=offset, cov_type=kind)
+    assert np.isnan(found.bse).all()
+    assert "rounding leaves none" in str(found.summary())
+
+
+@pytest.mark.parametrize("kind", ["HC2", "HC3"])
+def test_a_row_that_alone_decides_a_coefficient_is_no_warning_of_numpy(kind):
+    X = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 2.0], [0.0, 1.5]])
+    with pytest.warns(OddsmithWarning):  # of separation; with HC2 of what is NaN as well
+        found = logit(X, [1, 0, 1, 0], intercept=False, cov_type=kind)
+    assert found.params[0] > 10
 
 
 def test_a_model_of_nothing():

@@ -24,7 +24,7 @@ from oddsmith.inference.nested import nested, null_log_likelihood
 from oddsmith.inference.polish import polished
 from oddsmith.solvers.minimise import Task, minimise, objective_of
 from oddsmith.solvers.run import Solver
-from oddsmith.views.complaints import inference_complaints
+from oddsmith.views.complaints import inference_complaints, lost_variances
 from oddsmith.views.results import Results
 
 __all__ = [
@@ -274,6 +274,8 @@ def inferred(
 ) -> Results:
     """Inference of a fit, and its warnings given."""
     found = inference_complaints(likelihood, fit, rows.names, diagnosed(rows, likelihood, fit))
+    covariance = covariance_of(likelihood, kind)
+    found += lost_variances(likelihood, covariance, kind)
     for category, message in found:
         if category is not None:
             warnings.warn(message, category, stacklevel=stacklevel)
@@ -281,7 +283,7 @@ def inferred(
         likelihood,
         fit,
         kind,
-        covariance_of(likelihood, kind),
+        covariance,
         null_log_likelihood(likelihood),
         rows.names,
         fit.aliased or (),

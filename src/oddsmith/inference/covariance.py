@@ -61,7 +61,8 @@ def covariance_of(likelihood: Likelihood, kind: CovarianceKind = "nonrobust") ->
     Returns
     -------
     array of shape (m, m)
-        NaN where the information is singular.
+        NaN where the information is singular, and where rounding or a row of leverage 1 leaves
+        nothing.
 
     Raises
     ------
@@ -71,8 +72,10 @@ def covariance_of(likelihood: Likelihood, kind: CovarianceKind = "nonrobust") ->
         If a variance is too small or too large for a float.
     """
     refuse_lost(likelihood.covariance, likelihood)
-    meat = meat_of(likelihood, kind)
-    return likelihood.covariance if meat is None else likelihood.sandwich(meat)
+    # A row of leverage 1 has no residual to divide: 0 / 0, and NaN for what it decides.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        meat = meat_of(likelihood, kind)
+        return likelihood.covariance if meat is None else likelihood.sandwich(meat)
 
 
 def refuse_lost(covariance: Array, likelihood: Likelihood) -> None:

@@ -27,6 +27,9 @@ from oddsmith.solvers.curvature import Factor, cholesky
 __all__ = ["CovarianceKind", "Likelihood", "WeightKind"]
 
 WeightKind = Literal["frequency", "sampling"]
+# A sum of terms this much larger than itself has lost all digits but three.
+_LOST = 2.0**-42
+
 CovarianceKind = Literal["nonrobust", "HC0", "HC1", "HC2", "HC3", "cluster"]
 
 
@@ -207,12 +210,20 @@ class Likelihood:
         return la.solve_triangular(factor.lower, scaled, lower=True)
 
     def sandwich(self, meat: Array) -> Array:
-        """L H^-1 M H^-1 L' of shape (m, m), for M of shape (size, size) (Huber, 1967)."""
+        """L H^-1 M H^-1 L' of shape (m, m), for M of shape (size, size) (Huber, 1967).
+
+        NaN for parameters whose variance is what is left of terms that cancel, so that it would be
+        their rounding.
+        """
         if self.factor is None:
             return np.full((len(self.params),) * 2, np.nan)
         bread = self.factor.solve(self.contrast.T)
         whole = bread.T @ meat @ bread
-        return 0.5 * (whole + whole.T)
+        whole = 0.5 * (whole + whole.T)
+        terms = np.einsum("jm,jk,km->m", np.abs(bread), np.abs(meat), np.abs(bread))
+        lost = np.diag(whole) <= _LOST * terms
+        whole[lost], whole[:, lost] = np.nan, np.nan
+        return whole
 
     def rows(self, kernel: Callable[[Block], Array]) -> Array:
         """Results of a kernel for each of the user's rows, in their order: one pass.

@@ -4,8 +4,11 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from oddsmith.core.fit import Fit
-from oddsmith.core.labels import column_name, listed
+from oddsmith.core.labels import column_name, listed, quoted
+from oddsmith.core.stable import Array
 from oddsmith.errors import (
     CollinearityWarning,
     ConvergenceWarning,
@@ -15,7 +18,7 @@ from oddsmith.errors import (
 from oddsmith.inference.diagnosis import Diagnosis
 from oddsmith.inference.likelihood import Likelihood
 
-__all__ = ["complaints", "inference_complaints"]
+__all__ = ["complaints", "inference_complaints", "lost_variances"]
 
 
 def complaints(
@@ -131,6 +134,41 @@ def _more_iterations(fit: Fit) -> str:
     # The best that 'auto' has to offer is what ran.
     more = "" if fit.solver == "newton-cholesky" else ", or use solver='auto'"
     return f"raise max_iter{more}"
+
+
+def lost_variances(
+    likelihood: Likelihood, covariance: Array, kind: str
+) -> list[tuple[type[UserWarning] | None, str]]:
+    """List the warning that robust standard errors deserve where rounding has left none.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    covariance : array of shape (m, m)
+        Of that kind.
+    kind : str
+
+    Returns
+    -------
+    list of (category, message)
+    """
+    plain = np.isfinite(np.diag(likelihood.covariance))
+    lost = np.isnan(np.diag(covariance)) & plain
+    # With no more rows than parameters there is no such spread, which other words say.
+    if kind == "nonrobust" or not lost.any() or likelihood.nobs <= len(plain):
+        return []
+    names = listed(
+        [quoted(n) for n, gone in zip(likelihood.parameter_names, lost, strict=True) if gone]
+    )
+    return [
+        (
+            OddsmithWarning,
+            f"standard errors of {names} by cov_type={kind!r} are NaN: nearly all rows are "
+            "predicted with certainty or columns nearly depend on each other, so that rounding "
+            "leaves none of their digits, or a row alone decides a coefficient (leverage 1); use "
+            "cov_type='nonrobust', or drop columns.",
+        )
+    ]
 
 
 def inference_complaints(
