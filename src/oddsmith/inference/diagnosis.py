@@ -152,7 +152,7 @@ def _collinear(objective: Objective, names: Any) -> list[Diagnosis]:
             message = (
                 f"{what} very nearly a linear combination of those before: {finding}, to six "
                 f"digits or more; {'their coefficients are' if several else 'its coefficient is'} "
-                "hardly determined, and standard errors are huge: drop "
+                "hardly determined, and standard errors are huge or NaN: drop "
                 f"{'them' if several else 'it'}, or give a ridge penalty (C=1)."
             )
         columns = tuple(one.column for one in aliases)
