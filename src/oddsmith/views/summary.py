@@ -48,7 +48,8 @@ td { font-variant-numeric: tabular-nums }
 
 # Notebooks differ in how they align what has no style.
 _FRAGMENT = """<div><p><strong>{{ heading | printable }}</strong></p>
-{% for table in tables %}<table style="text-align: right; margin: 0 0 1em">
+{% for table in tables %}<table style="text-align: right; margin: 0 0 1em;
+ border-collapse: separate; border-spacing: .8em .1em">
 {%- if table.title != heading %}<caption>{{ table.title | printable }}</caption>{% endif %}
 <thead><tr>
 {%- for cell in table.headers %}
