@@ -103,7 +103,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         return python_source(self._rule(columns))
 
     def to_sql(self, dialect: str, columns: Sequence[str] | None = None) -> str | dict[Label, str]:
-        """Write the probability of ``classes_[1]`` as one SQL expression over the columns, at offset 0.
+        """Write the probability of ``classes_[1]``, at offset 0, as an SQL expression.
 
         Parameters
         ----------
