@@ -115,7 +115,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         -------
         str, or dict of label to str
             With more than two classes one expression for each. It is NULL where a column is NULL,
-            NaN or infinite.
+            NaN, infinite or beyond 1e150.
         """
         found = sql_expressions(self._rule(columns), dialect)
         return found if len(found) > 1 else next(iter(found.values()))

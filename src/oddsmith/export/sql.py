@@ -2,16 +2,17 @@
 
 The probability of class k is 1 / (1 + sum over l != k of exp(m_l - m_k)), which keeps the digits of
 small probabilities. Each difference of margins is one linear expression, whose exponential is
-taken between -700 and 700 only: beyond, PostgreSQL raises errors, for underflow too. CASE is used
-for it, since LEAST and GREATEST pass over NULL in some dialects, and NaN is the largest number in
-others: whatever is NULL, NaN or infinite makes the probability NULL.
+taken between -700 and 700 only: beyond, PostgreSQL raises errors, for underflow too.
+
+LEAST and GREATEST pass over NULL in some dialects, and NaN is the largest number in others. So a
+guard comes first: unless every column is a number of at most 1e150, the probability is NULL. With
+coefficients that are as small no product overflows, so that no margin is infinite or NaN.
 
 Sums are balanced trees, as engines limit the depth of expressions (SQLite and DuckDB to 1000).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
 
 from oddsmith.core.labels import Label, quoted
 from oddsmith.errors import ParameterError
@@ -36,6 +37,8 @@ class _Dialect:
         Bytes of a name; longer ones would be cut, and could then name another column.
     folds_case : bool
         Whether quoted names that differ in case alone are the same.
+    least, greatest : str
+        Names of the functions.
     """
 
     quote: Callable[[str], str]
@@ -43,6 +46,8 @@ class _Dialect:
     number: str
     longest: int
     folds_case: bool
+    least: str = "LEAST"
+    greatest: str = "GREATEST"
 
 
 def _double_quotes(name: str) -> str:
@@ -63,6 +68,8 @@ def _escaped_backticks(name: str) -> str:
 # SQLite would cast a text that is no number to 0.
 _SQLITE_COLUMN = "CASE WHEN typeof({0}) IN ('integer', 'real') THEN {0} END"
 _NO_LIMIT = 2**31
+# Of columns and coefficients: some millions of products of two are within a double.
+_LARGEST = 1e150
 
 DIALECTS: dict[str, _Dialect] = {
     "duckdb": _Dialect(_double_quotes, "CAST({0} AS DOUBLE)", "{0}", _NO_LIMIT, True),
@@ -73,7 +80,7 @@ DIALECTS: dict[str, _Dialect] = {
         63,
         False,
     ),
-    "sqlite": _Dialect(_backticks, _SQLITE_COLUMN, "{0}", _NO_LIMIT, True),
+    "sqlite": _Dialect(_backticks, _SQLITE_COLUMN, "{0}", _NO_LIMIT, True, "MIN", "MAX"),
     "bigquery": _Dialect(_escaped_backticks, "CAST({0} AS FLOAT64)", "{0}", 300, True),
     "snowflake": _Dialect(
         _double_quotes, "CAST({0} AS DOUBLE)", "CAST('{0}' AS DOUBLE)", 255, False
@@ -97,8 +104,7 @@ def sql_expressions(rule: LinearRule, dialect: str) -> dict[Label, str]:
     Raises
     ------
     ParameterError
-        If a name cannot be written in the dialect, or the coefficients of two classes differ by
-        more than the largest float.
+        If a name cannot be written in the dialect, or a coefficient is beyond 1e150.
 
     Examples
     --------
@@ -115,17 +121,18 @@ def sql_expressions(rule: LinearRule, dialect: str) -> dict[Label, str]:
         raise ParameterError(f"dialect is {dialect!r}; choose one of {', '.join(DIALECTS)}")
     words = DIALECTS[dialect]
     columns = [words.column.format(words.quote(name)) for name in _admitted(rule, dialect)]
+    if max(abs(x) for x in (*sum(rule.coef, ()), *rule.intercept)) > _LARGEST:
+        raise ParameterError(
+            f"a coefficient is beyond {_LARGEST:g}, and databases would compute infinities; "
+            "multiply its column by a large number, or penalise with a finite C"
+        )
     if len(rule.coef) == 1:
         against = [-x for x in rule.coef[0]], -rule.intercept[0]
-        return {rule.classes[1]: _probability([_linear(words, columns, *against)], words)}
+        return {rule.classes[1]: _probability(words, columns, [against])}
+    others = range(len(rule.classes))
     return {
         label: _probability(
-            [
-                _linear(words, columns, *_difference(rule, other, k))
-                for other in range(len(rule.classes))
-                if other != k
-            ],
-            words,
+            words, columns, [_difference(rule, other, k) for other in others if other != k]
         )
         for k, label in enumerate(rule.classes)
     }
@@ -158,19 +165,13 @@ def _admitted(rule: LinearRule, dialect: str) -> tuple[str, ...]:
 def _difference(rule: LinearRule, one: int, other: int) -> tuple[list[float], float]:
     """Margin of one class minus that of the other: its coefficients and intercept."""
     coef = [a - b for a, b in zip(rule.coef[one], rule.coef[other], strict=True)]
-    intercept = rule.intercept[one] - rule.intercept[other]
-    if not all(map(isfinite, (*coef, intercept))):
-        raise ParameterError(
-            "the coefficients of two classes differ by more than the largest float; "
-            "penalise with a finite C"
-        )
-    return coef, intercept
+    return coef, rule.intercept[one] - rule.intercept[other]
 
 
 def _linear(words: _Dialect, columns: list[str], coef: list[float], intercept: float) -> str:
     terms = [_literal(words, intercept)]
     terms += [f"{_literal(words, b)} * {x}" for b, x in zip(coef, columns, strict=True)]
-    return _sum(terms)
+    return _balanced(terms, "+")
 
 
 def _literal(words: _Dialect, value: float) -> str:
@@ -178,22 +179,24 @@ def _literal(words: _Dialect, value: float) -> str:
     return "(" + words.number.format(f"{value:.16e}") + ")"
 
 
-def _sum(terms: list[str]) -> str:
-    """Terms added in pairs, pairs of pairs, ...: depth log2 of their number."""
+def _balanced(terms: list[str], by: str) -> str:
+    """Terms joined in pairs, pairs of pairs, ...: depth log2 of their number."""
     while len(terms) > 1:
-        pairs = [f"({a} + {b})" for a, b in zip(terms[::2], terms[1::2], strict=False)]
+        pairs = [f"({a} {by} {b})" for a, b in zip(terms[::2], terms[1::2], strict=False)]
         terms = pairs + terms[len(terms) - len(terms) % 2 :]
     return terms[0]
 
 
-def _probability(differences: list[str], words: _Dialect) -> str:
-    def number(value: float) -> str:
-        return _literal(words, value)
-
+def _probability(
+    words: _Dialect, columns: list[str], differences: list[tuple[list[float], float]]
+) -> str:
+    one, low, high, largest = (_literal(words, x) for x in (1.0, -700.0, 700.0, _LARGEST))
     odds = [
-        f"CASE WHEN ABS({d}) <= {number(700)} THEN EXP({d}) "
-        f"WHEN ABS({d}) <= {number(1e308)} THEN EXP({number(700)} * SIGN({d})) END"
+        f"EXP({words.least}({words.greatest}({_linear(words, columns, *d)}, {low}), {high}))"
         for d in differences
     ]
-    one = number(1)
-    return f"({one} / ({one} + {_sum(odds)}))"
+    chance = f"{one} / ({one} + {_balanced(odds, '+')})"
+    if not columns:
+        return f"({chance})"
+    sound = _balanced([f"(ABS({column}) <= {largest})" for column in columns], "AND")
+    return f"(CASE WHEN {sound} THEN {chance} END)"
