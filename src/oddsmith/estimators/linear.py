@@ -1,17 +1,24 @@
 """What every fitted linear classifier can do: margins, probabilities, classes, from any rows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
+from sklearn.utils.validation import check_is_fitted
 
+from oddsmith.core.labels import Label
 from oddsmith.core.scoring import class_index, put_log_probabilities, put_probabilities
 from oddsmith.core.stable import Array
 from oddsmith.errors import DataError
 from oddsmith.estimators.door import fitted_columns, name_bad_entry, names_of
 from oddsmith.estimators.inputs import row_offset
 from oddsmith.estimators.scoring import Put, Scorer
+from oddsmith.export.python_code import python_source
+from oddsmith.export.rule import LinearRule, linear_rule
+from oddsmith.export.scorecard import Scorecard, scorecard
+from oddsmith.export.sql import sql_expressions
 
 __all__ = ["LinearClassifier"]
 
@@ -78,6 +85,75 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
         """Accuracy: the share of the rows' weight that `predict` gets right."""
         return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
+
+    def to_python(self, columns: Sequence[str] | None = None) -> str:
+        """Source text of a Python function that scores a row and needs nothing but Python.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Names of the columns; by default those of the fit, or x0, x1, ... if it had none.
+
+        Returns
+        -------
+        str
+            A module with ``predict_proba(row: dict) -> dict``, from column names to numbers, and
+            from ``classes_`` to probabilities, at offset 0.
+        """
+        return python_source(self._rule(columns))
+
+    def to_sql(self, dialect: str, columns: Sequence[str] | None = None) -> str | dict[Label, str]:
+        """Write the probability of ``classes_[1]``, at offset 0, as an SQL expression.
+
+        Parameters
+        ----------
+        dialect : "duckdb", "postgres", "sqlite", "bigquery" or "snowflake"
+        columns : sequence of str, optional
+            Names of the columns; by default those of the fit, or x0, x1, ... if it had none.
+
+        Returns
+        -------
+        str, or dict of label to str
+            With more than two classes one expression for each. It is NULL where a column is NULL,
+            NaN, infinite or beyond 1e150.
+        """
+        found = sql_expressions(self._rule(columns), dialect)
+        return found if len(found) > 1 else next(iter(found.values()))
+
+    def to_scorecard(
+        self,
+        points_to_double_odds: float = 20.0,
+        base_score: float = 600.0,
+        base_odds: float = 50.0,
+        good: Any = None,
+        columns: Sequence[str] | None = None,
+    ) -> Scorecard:
+        """Model of two classes in points (Siddiqi, 2006, "Credit Risk Scorecards", chapter 6).
+
+        Parameters
+        ----------
+        points_to_double_odds : float
+            Points that double the odds of `good`.
+        base_score, base_odds : float
+            The points that rows with these odds of `good` get.
+        good : label, optional
+            The class that higher points speak for, by default ``classes_[1]``.
+        columns : sequence of str, optional
+            Names of the columns; by default those of the fit, or x0, x1, ... if it had none.
+
+        Returns
+        -------
+        Scorecard
+            score = offset + factor margin, with factor = points_to_double_odds / log 2 and offset
+            = base_score - factor log(base_odds).
+        """
+        rule = self._rule(columns)
+        return scorecard(rule, points_to_double_odds, base_score, base_odds, good)
+
+    def _rule(self, columns: Sequence[str] | None) -> LinearRule:
+        check_is_fitted(self)
+        names = names_of(self) if columns is None else columns
+        return linear_rule(names, self.classes_, self.coef_, self.intercept_)
 
     def _scores(self, X: Any, offset: Any, put: Put, out: np.ndarray[Any, Any]) -> Any:
         given = row_offset(offset, X.shape[0], self.coef_.shape[0])

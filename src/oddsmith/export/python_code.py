@@ -1,0 +1,95 @@
+"""A fitted model as Python source that needs nothing but Python.
+
+Names, labels and coefficients become literals, data and never code: text by `ascii`, which escapes
+quotes, line ends and everything outside ASCII, floats by `repr`, which reads back to the same bits.
+"""
+
+from oddsmith.export.rule import LinearRule
+
+__all__ = ["python_source"]
+
+_HEAD = '''\
+"""Class probabilities by logistic regression, written by oddsmith. Needs Python 3.8 or newer."""
+
+from math import exp, fsum, isfinite
+
+# Names of the columns that a row must have.
+COLUMNS = {columns}
+
+CLASSES = {classes}
+
+# Log-odds (nats) per unit of each column, and at 0.
+COEFFICIENTS = {coefficients}
+
+INTERCEPTS = {intercepts}
+
+
+def margins(row):
+    """Linear scores (nats) of a row: the log-odds of CLASSES[1], or one score for each class."""
+    values = [float(row[name]) for name in COLUMNS]
+    for name, value in zip(COLUMNS, values):
+        if not isfinite(value):
+            raise ValueError("column {{!r}} holds {{}}; give a finite number".format(name, value))
+    found = []
+    for weights, intercept in zip(COEFFICIENTS, INTERCEPTS):
+        terms = [weight * value for weight, value in zip(weights, values)]
+        if not all(map(isfinite, terms)):
+            raise ValueError("the row is too far outside the data of the fit")
+        found.append(fsum(terms + [intercept]))
+    return found
+
+
+def predict_proba(row):
+    """Probability of each class of a row, a dict from column names to numbers."""
+'''
+
+# Both write exp of numbers that are not above 0, which cannot overflow.
+_TWO = """\
+    [margin] = margins(row)
+    small = exp(-abs(margin))
+    likely, unlikely = 1.0 / (1.0 + small), small / (1.0 + small)
+    pair = (unlikely, likely) if margin >= 0.0 else (likely, unlikely)
+    return dict(zip(CLASSES, pair))
+"""
+_MORE = """\
+    scores = margins(row)
+    most = max(scores)
+    terms = [exp(score - most) for score in scores]
+    total = fsum(terms)
+    return dict(zip(CLASSES, [term / total for term in terms]))
+"""
+
+
+def python_source(rule: LinearRule) -> str:
+    """Source text of a module with ``predict_proba(row)``, a dict of each class's probability.
+
+    Parameters
+    ----------
+    rule : LinearRule
+
+    Returns
+    -------
+    str
+        Pure ASCII. It imports the module math alone.
+
+    Examples
+    --------
+    >>> rule = LinearRule(("dose",), ("no", "yes"), ((2.0,),), (-1.0,))
+    >>> space = {}
+    >>> exec(python_source(rule), space)
+    >>> space["predict_proba"]({"dose": 0.5})
+    {'no': 0.5, 'yes': 0.5}
+    """
+    head = _HEAD.format(
+        columns=_tuple([ascii(name) for name in rule.columns]),
+        classes=_tuple([ascii(label) for label in rule.classes]),
+        coefficients=_tuple([_tuple([repr(x) for x in row], "    ") for row in rule.coef]),
+        intercepts=_tuple([repr(x) for x in rule.intercept]),
+    )
+    return head + (_TWO if len(rule.coef) == 1 else _MORE)
+
+
+def _tuple(literals: list[str], indent: str = "") -> str:
+    """Literals as a tuple, one a line: a reader sees them, and a change shows as one line."""
+    lines = "".join(f"{indent}    {literal},\n" for literal in literals)
+    return f"(\n{lines}{indent})"
