@@ -1,7 +1,8 @@
-"""How one column of a table becomes columns of numbers: learned once, frozen, applied to any rows."""
+"""How one column of a table becomes columns of numbers: learned once, then applied to any rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Literal
 
 import numpy as np
@@ -122,7 +123,7 @@ class ColumnEncoding:
         absent = np.isnan(column.values)
         if not absent.any():
             return [Part(0, column.values)]
-        parts = [Part(0, np.where(absent, self.mean, column.values))]
+        parts = [Part(0, np.where(absent, np.float64(self.mean or 0.0), column.values))]
         if self.missing_at is not None:
             parts.append(Part(np.where(absent, self.missing_at, -1), None))
         return parts
@@ -166,9 +167,12 @@ class ColumnEncoding:
 
     def _places_among(self, levels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Place of each of the levels; a search where they are few beside those of the fit."""
+        if levels.size == self.levels.size and bool((levels == self.levels).all()):
+            return self.places
         if levels.size * 16 >= self.levels.size:
             known = dict(zip(self.levels.tolist(), self.places.tolist(), strict=True))
-            return np.array([known.get(level, _NEW) for level in levels.tolist()], dtype=np.intp)
+            found = map(known.get, levels.tolist(), repeat(_NEW))
+            return np.fromiter(found, np.intp, levels.size)
         try:
             at = np.minimum(np.searchsorted(self.levels, levels), self.levels.size - 1)
         except TypeError:  # text beside numbers
@@ -206,7 +210,7 @@ class ColumnEncoding:
 
 
 def learn(column: Column, rules: Rules) -> ColumnEncoding:
-    """Encoding of a column from the rows of a fit.
+    """Learn the encoding of a column from the rows of a fit.
 
     Raises
     ------

@@ -4,8 +4,10 @@ The same values give the same bits, whichever library holds them. PyArrow makes 
 is installed; nothing here needs it, or pandas.
 """
 
-import datetime
+import datetime as dt
+from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib import import_module
@@ -23,7 +25,9 @@ from oddsmith.errors import DataError, MissingPackageError
 __all__ = ["Column", "Kind", "is_table", "read_array", "read_table", "unread"]
 
 Kind = Literal["number", "boolean", "category", "nothing"]
-_DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+# Strings from which on it pays to import PyArrow for them.
+_MANY = 20_000
+_DATES = (dt.date, dt.time, dt.timedelta, np.datetime64, np.timedelta64)
 _DATE_HINT = (
     "make numbers of it first, such as the days since a date, the month or the day of the week"
 )
@@ -81,7 +85,7 @@ def is_table(data: Any) -> bool:
         return False
     if isinstance(data, Mapping) or hasattr(data, "__arrow_c_stream__"):
         return True
-    return is_frame(data) or hasattr(data, "collect_schema") or _is_relation(data)
+    return hasattr(data, "collect_schema") or _is_relation(data) or is_frame(data)
 
 
 def _is_relation(data: Any) -> bool:
@@ -174,11 +178,7 @@ def _opened(data: Any) -> dict[str, Any]:
         raise MissingPackageError(
             'data frames need narwhals; install it with: pip install "oddsmith[table]"'
         ) from None
-    shown = getattr(data, "columns", getattr(data, "column_names", ()))
-    names = [str(name) for name in ([] if callable(shown) else shown)]
-    twins = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    if twins:
-        raise DataError(f"X has more than one column {quoted(twins[0])}; rename all but one.")
+    _refuse_twins(data)
     frame: Any = narwhals.from_native(data, pass_through=True)
     if isinstance(frame, narwhals.LazyFrame):
         frame = frame.collect(None if frame.implementation.is_polars() else "pyarrow")
@@ -192,6 +192,16 @@ def _opened(data: Any) -> dict[str, Any]:
                 'pip install "oddsmith[table]"'
             ) from None
     return {name: frame.get_column(name) for name in frame.columns}
+
+
+def _refuse_twins(data: Any) -> None:
+    if hasattr(data, "collect_schema"):  # Polars has none, and would have to plan to say so
+        return
+    shown = getattr(data, "column_names", None)
+    shown = getattr(data, "columns", ()) if shown is None else shown
+    twins = [name for name, count in Counter(map(str, shown)).items() if count > 1]
+    if twins:
+        raise DataError(f"X has more than one column {quoted(twins[0])}; rename all but one.")
 
 
 def _read(name: str, values: Any) -> Column:
@@ -242,18 +252,34 @@ def _of_text(name: str, series: Any) -> Column:
     """Text and categories; through Arrow only distinct values become Python's objects."""
     if str(getattr(series.to_native(), "dtype", "")) == "object" or not find_spec("pyarrow"):
         return _of_array(name, _objects(series.to_list()))
-    arrow, compute = import_module("pyarrow"), import_module("pyarrow.compute")
+    arrow = import_module("pyarrow")
     found = series.to_arrow()
     if isinstance(found, arrow.ChunkedArray):
         found = found.combine_chunks()
     if isinstance(found, arrow.ChunkedArray):  # of no chunk, or too long for one
         return _of_array(name, _objects(series.to_list()))
+    return _of_arrow(name, found)
+
+
+def _of_arrow(name: str, found: Any) -> Column:
+    """Column of an Arrow array of text, or of a dictionary."""
+    arrow, compute = import_module("pyarrow"), import_module("pyarrow.compute")
     if not arrow.types.is_dictionary(found.type):
         found = compute.dictionary_encode(found.cast(arrow.large_string()))
-    raw = found.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.intp)
-    codes, levels = _sorted(name, _objects(found.dictionary.to_pylist()))
-    codes = np.append(codes, -1)[raw]
-    return _category(name, *_occurring(codes, levels))
+    raw = found.indices.cast(arrow.int64()).fill_null(-1).to_numpy()
+    codes, levels = _sorted_arrow(name, found.dictionary)
+    return _category(name, *_occurring(np.append(codes, -1)[raw], levels))
+
+
+def _sorted_arrow(name: str, distinct: Any) -> tuple[Any, Any]:
+    """Codes and sorted levels of an Arrow array; the order of its bytes is that of code points."""
+    arrow, compute = import_module("pyarrow"), import_module("pyarrow.compute")
+    if not arrow.types.is_large_string(distinct.type):  # categories, which may be there twice
+        return _sorted(name, _objects(distinct.to_pylist()))
+    order = compute.sort_indices(distinct)
+    codes = np.empty(len(distinct), dtype=np.intp)
+    codes[order.to_numpy()] = np.arange(len(distinct))
+    return codes, distinct.take(order).to_numpy(zero_copy_only=False)
 
 
 def _occurring(codes: Any, levels: Any) -> tuple[Any, Any]:
@@ -284,7 +310,7 @@ def _of_array(name: str, column: np.ndarray[Any, Any]) -> Column:
 
 def _of_objects(name: str, column: np.ndarray[Any, Any]) -> Column:
     if set(map(type, column.tolist())) == {str}:
-        return _category(name, *_sorted(name, column))
+        return _of_strings(name, column)
     absent = missing_rows(column)
     there = column[~absent]
     if not there.size:
@@ -303,6 +329,14 @@ def _of_objects(name: str, column: np.ndarray[Any, Any]) -> Column:
     except OverflowError:
         raise unread(name, "a number beyond the largest float", "divide by a large one") from None
     return _numbers(name, kind[0], values)
+
+
+def _of_strings(name: str, column: np.ndarray[Any, Any]) -> Column:
+    if column.size >= _MANY and find_spec("pyarrow"):
+        arrow = import_module("pyarrow")
+        with suppress(UnicodeEncodeError):  # half of a surrogate pair, which Arrow cannot hold
+            return _of_arrow(name, arrow.array(column, arrow.large_string()))
+    return _category(name, *_sorted(name, column))
 
 
 def _kind_of(kind: type) -> str:

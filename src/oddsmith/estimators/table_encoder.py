@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from numbers import Integral
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 from warnings import warn
 
 import numpy as np
@@ -71,7 +71,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     Examples
     --------
-    >>> table = {"dose": [1, 2, 4, 8], "site": ["b", "a", "c", "a"], "new": [True, False, True, True]}
+    >>> table = {"dose": [1, 2, 4, 8], "site": [*"baca"], "new": [True, False, True, True]}
     >>> encoder = TableEncoder()
     >>> encoder.fit_transform(table)
     array([[1., 1., 0., 1.],
@@ -283,8 +283,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 "missing='drop' is not possible in a transformer, which cannot drop the labels of "
                 "the rows that it drops; drop such rows of X and y before the fit."
             )
-        _one_of("missing", self.missing, ("refuse", "mean", "indicator"))
-        _one_of("unseen", self.unseen, ("refuse", "pool"))
+        unseen, missing = cast("Any", self.unseen), cast("Any", self.missing)
+        _one_of("missing", missing, ("refuse", "mean", "indicator"))
+        _one_of("unseen", unseen, ("refuse", "pool"))
         _one_of("sparse", self.sparse, ("auto", True, False))
         count, reference = self.min_count, self.reference
         if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
@@ -293,7 +294,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             reference = {str(name): level for name, level in reference.items()}
         else:
             _one_of("reference", reference, ("first", "most_frequent"), " or a dict")
-        return Rules(reference, int(count), self.unseen, self.missing)
+        return Rules(reference, int(count), unseen, missing)
 
     def _first_columns(self, X: Any) -> tuple[list[Column], list[str] | None]:
         if is_table(X):
