@@ -392,6 +392,20 @@ def test_rows_that_do_not_fit(change, message):
     assert message in str(caught.value)
 
 
+def test_masked_entries_are_missing():
+    masked = np.ma.array([[1.0], [2.0], [9.0]], mask=[[False], [False], [True]])
+    for X in (masked, {"a": masked[:, 0]}):
+        assert TableEncoder(missing="mean").fit_transform(X).tolist() == [[1.0], [2.0], [1.5]]
+        with pytest.raises(DataError, match="in 1 of 3 rows"):
+            TableEncoder().fit(X)
+
+
+@pytest.mark.parametrize("X", ["abc", None, pl.Series([1]), pd.Series([1]), {"a": 5}, np.ones(3)])
+def test_what_is_no_table(X):
+    with pytest.raises(ValueError, match=r"2D array|no table|one value per row"):
+        TableEncoder().fit(X)
+
+
 def test_columns_that_are_lacking_or_there_twice():
     encoder = TableEncoder().fit(TABLE)
     with pytest.raises(DataError, match=r'X lacks the column "site" and 1 more, which the fit had'):

@@ -22,7 +22,7 @@ from oddsmith.core.stable import Array
 from oddsmith.data.frames import is_frame, missing_rows
 from oddsmith.errors import DataError, MissingPackageError
 
-__all__ = ["Column", "Kind", "is_table", "read_array", "read_table", "unread"]
+__all__ = ["Column", "Kind", "is_table", "read_array", "read_table", "unmasked", "unread"]
 
 Kind = Literal["number", "boolean", "category", "nothing"]
 # Strings from which on it pays to import PyArrow for them.
@@ -149,6 +149,17 @@ def read_array(X: np.ndarray[Any, Any], names: tuple[str, ...]) -> list[Column]:
     return [_of_array(name, X[:, place]) for place, name in enumerate(names)]
 
 
+def unmasked(values: Any) -> np.ndarray[Any, Any]:
+    """Objects of a masked array, None where it is masked.
+
+    Examples
+    --------
+    >>> unmasked(np.ma.array([1, 2], mask=[True, False])).tolist()
+    [None, 2]
+    """
+    return values.astype(object).filled(None)
+
+
 def unread(name: str, found: str, hint: str) -> DataError:
     """Error that names a column which cannot be encoded."""
     return DataError(f"column {quoted(name)} of X holds {found}; {hint}.")
@@ -191,6 +202,11 @@ def _opened(data: Any) -> dict[str, Any]:
                 "an Arrow stream needs pyarrow or Polars to be read; install one of them with: "
                 'pip install "oddsmith[table]"'
             ) from None
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"X of type {type(data).__name__} is no table that can be read ({error}); give a "
+                "data frame, a dict of columns or a two-dimensional array."
+            ) from error
     return {name: frame.get_column(name) for name in frame.columns}
 
 
@@ -205,6 +221,8 @@ def _refuse_twins(data: Any) -> None:
 
 
 def _read(name: str, values: Any) -> Column:
+    if isinstance(values, np.ma.MaskedArray):
+        return _of_array(name, unmasked(values))
     if isinstance(values, np.ndarray):
         return _of_array(name, values)
     if isinstance(values, (list, tuple)):

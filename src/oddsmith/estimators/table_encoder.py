@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from oddsmith.core.labels import quoted
 from oddsmith.data.encoding import ColumnEncoding, Part, Rules, learn, refuse_missing_values
-from oddsmith.data.tables import Column, is_table, read_array, read_table
+from oddsmith.data.tables import Column, is_table, read_array, read_table, unmasked
 from oddsmith.errors import DataError, ParameterError
 
 __all__ = ["TableEncoder"]
@@ -312,7 +312,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 warn(
                     "X does not have valid feature names, but TableEncoder was fitted with "
                     "feature names",
-                    stacklevel=3,
+                    stacklevel=4,
                 )
             return read_array(self._array(X, reset=False), names)
         if named:
@@ -323,12 +323,14 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 f"X has {len(columns)} features, but TableEncoder is expecting {len(names)} "
                 "features as input."
             )
-        warn("X has feature names, but TableEncoder was fitted without feature names", stacklevel=3)
+        warn("X has feature names, but TableEncoder was fitted without feature names", stacklevel=4)
         return columns
 
     def _array(self, X: Any, *, reset: bool) -> Any:
         if isinstance(X, (list, tuple)):  # which NumPy would make text of, all of it
             X = np.asarray(X, dtype=object)
+        if isinstance(X, np.ma.MaskedArray):  # which loses its mask on the way
+            X = unmasked(X)
         return validate_data(self, X, dtype=None, ensure_all_finite=False, reset=reset)
 
     def _rows(self, columns: list[Column]) -> Any:
