@@ -483,13 +483,25 @@ def test_names_of_arrays():
 
 def test_wide_is_sparse_and_equal_to_dense():
     rng = np.random.default_rng(1)
-    table = {"x": rng.normal(size=500), "id": rng.integers(0, 200, 500).astype(str)}
+    table = {
+        "x": rng.integers(0, 2, 500) * rng.normal(size=500),
+        "id": rng.integers(0, 200, 500).astype(str),
+    }
     Z = TableEncoder().fit_transform(table)
     assert isinstance(Z, sp.csr_array)
     assert Z.indices.dtype == Z.indptr.dtype == np.int32
     assert Z.has_canonical_format
+    assert (Z.data != 0).all()
     assert (Z.toarray() == TableEncoder(sparse=False).fit_transform(table)).all()
     assert not TableEncoder().fit(TABLE).sparse_
+
+
+def test_few_levels_are_searched_among_many():
+    many = [f"{i:03d}" for i in range(200)]
+    encoder = TableEncoder(sparse=False).fit({"id": many})
+    assert encoder.transform({"id": ["007", "000"]}).argmax(axis=1).tolist() == [6, 0]
+    for strange in ("", "007a", "zzz"):
+        assert encoder.unseen_levels({"id": [strange, "001"]}) == {"id": {strange: 1}}
 
 
 def test_a_frozen_description():

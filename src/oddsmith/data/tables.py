@@ -157,7 +157,9 @@ def unmasked(values: Any) -> np.ndarray[Any, Any]:
     >>> unmasked(np.ma.array([1, 2], mask=[True, False])).tolist()
     [None, 2]
     """
-    return values.astype(object).filled(None)
+    found = np.array(values.data, dtype=object)
+    found[np.ma.getmaskarray(values)] = None
+    return found
 
 
 def unread(name: str, found: str, hint: str) -> DataError:
