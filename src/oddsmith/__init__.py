@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from oddsmith.estimators.formula import logit
     from oddsmith.estimators.logistic import LogisticRegression
     from oddsmith.estimators.path import Path, regularization_path
+    from oddsmith.estimators.table_encoder import TableEncoder
     from oddsmith.inference.result import Inference
 
 _HOMES = {
@@ -32,6 +33,7 @@ _HOMES = {
     "LogisticRegression": "oddsmith.estimators.logistic",
     "LogisticRegressionCV": "oddsmith.estimators.cross_validation",
     "Path": "oddsmith.estimators.path",
+    "TableEncoder": "oddsmith.estimators.table_encoder",
     "logit": "oddsmith.estimators.formula",
     "regularization_path": "oddsmith.estimators.path",
     "CollinearityWarning": "oddsmith.errors",
@@ -64,6 +66,7 @@ __all__ = [
     "Path",
     "SeparationWarning",
     "SolverWarning",
+    "TableEncoder",
     "logit",
     "regularization_path",
 ]

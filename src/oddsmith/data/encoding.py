@@ -1,0 +1,334 @@
+"""How one column of a table becomes columns of numbers: learned once, then applied to any rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any, Literal
+
+import numpy as np
+
+from oddsmith.core.labels import listed, quoted
+from oddsmith.data.tables import Column, unread
+from oddsmith.errors import DataError, ParameterError
+
+__all__ = ["MISSING", "POOLED", "ColumnEncoding", "Part", "Rules", "learn", "refuse_missing_values"]
+
+# What stands between brackets in the name of a column that no level has.
+POOLED, MISSING = "(pooled)", "(missing)"
+# Places of a level that has no column, and of one that the fit has not seen.
+_REFERENCE, _NEW = -1, -2
+_WORDS = {"number": "numbers", "boolean": "booleans", "category": "text or categories"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the user asked for; see `oddsmith.TableEncoder`."""
+
+    reference: str | Mapping[str, Any]
+    min_count: int
+    unseen: Literal["refuse", "pool"]
+    missing: Literal["refuse", "mean", "indicator"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """At most one entry in each row of the encoded columns.
+
+    Attributes
+    ----------
+    places : integer array of shape (n,), or int
+        Which of the columns; -1 is none.
+    values : float64 array of shape (n,), or None
+        None where all are 1.
+    """
+
+    places: Any
+    values: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnEncoding:
+    """How one column is encoded, as the fit's rows taught it.
+
+    Attributes
+    ----------
+    name : str
+    kind : "number", "boolean" or "category"
+    n_missing : int
+        Rows of the fit without a value.
+    mean : float or None
+        What stands for missing numbers; None where they are refused.
+    levels : object array of shape (K,)
+        All levels of the fit, sorted. Empty for numbers, as are counts and places.
+    counts : integer array of shape (K,)
+        Rows of the fit with that level.
+    places : integer array of shape (K,)
+        Which of the encoded columns a level has; -1 is the reference.
+    labels : object array of shape (width,)
+        What each encoded column is of: a level, `POOLED` or `MISSING`; None for the numbers.
+    reference : level, `POOLED` or None
+    pooled_at, missing_at : int or None
+        Column, or -1 for the reference, of pooled levels and of missing values, if there is one.
+    """
+
+    name: str
+    kind: Literal["number", "boolean", "category"]
+    n_missing: int
+    mean: float | None
+    levels: np.ndarray[Any, Any]
+    counts: np.ndarray[Any, Any]
+    places: np.ndarray[Any, Any]
+    labels: np.ndarray[Any, Any]
+    reference: Any
+    pooled_at: int | None
+    missing_at: int | None
+
+    @property
+    def width(self) -> int:
+        """Number of columns that this one becomes."""
+        return self.labels.size
+
+    @property
+    def n_parts(self) -> int:
+        """Number of entries that a row has at the most."""
+        return 1 if self.kind == "category" else self.width
+
+    def names(self) -> list[str]:
+        """Name of each encoded column: ``dose``, ``site[b]``, ``site[(pooled)]``.
+
+        Examples
+        --------
+        >>> from oddsmith.data.tables import read_table
+        >>> [site] = read_table({"site": ["b", "a", "c"]})
+        >>> learn(site, Rules("first", 1, "refuse", "refuse")).names()
+        ['site[b]', 'site[c]']
+        """
+        return [self.name if at is None else f"{self.name}[{at}]" for at in self.labels.tolist()]
+
+    def refuses_missing(self) -> bool:
+        """Whether other rows must have a value here."""
+        return self.mean is None and self.missing_at is None
+
+    def parts(self, column: Column, rules: Rules) -> list[Part]:
+        """Entries of other rows.
+
+        Raises
+        ------
+        DataError
+            If the column is of another kind, or has a level that the fit has not seen.
+        """
+        if self.kind == "category":
+            return [Part(self._places_of(column, rules), None)]
+        self._check_kind(column)
+        absent = np.isnan(column.values)
+        if not absent.any():
+            return [Part(0, column.values)]
+        parts = [Part(0, np.where(absent, np.float64(self.mean or 0.0), column.values))]
+        if self.missing_at is not None:
+            parts.append(Part(np.where(absent, self.missing_at, -1), None))
+        return parts
+
+    def unseen(self, column: Column) -> dict[Any, int]:
+        """Levels that the fit has not seen, and how many rows have each."""
+        if self.kind != "category":
+            return {}
+        codes, levels = self._as_category(column)
+        new = np.flatnonzero(self._places_among(levels) == _NEW)
+        counts = np.bincount(codes[codes >= 0], minlength=levels.size)
+        return {levels[place]: int(counts[place]) for place in new.tolist()}
+
+    def _check_kind(self, column: Column) -> None:
+        if column.kind == "category":
+            raise self._of_another_kind(column)
+        if self.kind == "boolean" and column.kind == "number":
+            known = np.isin(column.values, (0.0, 1.0)) | np.isnan(column.values)
+            if not known.all():
+                raise self._of_another_kind(column)
+
+    def _of_another_kind(self, column: Column) -> DataError:
+        return unread(
+            self.name,
+            f"{_WORDS[column.kind]}, and held {_WORDS[self.kind]} at the fit",
+            "give the same kind of values",
+        )
+
+    def _as_category(self, column: Column) -> tuple[Any, Any]:
+        if column.kind == "category":
+            return column.codes, column.levels
+        if column.kind == "nothing":
+            return np.full(column.n_rows, -1), np.empty(0, object)
+        if isinstance(self.levels[0], str):
+            raise self._of_another_kind(column)
+        absent = np.isnan(column.values)
+        levels, own = np.unique(column.values[~absent], return_inverse=True)
+        codes = np.full(column.n_rows, -1)
+        codes[~absent] = own
+        return codes, levels.astype(object)
+
+    def _places_among(self, levels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Place of each of the levels; a search where they are few beside those of the fit."""
+        if levels.size == self.levels.size and bool((levels == self.levels).all()):
+            return self.places
+        if levels.size * 16 >= self.levels.size:
+            known = dict(zip(self.levels.tolist(), self.places.tolist(), strict=True))
+            found = map(known.get, levels.tolist(), repeat(_NEW))
+            return np.fromiter(found, np.intp, levels.size)
+        try:
+            at = np.minimum(np.searchsorted(self.levels, levels), self.levels.size - 1)
+        except TypeError:  # text beside numbers
+            return np.full(levels.size, _NEW)
+        return np.where(self.levels[at] == levels, self.places[at], _NEW)
+
+    def _places_of(self, column: Column, rules: Rules) -> np.ndarray[Any, Any]:
+        codes, levels = self._as_category(column)
+        places = self._places_among(levels)
+        new = places == _NEW
+        if new.any():
+            if rules.unseen == "refuse" or self.pooled_at is None:
+                raise self._never_seen(codes, levels, new, rules)
+            places = np.where(new, self.pooled_at, places)
+        # The last place is that of code -1, a missing value.
+        return np.append(places, -1 if self.missing_at is None else self.missing_at)[codes]
+
+    def _never_seen(self, codes: Any, levels: Any, new: Any, rules: Rules) -> DataError:
+        others = int(new.sum()) - 1
+        first = levels[np.argmax(new)]
+        rows = int(np.append(new, False)[codes].sum())
+        hint = (
+            "leave such rows out, or count them as rare levels with unseen='pool' and a min_count"
+        )
+        if rules.unseen == "pool":
+            hint = (
+                "it cannot be pooled, as no level of the fit was: none is rarer than "
+                f"min_count={rules.min_count}"
+            )
+        return DataError(
+            f"column {quoted(self.name)} of X has the value {quoted(str(first))}"
+            f"{f' and {others} more' if others else ''}, in {rows} of {codes.size} rows, which "
+            f"the fit has not seen; {hint}."
+        )
+
+
+def learn(column: Column, rules: Rules) -> ColumnEncoding:
+    """Learn the encoding of a column from the rows of a fit.
+
+    Raises
+    ------
+    DataError
+        If it has no value, or one is missing where that is refused.
+    ParameterError
+        If the reference that was asked for cannot be one.
+
+    Examples
+    --------
+    >>> from oddsmith.data.tables import read_table
+    >>> [site] = read_table({"site": ["b", "a", "c", "c", "b"]})
+    >>> found = learn(site, Rules("most_frequent", 2, "refuse", "refuse"))
+    >>> found.reference, found.names(), found.places.tolist()
+    ('b', ['site[c]', 'site[(pooled)]'], [1, -1, 0])
+    """
+    if column.kind == "nothing":
+        raise unread(column.name, "no value in any row", "leave it out")
+    if column.kind == "category":
+        return _of_levels(column, rules)
+    if isinstance(rules.reference, Mapping) and column.name in rules.reference:
+        raise ParameterError(
+            f"reference names a level of column {quoted(column.name)}, which holds "
+            f"{_WORDS[column.kind]}; leave it out, or make text of the column."
+        )
+    absent = np.isnan(column.values)
+    mean = None
+    if rules.missing == "mean" or (rules.missing == "indicator" and absent.any()):
+        mean = float(column.values[~absent].mean())
+    with_indicator = rules.missing == "indicator" and bool(absent.any())
+    labels = _objects([None, MISSING] if with_indicator else [None])
+    nothing, none = np.empty(0, object), np.empty(0, np.intp)
+    at = 1 if with_indicator else None
+    n_missing = int(absent.sum())
+    return ColumnEncoding(
+        column.name, column.kind, n_missing, mean, nothing, none, none, labels, None, None, at
+    )
+
+
+def _of_levels(column: Column, rules: Rules) -> ColumnEncoding:
+    counts = np.bincount(column.codes[column.codes >= 0], minlength=column.levels.size)
+    order = _order(column)
+    kept = order[counts[order] >= rules.min_count]
+    pools = kept.size < order.size
+    reference = _reference(column, counts, kept, rules)
+    shown = kept if reference is None else kept[kept != reference]
+    places = np.full(column.levels.size, _REFERENCE)
+    places[shown] = np.arange(shown.size)
+    labels = column.levels[shown].tolist()
+    pooled_at = None
+    if pools:
+        pooled_at = len(labels) if kept.size else _REFERENCE
+        places[counts < rules.min_count] = pooled_at
+        labels += [POOLED] * bool(kept.size)
+    n_missing = column.n_missing
+    missing_at = len(labels) if n_missing and rules.missing == "indicator" else None
+    labels += [MISSING] * (missing_at is not None)
+    return ColumnEncoding(
+        column.name,
+        "category",
+        n_missing,
+        None,
+        column.levels,
+        counts,
+        places,
+        _objects(labels),
+        POOLED if reference is None else column.levels[reference],
+        pooled_at,
+        missing_at,
+    )
+
+
+def _order(column: Column) -> np.ndarray[Any, Any]:
+    """Codes in the order that the table states, or that of the levels."""
+    if column.declared is None:
+        return np.arange(column.levels.size)
+    rank = {level: place for place, level in enumerate(column.declared)}
+    return np.argsort([rank[level] for level in column.levels.tolist()])
+
+
+def _reference(column: Column, counts: Any, kept: Any, rules: Rules) -> int | None:
+    """Code of the reference level; None if it is that of the pooled ones."""
+    if isinstance(rules.reference, Mapping) and column.name in rules.reference:
+        asked = rules.reference[column.name]
+        codes = [code for code in kept.tolist() if column.levels[code] == asked]
+        if not codes:
+            there = listed([quoted(str(level)) for level in column.levels[kept[:11]]] or ["none"])
+            raise ParameterError(
+                f"reference of column {quoted(column.name)} is {quoted(str(asked))}, which is no "
+                f"level of it that at least min_count={rules.min_count} rows have; it has {there}."
+            )
+        return codes[0]
+    if not kept.size:
+        return None
+    return int(kept[np.argmax(counts[kept])] if rules.reference == "most_frequent" else kept[0])
+
+
+def _objects(values: list[Any]) -> np.ndarray[Any, Any]:
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found
+
+
+def refuse_missing_values(columns: list[Column], hint: str) -> None:
+    """Raise where there are missing values, with their number in each column.
+
+    Raises
+    ------
+    DataError
+    """
+    bad = [column for column in columns if column.n_missing]
+    if not bad:
+        return
+    rows = np.zeros(bad[0].n_rows, dtype=bool)
+    for column in bad:
+        rows |= column.codes < 0 if column.kind == "category" else np.isnan(column.values)
+    found = listed([f"{quoted(column.name)} {column.n_missing}" for column in bad])
+    raise DataError(
+        f"values of X are missing (NaN or null) in {int(rows.sum())} of {rows.size} rows, by "
+        f"column: {found}; {hint}."
+    )

@@ -1,0 +1,394 @@
+"""`TableEncoder`: tables with text, booleans and holes become matrices of numbers."""
+
+from collections.abc import Mapping
+from numbers import Integral
+from typing import Any, Literal, Self, cast
+from warnings import warn
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from oddsmith.core.labels import quoted
+from oddsmith.data.encoding import ColumnEncoding, Part, Rules, learn, refuse_missing_values
+from oddsmith.data.tables import Column, is_table, read_array, read_table, unmasked
+from oddsmith.errors import DataError, ParameterError
+
+__all__ = ["TableEncoder"]
+
+# Sparse pays from this many columns on, where at most this share of the entries is not zero.
+_WIDE, _THIN = 100, 0.1
+_FILL = "fill them, or encode them with missing='indicator' (or 'mean', for numbers)"
+
+
+class TableEncoder(TransformerMixin, BaseEstimator):
+    """Encode the columns of a table as numbers: a scikit-learn transformer.
+
+    Numbers pass through as float64 and booleans become 0 and 1. A column of text or of categories
+    becomes one 0/1 column for each of its levels but one, the reference, from which a coefficient
+    tells the difference. What was learned is frozen, and named when other rows do not fit it.
+
+    Parameters
+    ----------
+    reference : "first", "most_frequent" or dict of column name to level, default "first"
+        Levels are in sorted order, or in that of an ordered categorical. Columns that a dict leaves
+        out have their first.
+    min_count : int, default 1
+        Levels with fewer rows are pooled: they share one column, ``name[(pooled)]``.
+    unseen : "refuse" or "pool", default "refuse"
+        What becomes of levels that only other rows have. They are pooled only in columns that have
+        a pooled level: otherwise no coefficient would be theirs. See `unseen_levels`.
+    missing : "refuse", "mean" or "indicator", default "refuse"
+        "mean" puts the fit's mean in place of missing numbers, and refuses missing text.
+        "indicator" does so as well and adds a column ``name[(missing)]`` for each column in which
+        the fit misses values; missing text is a level of its own.
+    sparse : "auto", True or False, default "auto"
+        Whether the result is a CSR array; "auto" where there are at least 100 columns, and at
+        most a tenth of their entries can be other than zero.
+
+    Attributes
+    ----------
+    encoding_ : tuple of ColumnEncoding
+        How each column is encoded, frozen.
+    levels_ : dict of str to list
+        Levels of each category, those that are pooled included.
+    counts_ : dict of str to dict of level to int
+        Rows of the fit with each level.
+    reference_ : dict of str to level
+        "(pooled)" where all levels of a column are pooled.
+    pooled_ : dict of str to list
+        Levels that share the pooled column.
+    means_ : dict of str to float
+        What stands for missing numbers.
+    n_missing_ : dict of str to int
+        Rows of the fit without a value.
+    sparse_ : bool
+        Whether results are sparse.
+    n_features_in_ : int
+    feature_names_in_ : array of shape (n_features_in_,)
+        Names of the columns, where they have names.
+
+    Examples
+    --------
+    >>> table = {"dose": [1, 2, 4, 8], "site": [*"baca"], "new": [True, False, True, True]}
+    >>> encoder = TableEncoder()
+    >>> encoder.fit_transform(table)
+    array([[1., 1., 0., 1.],
+           [2., 0., 0., 0.],
+           [4., 0., 1., 1.],
+           [8., 0., 0., 1.]])
+    >>> encoder.get_feature_names_out().tolist(), encoder.reference_
+    (['dose', 'site[b]', 'site[c]', 'new'], {'site': 'a'})
+    >>> encoder.transform({"site": ["d"], "new": [True], "dose": [3]})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    oddsmith.errors.DataError: column "site" of X has the value "d", in 1 of 1 rows, which ...
+    """
+
+    encoding_: tuple[ColumnEncoding, ...]
+    sparse_: bool
+    n_features_in_: int
+
+    def __init__(
+        self,
+        *,
+        reference: Any = "first",
+        min_count: int = 1,
+        unseen: Literal["refuse", "pool"] = "refuse",
+        missing: Literal["refuse", "mean", "indicator"] = "refuse",
+        sparse: Any = "auto",
+    ) -> None:
+        self.reference = reference
+        self.min_count = min_count
+        self.unseen = unseen
+        self.missing = missing
+        self.sparse = sparse
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.input_tags.allow_nan = self.missing != "refuse"
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn the encoding.
+
+        Parameters
+        ----------
+        X : data frame, dict of columns, Arrow stream, or array of shape (n, p)
+        y : ignored
+
+        Returns
+        -------
+        TableEncoder
+            The encoder itself.
+
+        Raises
+        ------
+        DataError
+            If a column cannot be encoded, or misses values where that is refused.
+        ParameterError
+            If a parameter cannot be used.
+        """
+        self._fit(X)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """Learn the encoding and apply it, with one read of X; see `fit` and `transform`."""
+        return self._rows(self._fit(X))
+
+    def transform(self, X: Any) -> Any:
+        """Encode rows as the fit's.
+
+        Parameters
+        ----------
+        X : data frame, dict of columns, Arrow stream, or array of shape (n, p)
+            Columns are matched by name where they have names.
+
+        Returns
+        -------
+        array or CSR array of shape (n, number of names out), float64
+
+        Raises
+        ------
+        DataError
+            If a column is missing or extra, or holds what the fit has not taught.
+        """
+        check_is_fitted(self)
+        columns = self._columns(X)
+        strict = [
+            column
+            for column, encoding in zip(columns, self.encoding_, strict=True)
+            if encoding.refuses_missing()
+        ]
+        hint = _FILL if self.missing == "refuse" else "the fit missed none there, so fill them"
+        refuse_missing_values(strict, hint)
+        return self._rows(columns)
+
+    def unseen_levels(self, X: Any) -> dict[str, dict[Any, int]]:
+        """Levels that the fit has not seen, and how many rows of X have each, by column.
+
+        Examples
+        --------
+        >>> encoder = TableEncoder().fit({"site": ["a", "b"]})
+        >>> encoder.unseen_levels({"site": ["c", "a", "c"]})
+        {'site': {'c': 2}}
+        """
+        check_is_fitted(self)
+        pairs = zip(self._columns(X), self.encoding_, strict=True)
+        found = {encoding.name: encoding.unseen(column) for column, encoding in pairs}
+        return {name: levels for name, levels in found.items() if levels}
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray[Any, Any]:
+        """Names of the encoded columns, each different: ``dose``, ``site[b]``, ``site[(pooled)]``.
+
+        A name that is taken already has " (2)" behind it, or the next number that is free.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features_in_,), optional
+            Must be the names of the fit; names the columns of a fit to an array.
+
+        Returns
+        -------
+        object array of str
+        """
+        check_is_fitted(self)
+        given = getattr(self, "feature_names_in_", None)
+        names = given
+        if input_features is not None:
+            names = np.asarray(input_features, dtype=object)
+            if len(names) != self.n_features_in_:
+                raise ParameterError(
+                    "input_features should have length equal to number of features "
+                    f"({self.n_features_in_}), got {len(names)}."
+                )
+            if given is not None and names.tolist() != given.tolist():
+                raise ParameterError("input_features is not equal to feature_names_in_.")
+        elif names is None:
+            names = [f"x{place}" for place in range(self.n_features_in_)]
+        wanted = [
+            str(name) + out[len(encoding.name) :]
+            for name, encoding in zip(names, self.encoding_, strict=True)
+            for out in encoding.names()
+        ]
+        return np.array(_told_apart(wanted), dtype=object)
+
+    @property
+    def levels_(self) -> dict[str, list[Any]]:
+        """Levels of each category."""
+        return {e.name: e.levels.tolist() for e in self._categories()}
+
+    @property
+    def counts_(self) -> dict[str, dict[Any, int]]:
+        """Rows of the fit with each level."""
+        pairs = {e.name: (e.levels.tolist(), e.counts.tolist()) for e in self._categories()}
+        return {name: dict(zip(*both, strict=True)) for name, both in pairs.items()}
+
+    @property
+    def reference_(self) -> dict[str, Any]:
+        """Reference level of each category."""
+        return {e.name: e.reference for e in self._categories()}
+
+    @property
+    def pooled_(self) -> dict[str, list[Any]]:
+        """Pooled levels of each category that has some."""
+        some = [e for e in self._categories() if e.pooled_at is not None]
+        return {e.name: e.levels[e.places == e.pooled_at].tolist() for e in some}
+
+    @property
+    def means_(self) -> dict[str, float]:
+        """What stands for missing numbers."""
+        return {e.name: e.mean for e in self.encoding_ if e.mean is not None}
+
+    @property
+    def n_missing_(self) -> dict[str, int]:
+        """Rows of the fit without a value, by column."""
+        return {e.name: e.n_missing for e in self.encoding_}
+
+    def _categories(self) -> list[ColumnEncoding]:
+        return [encoding for encoding in self.encoding_ if encoding.kind == "category"]
+
+    def _fit(self, X: Any) -> list[Column]:
+        rules = self._rules()
+        columns, names = self._first_columns(X)
+        known = {column.name for column in columns}
+        if isinstance(rules.reference, Mapping):
+            strange = [name for name in rules.reference if name not in known]
+            if strange:
+                raise ParameterError(
+                    f"reference names the column {quoted(str(strange[0]))}, which X lacks."
+                )
+        if rules.missing == "refuse":
+            refuse_missing_values(columns, _FILL)
+        if rules.missing == "mean":
+            texts = [column for column in columns if column.kind == "category"]
+            refuse_missing_values(texts, "text has no mean: fill it, or use missing='indicator'")
+        encoding = tuple(learn(column, rules) for column in columns)
+        width = sum(one.width for one in encoding)
+        thin = sum(one.n_parts for one in encoding) <= _THIN * width
+        self.encoding_ = encoding
+        self.sparse_ = (width >= _WIDE and thin) if self.sparse == "auto" else bool(self.sparse)
+        self.n_features_in_ = len(columns)
+        vars(self).pop("feature_names_in_", None)
+        if names is not None:
+            self.feature_names_in_ = np.array(names, dtype=object)
+        return columns
+
+    def _rules(self) -> Rules:
+        if self.missing == "drop":
+            raise ParameterError(
+                "missing='drop' is not possible in a transformer, which cannot drop the labels of "
+                "the rows that it drops; drop such rows of X and y before the fit."
+            )
+        unseen, missing = cast("Any", self.unseen), cast("Any", self.missing)
+        _one_of("missing", missing, ("refuse", "mean", "indicator"))
+        _one_of("unseen", unseen, ("refuse", "pool"))
+        _one_of("sparse", self.sparse, ("auto", True, False))
+        count, reference = self.min_count, self.reference
+        if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
+            raise ParameterError(f"min_count={count!r} is not a positive whole number.")
+        if isinstance(reference, Mapping):
+            reference = {str(name): level for name, level in reference.items()}
+        else:
+            _one_of("reference", reference, ("first", "most_frequent"), " or a dict")
+        return Rules(reference, int(count), unseen, missing)
+
+    def _first_columns(self, X: Any) -> tuple[list[Column], list[str] | None]:
+        if is_table(X):
+            columns = read_table(X)
+            return columns, [column.name for column in columns]
+        X = self._array(X, reset=True)
+        return read_array(X, tuple(map(str, range(X.shape[1])))), None
+
+    def _columns(self, X: Any) -> list[Column]:
+        """Columns of other rows, in the order of the fit."""
+        names = tuple(encoding.name for encoding in self.encoding_)
+        named = hasattr(self, "feature_names_in_")
+        if not is_table(X):
+            if named:
+                warn(
+                    "X does not have valid feature names, but TableEncoder was fitted with "
+                    "feature names",
+                    stacklevel=4,
+                )
+            return read_array(self._array(X, reset=False), names)
+        if named:
+            return read_table(X, names)
+        columns = read_table(X)
+        if len(columns) != len(names):
+            raise DataError(
+                f"X has {len(columns)} features, but TableEncoder is expecting {len(names)} "
+                "features as input."
+            )
+        warn("X has feature names, but TableEncoder was fitted without feature names", stacklevel=4)
+        return columns
+
+    def _array(self, X: Any, *, reset: bool) -> Any:
+        if isinstance(X, (list, tuple)):  # which NumPy would make text of, all of it
+            X = np.asarray(X, dtype=object)
+        if isinstance(X, np.ma.MaskedArray):  # which loses its mask on the way
+            X = unmasked(X)
+        return validate_data(self, X, dtype=None, ensure_all_finite=False, reset=reset)
+
+    def _rows(self, columns: list[Column]) -> Any:
+        rules = self._rules()
+        parts: list[Part] = []
+        start = 0
+        for column, encoding in zip(columns, self.encoding_, strict=True):
+            for part in encoding.parts(column, rules):
+                places = part.places
+                parts.append(Part(np.where(places < 0, -1, places + start), part.values))
+            start += encoding.width
+        n = columns[0].n_rows
+        return _sparse(parts, n, start) if self.sparse_ else _dense(parts, n, start)
+
+
+def _one_of(name: str, value: Any, known: tuple[Any, ...], or_else: str = "") -> None:
+    if not any(type(value) is type(one) and value == one for one in known):
+        words = ", ".join(map(repr, known))
+        raise ParameterError(f"{name}={value!r} is not known; use one of {words}{or_else}.")
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    if len(set(names)) == len(names):
+        return names
+    given, taken = set(names), set[str]()
+    found: list[str] = []
+    for name in names:
+        own, number = name, 2
+        while own in taken or (own != name and own in given):
+            own, number = f"{name} ({number})", number + 1
+        taken.add(own)
+        found.append(own)
+    return found
+
+
+def _dense(parts: list[Part], n: int, width: int) -> np.ndarray[Any, Any]:
+    out = np.zeros((n, width))
+    for part in parts:
+        if part.values is not None:
+            out[:, part.places] = part.values
+        else:
+            rows = np.flatnonzero(part.places >= 0)
+            out[rows, part.places[rows]] = 1.0
+    return out
+
+
+def _sparse(parts: list[Part], n: int, width: int) -> sp.csr_array:
+    """Rows of the parts side by side, whose columns rise from part to part."""
+    columns = np.empty((n, len(parts)), dtype=np.int32 if width < 2**31 else np.int64)
+    values = np.ones((n, len(parts)))
+    for place, part in enumerate(parts):
+        columns[:, place] = part.places
+        if part.values is not None:
+            values[:, place] = part.values
+    there = (columns >= 0) & (values != 0)
+    ends = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
+    index = np.int32 if ends[-1] < 2**31 and width < 2**31 else np.int64
+    return sp.csr_array(
+        (values[there], columns[there].astype(index, copy=False), ends.astype(index)),
+        shape=(n, width),
+    )
