@@ -219,7 +219,7 @@ def name_text_column(X: Any, error: ValueError) -> DataError | None:
             except (TypeError, ValueError):
                 return DataError(
                     f"X is not made of numbers: column {quoted(str(name))}, row {row} (from 0) "
-                    f"holds {entry!r}; encode text columns first, for example with scikit-learn's "
-                    f"OneHotEncoder ({error})."
+                    f"holds {entry!r}; encode text columns first, for example with "
+                    f"oddsmith.TableEncoder ({error})."
                 )
     return None
