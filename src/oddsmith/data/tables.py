@@ -8,69 +8,28 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from decimal import Decimal
 from importlib import import_module
 from importlib.util import find_spec
 from numbers import Real
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from oddsmith.core.labels import quoted
 from oddsmith.core.stable import Array
+from oddsmith.core.table_columns import Column, Kind, unread
 from oddsmith.data.frames import is_frame, missing_rows
 from oddsmith.errors import DataError, MissingPackageError
 
-__all__ = ["Column", "Kind", "is_table", "read_array", "read_table", "unmasked", "unread"]
+__all__ = ["is_table", "read_array", "read_table", "unmasked"]
 
-Kind = Literal["number", "boolean", "category", "nothing"]
 # Strings from which on it pays to import PyArrow for them.
 _MANY = 20_000
 _DATES = (dt.date, dt.time, dt.timedelta, np.datetime64, np.timedelta64)
 _DATE_HINT = (
     "make numbers of it first, such as the days since a date, the month or the day of the week"
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Column:
-    """One column of a table.
-
-    Attributes
-    ----------
-    name : str
-        As the user wrote it; the number from 0 where columns have none.
-    kind : "number", "boolean", "category" or "nothing"
-        "nothing" where all values are missing and nothing says what they would be.
-    values : float64 array of shape (n,)
-        Of numbers and booleans; NaN is missing. Empty for categories.
-    codes : integer array of shape (n,)
-        Places among the levels, -1 is missing. Empty for numbers.
-    levels : object array of shape (K,)
-        Levels that occur, all of one type, sorted; text in the order of its code points.
-    declared : tuple or None
-        All levels in the order that the table itself states, where it does.
-    """
-
-    name: str
-    kind: Kind
-    values: Array
-    codes: np.ndarray[Any, Any]
-    levels: np.ndarray[Any, Any]
-    declared: tuple[Any, ...] | None = None
-
-    @property
-    def n_missing(self) -> int:
-        """Number of rows without a value."""
-        if self.kind == "category":
-            return int((self.codes < 0).sum())
-        return int(np.isnan(self.values).sum())
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows."""
-        return self.codes.size if self.kind == "category" else self.values.size
 
 
 def is_table(data: Any) -> bool:
@@ -160,11 +119,6 @@ def unmasked(values: Any) -> np.ndarray[Any, Any]:
     found = np.array(values.data, dtype=object)
     found[np.ma.getmaskarray(values)] = None
     return found
-
-
-def unread(name: str, found: str, hint: str) -> DataError:
-    """Error that names a column which cannot be encoded."""
-    return DataError(f"column {quoted(name)} of X holds {found}; {hint}.")
 
 
 def _match(known: Mapping[str, Any], names: tuple[str, ...]) -> None:

@@ -1,25 +1,22 @@
 """`TableEncoder`: tables with text, booleans and holes become matrices of numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any, Literal, Self, cast
 from warnings import warn
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from oddsmith.core.labels import quoted
-from oddsmith.data.encoding import ColumnEncoding, Part, Rules, learn, refuse_missing_values
-from oddsmith.data.tables import Column, is_table, read_array, read_table, unmasked
+from oddsmith.core.encoding import ColumnEncoding, refuse_missing_values
+from oddsmith.core.encoding_rules import Rules
+from oddsmith.core.table_columns import Column, ColumnSummary, summarise
+from oddsmith.core.table_encoding import TableEncoding, learn_table
+from oddsmith.data.tables import is_table, read_array, read_table, unmasked
 from oddsmith.errors import DataError, ParameterError
 
 __all__ = ["TableEncoder"]
-
-# Sparse pays from this many columns on, where at most this share of the entries is not zero.
-_WIDE, _THIN = 100, 0.1
-_FILL = "fill them, or encode them with missing='indicator' (or 'mean', for numbers)"
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
@@ -49,7 +46,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    encoding_ : tuple of ColumnEncoding
+    encoding_ : TableEncoding
         How each column is encoded, frozen.
     levels_ : dict of str to list
         Levels of each category, those that are pooled included.
@@ -86,8 +83,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     oddsmith.errors.DataError: column "site" of X has the value "d", in 1 of 1 rows, which ...
     """
 
-    encoding_: tuple[ColumnEncoding, ...]
-    sparse_: bool
+    encoding_: TableEncoding
     n_features_in_: int
 
     def __init__(
@@ -137,7 +133,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Learn the encoding and apply it, with one read of X; see `fit` and `transform`."""
-        return self._rows(self._fit(X))
+        columns = self._fit(X)
+        return self.encoding_.rows(columns)
 
     def transform(self, X: Any) -> Any:
         """Encode rows as the fit's.
@@ -157,15 +154,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             If a column is missing or extra, or holds what the fit has not taught.
         """
         check_is_fitted(self)
-        columns = self._columns(X)
-        strict = [
-            column
-            for column, encoding in zip(columns, self.encoding_, strict=True)
-            if encoding.refuses_missing()
-        ]
-        hint = _FILL if self.missing == "refuse" else "the fit missed none there, so fill them"
-        refuse_missing_values(strict, hint)
-        return self._rows(columns)
+        return self.encoding_.rows(self.columns_of(X))
 
     def unseen_levels(self, X: Any) -> dict[str, dict[Any, int]]:
         """Levels that the fit has not seen, and how many rows of X have each, by column.
@@ -177,7 +166,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         {'site': {'c': 2}}
         """
         check_is_fitted(self)
-        pairs = zip(self._columns(X), self.encoding_, strict=True)
+        pairs = zip(self.columns_of(X), self.encoding_.columns, strict=True)
         found = {encoding.name: encoding.unseen(column) for column, encoding in pairs}
         return {name: levels for name, levels in found.items() if levels}
 
@@ -209,12 +198,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 raise ParameterError("input_features is not equal to feature_names_in_.")
         elif names is None:
             names = [f"x{place}" for place in range(self.n_features_in_)]
-        wanted = [
-            str(name) + out[len(encoding.name) :]
-            for name, encoding in zip(names, self.encoding_, strict=True)
-            for out in encoding.names()
-        ]
-        return np.array(_told_apart(wanted), dtype=object)
+        return np.array(self.encoding_.names(cast("Any", names)), dtype=object)
+
+    @property
+    def sparse_(self) -> bool:
+        """Whether results are sparse."""
+        return self.encoding_.sparse
 
     @property
     def levels_(self) -> dict[str, list[Any]]:
@@ -241,51 +230,53 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     @property
     def means_(self) -> dict[str, float]:
         """What stands for missing numbers."""
-        return {e.name: e.mean for e in self.encoding_ if e.mean is not None}
+        return {e.name: e.mean for e in self.encoding_.columns if e.mean is not None}
 
     @property
     def n_missing_(self) -> dict[str, int]:
         """Rows of the fit without a value, by column."""
-        return {e.name: e.n_missing for e in self.encoding_}
+        return {e.name: e.n_missing for e in self.encoding_.columns}
 
     def _categories(self) -> list[ColumnEncoding]:
-        return [encoding for encoding in self.encoding_ if encoding.kind == "category"]
+        return [encoding for encoding in self.encoding_.columns if encoding.kind == "category"]
 
     def _fit(self, X: Any) -> list[Column]:
-        rules = self._rules()
         columns, names = self._first_columns(X)
-        known = {column.name for column in columns}
-        if isinstance(rules.reference, Mapping):
-            strange = [name for name in rules.reference if name not in known]
-            if strange:
-                raise ParameterError(
-                    f"reference names the column {quoted(str(strange[0]))}, which X lacks."
-                )
-        if rules.missing == "refuse":
-            refuse_missing_values(columns, _FILL)
-        if rules.missing == "mean":
-            texts = [column for column in columns if column.kind == "category"]
-            refuse_missing_values(texts, "text has no mean: fill it, or use missing='indicator'")
-        encoding = tuple(learn(column, rules) for column in columns)
-        width = sum(one.width for one in encoding)
-        thin = sum(one.n_parts for one in encoding) <= _THIN * width
-        self.encoding_ = encoding
-        self.sparse_ = (width >= _WIDE and thin) if self.sparse == "auto" else bool(self.sparse)
-        self.n_features_in_ = len(columns)
-        vars(self).pop("feature_names_in_", None)
-        if names is not None:
-            self.feature_names_in_ = np.array(names, dtype=object)
-        return columns
-
-    def _rules(self) -> Rules:
         if self.missing == "drop":
             raise ParameterError(
                 "missing='drop' is not possible in a transformer, which cannot drop the labels of "
                 "the rows that it drops; drop such rows of X and y before the fit."
             )
-        unseen, missing = cast("Any", self.unseen), cast("Any", self.missing)
-        _one_of("missing", missing, ("refuse", "mean", "indicator"))
-        _one_of("unseen", unseen, ("refuse", "pool"))
+        self.learn(columns, names)
+        return columns
+
+    def learn(self, columns: list[Column], names: list[str] | None) -> None:
+        """Learn the encoding of columns that were read already, which are all there."""
+        rules = self.rules()
+        refused = [column for column in columns if rules.refuses(column.kind)]
+        refuse_missing_values(refused, rules.hint)
+        self.learn_summaries([summarise(column) for column in columns], names)
+
+    def learn_summaries(self, columns: Sequence[ColumnSummary], names: list[str] | None) -> None:
+        """Learn the encoding of columns of which no more is known than their summaries."""
+        sparse = None if self.sparse == "auto" else bool(self.sparse)
+        self.encoding_ = learn_table(columns, self.rules(), cast("Any", self.unseen), sparse)
+        self.n_features_in_ = len(columns)
+        vars(self).pop("feature_names_in_", None)
+        if names is not None:
+            self.feature_names_in_ = np.array(names, dtype=object)
+
+    def rules(self) -> Rules:
+        """Parameters that say how to learn, checked.
+
+        Raises
+        ------
+        ParameterError
+            If one cannot be used.
+        """
+        missing = cast("Any", self.missing)
+        _one_of("missing", missing, ("refuse", "mean", "indicator", "drop"))
+        _one_of("unseen", self.unseen, ("refuse", "pool"))
         _one_of("sparse", self.sparse, ("auto", True, False))
         count, reference = self.min_count, self.reference
         if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
@@ -294,7 +285,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             reference = {str(name): level for name, level in reference.items()}
         else:
             _one_of("reference", reference, ("first", "most_frequent"), " or a dict")
-        return Rules(reference, int(count), unseen, missing)
+        return Rules(reference, int(count), missing)
 
     def _first_columns(self, X: Any) -> tuple[list[Column], list[str] | None]:
         if is_table(X):
@@ -303,9 +294,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         X = self._array(X, reset=True)
         return read_array(X, tuple(map(str, range(X.shape[1])))), None
 
-    def _columns(self, X: Any) -> list[Column]:
-        """Columns of other rows, in the order of the fit."""
-        names = tuple(encoding.name for encoding in self.encoding_)
+    def columns_of(self, X: Any) -> list[Column]:
+        """Columns of other rows, read, in the order of the fit."""
+        names = self.encoding_.input_names()
         named = hasattr(self, "feature_names_in_")
         if not is_table(X):
             if named:
@@ -333,62 +324,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             X = unmasked(X)
         return validate_data(self, X, dtype=None, ensure_all_finite=False, reset=reset)
 
-    def _rows(self, columns: list[Column]) -> Any:
-        rules = self._rules()
-        parts: list[Part] = []
-        start = 0
-        for column, encoding in zip(columns, self.encoding_, strict=True):
-            for part in encoding.parts(column, rules):
-                places = part.places
-                parts.append(Part(np.where(places < 0, -1, places + start), part.values))
-            start += encoding.width
-        n = columns[0].n_rows
-        return _sparse(parts, n, start) if self.sparse_ else _dense(parts, n, start)
-
 
 def _one_of(name: str, value: Any, known: tuple[Any, ...], or_else: str = "") -> None:
     if not any(type(value) is type(one) and value == one for one in known):
         words = ", ".join(map(repr, known))
         raise ParameterError(f"{name}={value!r} is not known; use one of {words}{or_else}.")
-
-
-def _told_apart(names: list[str]) -> list[str]:
-    if len(set(names)) == len(names):
-        return names
-    given, taken = set(names), set[str]()
-    found: list[str] = []
-    for name in names:
-        own, number = name, 2
-        while own in taken or (own != name and own in given):
-            own, number = f"{name} ({number})", number + 1
-        taken.add(own)
-        found.append(own)
-    return found
-
-
-def _dense(parts: list[Part], n: int, width: int) -> np.ndarray[Any, Any]:
-    out = np.zeros((n, width))
-    for part in parts:
-        if part.values is not None:
-            out[:, part.places] = part.values
-        else:
-            rows = np.flatnonzero(part.places >= 0)
-            out[rows, part.places[rows]] = 1.0
-    return out
-
-
-def _sparse(parts: list[Part], n: int, width: int) -> sp.csr_array:
-    """Rows of the parts side by side, whose columns rise from part to part."""
-    columns = np.empty((n, len(parts)), dtype=np.int32 if width < 2**31 else np.int64)
-    values = np.ones((n, len(parts)))
-    for place, part in enumerate(parts):
-        columns[:, place] = part.places
-        if part.values is not None:
-            values[:, place] = part.values
-    there = (columns >= 0) & (values != 0)
-    ends = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
-    index = np.int32 if ends[-1] < 2**31 and width < 2**31 else np.int64
-    return sp.csr_array(
-        (values[there], columns[there].astype(index, copy=False), ends.astype(index)),
-        shape=(n, width),
-    )

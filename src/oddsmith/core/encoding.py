@@ -1,6 +1,5 @@
 """How one column of a table becomes columns of numbers: learned once, then applied to any rows."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, Literal
@@ -8,26 +7,28 @@ from typing import Any, Literal
 import numpy as np
 
 from oddsmith.core.labels import listed, quoted
-from oddsmith.data.tables import Column, unread
-from oddsmith.errors import DataError, ParameterError
+from oddsmith.core.table_columns import Column, Indices, Levels, unread
+from oddsmith.errors import DataError
 
-__all__ = ["MISSING", "POOLED", "ColumnEncoding", "Part", "Rules", "learn", "refuse_missing_values"]
+__all__ = [
+    "FILL",
+    "MISSING",
+    "POOLED",
+    "REFERENCE",
+    "WORDS",
+    "ColumnEncoding",
+    "Part",
+    "Unseen",
+    "refuse_missing_values",
+]
 
 # What stands between brackets in the name of a column that no level has.
 POOLED, MISSING = "(pooled)", "(missing)"
 # Places of a level that has no column, and of one that the fit has not seen.
-_REFERENCE, _NEW = -1, -2
-_WORDS = {"number": "numbers", "boolean": "booleans", "category": "text or categories"}
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the user asked for; see `oddsmith.TableEncoder`."""
-
-    reference: str | Mapping[str, Any]
-    min_count: int
-    unseen: Literal["refuse", "pool"]
-    missing: Literal["refuse", "mean", "indicator"]
+REFERENCE, _NEW = -1, -2
+Unseen = Literal["refuse", "pool"]
+FILL = "fill them, or encode them with missing='indicator' (or 'mean', for numbers)"
+WORDS = {"number": "numbers", "boolean": "booleans", "category": "text or categories"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,10 +76,10 @@ class ColumnEncoding:
     kind: Literal["number", "boolean", "category"]
     n_missing: int
     mean: float | None
-    levels: np.ndarray[Any, Any]
-    counts: np.ndarray[Any, Any]
-    places: np.ndarray[Any, Any]
-    labels: np.ndarray[Any, Any]
+    levels: Levels
+    counts: Indices
+    places: Indices
+    labels: Levels
     reference: Any
     pooled_at: int | None
     missing_at: int | None
@@ -98,10 +99,11 @@ class ColumnEncoding:
 
         Examples
         --------
-        >>> from oddsmith.data.tables import read_table
-        >>> [site] = read_table({"site": ["b", "a", "c"]})
-        >>> learn(site, Rules("first", 1, "refuse", "refuse")).names()
-        ['site[b]', 'site[c]']
+        >>> nothing, labels = np.empty(0), np.array([None, MISSING], dtype=object)
+        >>> ColumnEncoding(
+        ...     "dose", "number", 1, 0.5, nothing, nothing, nothing, labels, None, None, 1
+        ... ).names()
+        ['dose', 'dose[(missing)]']
         """
         return [self.name if at is None else f"{self.name}[{at}]" for at in self.labels.tolist()]
 
@@ -109,7 +111,7 @@ class ColumnEncoding:
         """Whether other rows must have a value here."""
         return self.mean is None and self.missing_at is None
 
-    def parts(self, column: Column, rules: Rules) -> list[Part]:
+    def parts(self, column: Column, unseen: Unseen) -> list[Part]:
         """Entries of other rows.
 
         Raises
@@ -118,7 +120,7 @@ class ColumnEncoding:
             If the column is of another kind, or has a level that the fit has not seen.
         """
         if self.kind == "category":
-            return [Part(self._places_of(column, rules), None)]
+            return [Part(self._places_of(column, unseen), None)]
         self._check_kind(column)
         absent = np.isnan(column.values)
         if not absent.any():
@@ -148,7 +150,7 @@ class ColumnEncoding:
     def _of_another_kind(self, column: Column) -> DataError:
         return unread(
             self.name,
-            f"{_WORDS[column.kind]}, and held {_WORDS[self.kind]} at the fit",
+            f"{WORDS[column.kind]}, and held {WORDS[self.kind]} at the fit",
             "give the same kind of values",
         )
 
@@ -179,139 +181,31 @@ class ColumnEncoding:
             return np.full(levels.size, _NEW)
         return np.where(self.levels[at] == levels, self.places[at], _NEW)
 
-    def _places_of(self, column: Column, rules: Rules) -> np.ndarray[Any, Any]:
+    def _places_of(self, column: Column, unseen: Unseen) -> np.ndarray[Any, Any]:
         codes, levels = self._as_category(column)
         places = self._places_among(levels)
         new = places == _NEW
         if new.any():
-            if rules.unseen == "refuse" or self.pooled_at is None:
-                raise self._never_seen(codes, levels, new, rules)
+            if unseen == "refuse" or self.pooled_at is None:
+                raise self._never_seen(codes, levels, new, unseen)
             places = np.where(new, self.pooled_at, places)
         # The last place is that of code -1, a missing value.
         return np.append(places, -1 if self.missing_at is None else self.missing_at)[codes]
 
-    def _never_seen(self, codes: Any, levels: Any, new: Any, rules: Rules) -> DataError:
+    def _never_seen(self, codes: Any, levels: Any, new: Any, unseen: Unseen) -> DataError:
         others = int(new.sum()) - 1
         first = levels[np.argmax(new)]
         rows = int(np.append(new, False)[codes].sum())
         hint = (
             "leave such rows out, or count them as rare levels with unseen='pool' and a min_count"
         )
-        if rules.unseen == "pool":
-            hint = (
-                "it cannot be pooled, as no level of the fit was: none is rarer than "
-                f"min_count={rules.min_count}"
-            )
+        if unseen == "pool":
+            hint = "it cannot be pooled, as no level of the fit was: none is rarer than min_count"
         return DataError(
             f"column {quoted(self.name)} of X has the value {quoted(str(first))}"
             f"{f' and {others} more' if others else ''}, in {rows} of {codes.size} rows, which "
             f"the fit has not seen; {hint}."
         )
-
-
-def learn(column: Column, rules: Rules) -> ColumnEncoding:
-    """Learn the encoding of a column from the rows of a fit.
-
-    Raises
-    ------
-    DataError
-        If it has no value, or one is missing where that is refused.
-    ParameterError
-        If the reference that was asked for cannot be one.
-
-    Examples
-    --------
-    >>> from oddsmith.data.tables import read_table
-    >>> [site] = read_table({"site": ["b", "a", "c", "c", "b"]})
-    >>> found = learn(site, Rules("most_frequent", 2, "refuse", "refuse"))
-    >>> found.reference, found.names(), found.places.tolist()
-    ('b', ['site[c]', 'site[(pooled)]'], [1, -1, 0])
-    """
-    if column.kind == "nothing":
-        raise unread(column.name, "no value in any row", "leave it out")
-    if column.kind == "category":
-        return _of_levels(column, rules)
-    if isinstance(rules.reference, Mapping) and column.name in rules.reference:
-        raise ParameterError(
-            f"reference names a level of column {quoted(column.name)}, which holds "
-            f"{_WORDS[column.kind]}; leave it out, or make text of the column."
-        )
-    absent = np.isnan(column.values)
-    mean = None
-    if rules.missing == "mean" or (rules.missing == "indicator" and absent.any()):
-        mean = float(column.values[~absent].mean())
-    with_indicator = rules.missing == "indicator" and bool(absent.any())
-    labels = _objects([None, MISSING] if with_indicator else [None])
-    nothing, none = np.empty(0, object), np.empty(0, np.intp)
-    at = 1 if with_indicator else None
-    n_missing = int(absent.sum())
-    return ColumnEncoding(
-        column.name, column.kind, n_missing, mean, nothing, none, none, labels, None, None, at
-    )
-
-
-def _of_levels(column: Column, rules: Rules) -> ColumnEncoding:
-    counts = np.bincount(column.codes[column.codes >= 0], minlength=column.levels.size)
-    order = _order(column)
-    kept = order[counts[order] >= rules.min_count]
-    pools = kept.size < order.size
-    reference = _reference(column, counts, kept, rules)
-    shown = kept if reference is None else kept[kept != reference]
-    places = np.full(column.levels.size, _REFERENCE)
-    places[shown] = np.arange(shown.size)
-    labels = column.levels[shown].tolist()
-    pooled_at = None
-    if pools:
-        pooled_at = len(labels) if kept.size else _REFERENCE
-        places[counts < rules.min_count] = pooled_at
-        labels += [POOLED] * bool(kept.size)
-    n_missing = column.n_missing
-    missing_at = len(labels) if n_missing and rules.missing == "indicator" else None
-    labels += [MISSING] * (missing_at is not None)
-    return ColumnEncoding(
-        column.name,
-        "category",
-        n_missing,
-        None,
-        column.levels,
-        counts,
-        places,
-        _objects(labels),
-        POOLED if reference is None else column.levels[reference],
-        pooled_at,
-        missing_at,
-    )
-
-
-def _order(column: Column) -> np.ndarray[Any, Any]:
-    """Codes in the order that the table states, or that of the levels."""
-    if column.declared is None:
-        return np.arange(column.levels.size)
-    rank = {level: place for place, level in enumerate(column.declared)}
-    return np.argsort([rank[level] for level in column.levels.tolist()])
-
-
-def _reference(column: Column, counts: Any, kept: Any, rules: Rules) -> int | None:
-    """Code of the reference level; None if it is that of the pooled ones."""
-    if isinstance(rules.reference, Mapping) and column.name in rules.reference:
-        asked = rules.reference[column.name]
-        codes = [code for code in kept.tolist() if column.levels[code] == asked]
-        if not codes:
-            there = listed([quoted(str(level)) for level in column.levels[kept[:11]]] or ["none"])
-            raise ParameterError(
-                f"reference of column {quoted(column.name)} is {quoted(str(asked))}, which is no "
-                f"level of it that at least min_count={rules.min_count} rows have; it has {there}."
-            )
-        return codes[0]
-    if not kept.size:
-        return None
-    return int(kept[np.argmax(counts[kept])] if rules.reference == "most_frequent" else kept[0])
-
-
-def _objects(values: list[Any]) -> np.ndarray[Any, Any]:
-    found = np.empty(len(values), dtype=object)
-    found[:] = values
-    return found
 
 
 def refuse_missing_values(columns: list[Column], hint: str) -> None:

@@ -1,0 +1,131 @@
+"""One column of a table with its values, and what an encoding learns from it: sums that add."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from oddsmith.core.labels import quoted
+from oddsmith.core.stable import Array
+from oddsmith.errors import DataError
+
+__all__ = ["Column", "ColumnSummary", "Indices", "Kind", "Levels", "objects", "summarise", "unread"]
+
+Kind = Literal["number", "boolean", "category", "nothing"]
+Indices = npt.NDArray[np.integer[Any]]
+Levels = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """One column of a table.
+
+    Attributes
+    ----------
+    name : str
+        As the user wrote it; the number from 0 where columns have none.
+    kind : "number", "boolean", "category" or "nothing"
+        "nothing" where all values are missing and nothing says what they would be.
+    values : float64 array of shape (n,)
+        Of numbers and booleans; NaN is missing. Empty for categories.
+    codes : integer array of shape (n,)
+        Places among the levels, -1 is missing. Empty for numbers.
+    levels : object array of shape (K,)
+        Levels that occur, all of one type, sorted; text in the order of its code points.
+    declared : tuple or None
+        All levels in the order that the table itself states, where it does.
+    """
+
+    name: str
+    kind: Kind
+    values: Array
+    codes: Indices
+    levels: Levels
+    declared: tuple[Any, ...] | None = None
+
+    @property
+    def n_missing(self) -> int:
+        """Number of rows without a value."""
+        if self.kind == "category":
+            return int((self.codes < 0).sum())
+        return int(np.isnan(self.values).sum())
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return self.codes.size if self.kind == "category" else self.values.size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnSummary:
+    """All that an encoding needs to know of a column, in memory or not.
+
+    Attributes
+    ----------
+    name : str
+    kind : "number", "boolean", "category" or "nothing"
+    n_rows, n_missing : int
+    mean : float
+        Of numbers and booleans that are there; NaN where there are none.
+    levels : object array of shape (K,)
+        Levels that occur, sorted. Empty for numbers, as are the counts.
+    counts : integer array of shape (K,)
+        Rows with each level.
+    declared : tuple or None
+        All levels in the order that the table itself states, where it does.
+    """
+
+    name: str
+    kind: Kind
+    n_rows: int
+    n_missing: int
+    mean: float
+    levels: Levels
+    counts: Indices
+    declared: tuple[Any, ...] | None = None
+
+
+def summarise(column: Column) -> ColumnSummary:
+    """Summary of a column that is all there.
+
+    Examples
+    --------
+    >>> dose = Column("dose", "number", np.array([1.0, np.nan, 2.0]), np.empty(0), np.empty(0))
+    >>> summarise(dose).mean, summarise(dose).n_missing
+    (1.5, 1)
+    """
+    mean = float("nan")
+    counts: Indices = np.empty(0, np.intp)
+    if column.kind == "category":
+        counts = np.bincount(column.codes[column.codes >= 0], minlength=column.levels.size)
+    elif column.kind != "nothing":
+        mean = float(column.values[~np.isnan(column.values)].mean())
+    return ColumnSummary(
+        column.name,
+        column.kind,
+        column.n_rows,
+        column.n_missing,
+        mean,
+        column.levels,
+        counts,
+        column.declared,
+    )
+
+
+def objects(values: list[Any]) -> Levels:
+    """Array of Python's objects, whatever they are.
+
+    Examples
+    --------
+    >>> objects([(1, 2), "a"]).shape
+    (2,)
+    """
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found
+
+
+def unread(name: str, found: str, hint: str) -> DataError:
+    """Error that names a column which cannot be encoded."""
+    return DataError(f"column {quoted(name)} of X holds {found}; {hint}.")
