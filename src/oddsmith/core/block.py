@@ -11,6 +11,7 @@ from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
 
 __all__ = [
+    "ArrayBlocks",
     "Block",
     "BlockSource",
     "Blocks",
@@ -73,6 +74,18 @@ class Blocks(Protocol):
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Block: ...
 
+    def joined(self, run: range, /) -> Iterator[Block]:
+        """Consecutive blocks, as few as can be: for kernels that cut them into tiles themselves."""
+        ...
+
+    def sample(self, stride: int, /) -> "Blocks":
+        """Every stride-th row, as `SampleSource` says."""
+        ...
+
+
+class ArrayBlocks(Blocks, Protocol):
+    """Blocks of arrays in memory, which can also be cut otherwise."""
+
     def strips(self) -> list[slice]:
         """All columns once, cut into slices with fixed boundaries."""
         ...
@@ -83,14 +96,6 @@ class Blocks(Protocol):
 
     def batches(self, size: int, epoch: int, seed: int | None, /) -> Iterator[tuple[float, Block]]:
         """All rows once, as `BlockSource` says."""
-        ...
-
-    def joined(self, run: range, /) -> Iterator[Block]:
-        """Consecutive blocks, as few as can be: for kernels that cut them into tiles themselves."""
-        ...
-
-    def sample(self, stride: int, /) -> "Blocks":
-        """Every stride-th row, as `SampleSource` says."""
         ...
 
 
@@ -130,7 +135,11 @@ class SampleSource(RowSource, Protocol):
     """A row source that also gives a part of its rows, the same whoever reads them."""
 
     def sample(self, stride: int, /) -> RowSource:
-        """Rows 0, stride, 2 stride, ... by their number in the whole, as a source of their own."""
+        """Rows 0, k, 2 k, ... by their number in the whole, as a source of their own.
+
+        k is the stride; files, which take a sample when they are first read, may give a k that
+        is somewhat smaller.
+        """
         ...
 
 

@@ -46,6 +46,10 @@ class Part:
     places: Any
     values: Any
 
+    def moved(self, start: int) -> "Part":
+        """Entries of columns that come after `start` others."""
+        return Part(np.where(np.asarray(self.places) < 0, -1, self.places + start), self.values)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColumnEncoding:

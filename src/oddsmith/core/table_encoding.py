@@ -14,7 +14,7 @@ from oddsmith.core.stable import Array
 from oddsmith.core.table_columns import Column, ColumnSummary
 from oddsmith.errors import ParameterError
 
-__all__ = ["TableEncoding", "learn_table", "told_apart"]
+__all__ = ["TableEncoding", "assembled", "learn_table", "told_apart"]
 
 # Sparse pays from this many columns on, where at most this share of the entries is not zero.
 _WIDE, _THIN = 100, 0.1
@@ -98,12 +98,14 @@ class TableEncoding:
         parts: list[Part] = []
         start = 0
         for column, one in zip(columns, self.columns, strict=True):
-            for part in one.parts(column, self.unseen):
-                places = part.places
-                parts.append(Part(np.where(places < 0, -1, places + start), part.values))
+            parts += [part.moved(start) for part in one.parts(column, self.unseen)]
             start += one.width
-        n = columns[0].n_rows
-        return _sparse(parts, n, start) if self.sparse else _dense(parts, n, start)
+        return assembled(parts, columns[0].n_rows, start, sparse=self.sparse)
+
+
+def assembled(parts: Sequence[Part], n: int, width: int, *, sparse: bool) -> Any:
+    """Array or CSR array of shape (n, width) of parts side by side."""
+    return _sparse(parts, n, width) if sparse else _dense(parts, n, width)
 
 
 def learn_table(
@@ -157,7 +159,7 @@ def told_apart(names: list[str]) -> list[str]:
     return found
 
 
-def _dense(parts: list[Part], n: int, width: int) -> Array:
+def _dense(parts: Sequence[Part], n: int, width: int) -> Array:
     out = np.zeros((n, width))
     for part in parts:
         if part.values is not None:
@@ -168,7 +170,7 @@ def _dense(parts: list[Part], n: int, width: int) -> Array:
     return out
 
 
-def _sparse(parts: list[Part], n: int, width: int) -> sp.csr_array:
+def _sparse(parts: Sequence[Part], n: int, width: int) -> sp.csr_array:
     """Rows of the parts side by side, whose columns rise from part to part."""
     columns = np.empty((n, len(parts)), dtype=np.int32 if width < 2**31 else np.int64)
     values = np.ones((n, len(parts)))

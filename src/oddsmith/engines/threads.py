@@ -13,10 +13,10 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from oddsmith.core.block import Block, Blocks, Mergeable
+from oddsmith.core.block import ArrayBlocks, Block, Blocks, Mergeable
 from oddsmith.errors import ParameterError
 
-__all__ = ["OnDemand", "Threads", "thread_count"]
+__all__ = ["BlockThreads", "OnDemand", "Threads", "one_blas_thread", "thread_count"]
 
 S = TypeVar("S", bound=Mergeable)
 T = TypeVar("T")
@@ -87,11 +87,11 @@ class _OneBlasThread:
                 self._limit.__exit__(None, None, None)
 
 
-_one_blas_thread = _OneBlasThread()
+one_blas_thread = _OneBlasThread()
 
 
-class Threads:
-    """A row source that folds on a pool of threads; use it as a context manager.
+class BlockThreads:
+    """A row source that folds blocks on a pool of threads; use it as a context manager.
 
     Blocks are grouped into a fixed number of runs, each summed by one thread in order, and the
     runs are added in order: the sum does not depend on the number of threads. BLAS runs on one
@@ -108,7 +108,7 @@ class Threads:
     >>> import numpy as np
     >>> from oddsmith.core.columns import column_statistics
     >>> from oddsmith.data.memory import memory_blocks
-    >>> with Threads(memory_blocks(np.eye(4), np.zeros(4, dtype=np.int8)), n_jobs=2) as source:
+    >>> with BlockThreads(memory_blocks(np.eye(4), np.zeros(4, dtype=np.int8)), n_jobs=2) as source:
     ...     source.fold(column_statistics).mean
     array([0.25, 0.25, 0.25, 0.25])
     """
@@ -132,7 +132,7 @@ class Threads:
     def __enter__(self) -> Self:
         # One block as well: NumPy and SciPy bring a BLAS each, whose idle threads stay awake for
         # a while and take the cores from the other's.
-        _one_blas_thread.__enter__()
+        one_blas_thread.__enter__()
         self._limited = True
         if self.n_threads > 1:
             self._pool = ThreadPoolExecutor(self.n_threads, "oddsmith")
@@ -149,7 +149,7 @@ class Threads:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
         if self._limited:
-            _one_blas_thread.__exit__()
+            one_blas_thread.__exit__()
             self._limited = False
 
     def fold(self, kernel: Callable[[Block], S], /) -> S:
@@ -169,6 +169,28 @@ class Threads:
         runs = [range(i, min(i + size, count)) for i in range(0, count, size)]
         sums = self._pool.map(run, runs) if self._pool else map(run, runs)
         return reduce(add, sums)
+
+    def sample(self, stride: int, /) -> Self:
+        """Every stride-th row, folded by the same threads."""
+        part = copy.copy(self)
+        part.blocks = self.blocks.sample(stride)
+        return part
+
+
+class Threads(BlockThreads):
+    """Threads over arrays in memory, which give columns and batches, too.
+
+    Parameters
+    ----------
+    blocks : ArrayBlocks
+    n_jobs : int or None
+        See `thread_count`.
+    """
+
+    blocks: ArrayBlocks
+
+    def __init__(self, blocks: ArrayBlocks, n_jobs: int | None = None) -> None:
+        super().__init__(blocks, n_jobs)
 
     def fold_columns(self, kernel: Callable[[Block, slice], S], /) -> S:
         """Sum of kernel(strip, columns) over all strips of columns."""
@@ -200,12 +222,6 @@ class Threads:
         finally:
             for other in others:
                 other.result()
-
-    def sample(self, stride: int, /) -> "Threads":
-        """Every stride-th row, folded by the same threads."""
-        part = copy.copy(self)
-        part.blocks = self.blocks.sample(stride)
-        return part
 
     def batches(self, size: int, epoch: int, seed: int | None, /) -> Iterator[tuple[float, Block]]:
         """Hand out the blocks' rows in batches, on the caller's thread."""
@@ -249,5 +265,5 @@ class OnDemand:
 
     def fold(self, kernel: Callable[[Block], S], /) -> S:
         """Sum of kernel(block) over all blocks, the same bits as `Threads`."""
-        with Threads(self.blocks, self.n_jobs) as threads:
+        with BlockThreads(self.blocks, self.n_jobs) as threads:
             return threads.fold(kernel)

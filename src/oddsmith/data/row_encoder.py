@@ -1,0 +1,97 @@
+"""From raw rows to a block: every category's code looked up once, what is plain passed through."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from oddsmith.core.block import Block
+from oddsmith.core.encoding import ColumnEncoding, Part
+from oddsmith.core.table_columns import Column, Indices, objects
+from oddsmith.core.table_encoding import TableEncoding, assembled
+from oddsmith.data.raw_rows import Layout, RawRows
+
+__all__ = ["RowEncoder"]
+
+
+class RowEncoder:
+    """Turns raw rows into blocks; nothing changes after it is made.
+
+    Parameters
+    ----------
+    layout : Layout
+    encoding : TableEncoding
+    levels : dict of column name to list
+        Level of each code.
+    classes : int array
+        Class of each code of the outcome.
+    width : int
+        Margins a row.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        encoding: TableEncoding,
+        levels: Mapping[str, Sequence[Any]],
+        classes: Indices,
+        width: int = 1,
+    ) -> None:
+        self.encoding = encoding
+        self.margins = width
+        self._classes = classes.astype(np.int8 if classes.max(initial=0) < 127 else np.int32)
+        self._numbers = {name: place for place, name in enumerate(layout.numbers)}
+        self._categories = {name: place for place, name in enumerate(layout.categories)}
+        self._places = {
+            one.name: _places(one, levels[one.name])
+            for one in encoding.columns
+            if one.kind == "category"
+        }
+        order = [self._numbers.get(one.name) for one in encoding.columns]
+        self._as_stored = (
+            encoding.plain
+            and order == list(range(len(layout.numbers)))
+            and all(one.n_missing == 0 for one in encoding.columns)
+        )
+
+    @property
+    def width(self) -> int:
+        """Encoded columns."""
+        return self.encoding.width
+
+    @property
+    def entries_a_row(self) -> int:
+        """Numbers of an encoded row that are stored, and a few more for its margins."""
+        columns = self.encoding.columns
+        stored = 2 * sum(one.n_parts for one in columns) if self.encoding.sparse else self.width
+        return stored + self.margins
+
+    def __call__(self, rows: RawRows) -> Block:
+        """Block of rows."""
+        n = len(rows)
+        X = rows.numbers.T if self._as_stored else self._encoded(rows)
+        shape = (n,) if self.margins == 1 else (n, self.margins)
+        weight = np.broadcast_to(1.0, n) if rows.weight is None else rows.weight
+        offset = np.broadcast_to(0.0, shape) if rows.offset is None else rows.offset
+        return Block(X, self._classes[rows.labels], weight, offset)
+
+    def _encoded(self, rows: RawRows) -> Any:
+        parts: list[Part] = []
+        start = 0
+        for one in self.encoding.columns:
+            if one.kind == "category":
+                own = self._places[one.name][rows.codes[self._categories[one.name]]]
+                parts.append(Part(np.where(own < 0, -1, own + start), None))
+            else:
+                values = rows.numbers[self._numbers[one.name]].astype(np.float64)
+                column = Column(one.name, one.kind, values, np.empty(0, np.intp), objects([]))
+                parts += [part.moved(start) for part in one.parts(column, "refuse")]
+            start += one.width
+        return assembled(parts, len(rows), start, sparse=self.encoding.sparse)
+
+
+def _places(one: ColumnEncoding, levels: Sequence[Any]) -> Indices:
+    """Place of each code among the encoded columns, and last of a missing value."""
+    known = dict(zip(one.levels.tolist(), one.places.tolist(), strict=True))
+    last = -1 if one.missing_at is None else one.missing_at
+    return np.array([*(known.get(level, -1) for level in levels), last], dtype=np.int64)

@@ -1,0 +1,209 @@
+"""A column cache on disk: raw rows in blocks of one length, uncompressed, mapped when they are read.
+
+One file for each kind of array (numbers, codes, labels, weight, offset); in a file block after
+block, in a block column after column. A block is mapped for as long as someone uses it, so that a
+pass over any number of rows needs the memory of a few blocks.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+
+from oddsmith.core.block import Block
+from oddsmith.data.memory import MemoryBlocks, memory_blocks
+from oddsmith.data.raw_rows import Layout, RawRows
+from oddsmith.data.row_encoder import RowEncoder
+from oddsmith.errors import DataError
+
+__all__ = ["Spool", "SpoolBlocks", "SpoolWriter", "bytes_a_row"]
+
+# Entries of an encoded block: 16 megabytes as float64.
+_ENTRIES = 2**21
+_FEWEST_ROWS = 64
+
+
+def bytes_a_row(layout: Layout) -> int:
+    """Bytes that a row takes in a cache."""
+    return sum(width * kind.itemsize for width, kind in _files(layout).values())
+
+
+def _files(layout: Layout) -> dict[str, tuple[int, np.dtype[Any]]]:
+    """Columns and type of the arrays, by name."""
+    found = {
+        "numbers": (len(layout.numbers), np.dtype(layout.dtype)),
+        "codes": (len(layout.categories), np.dtype(np.int32)),
+        "labels": (1, np.dtype(np.int32)),
+    }
+    if layout.weight is not None:
+        found["weight"] = (1, np.dtype(np.float64))
+    if layout.offset is not None:
+        found["offset"] = (1, np.dtype(np.float64))
+    return found
+
+
+class SpoolWriter:
+    """Writes blocks of raw rows into a folder; use it as a context manager.
+
+    Parameters
+    ----------
+    folder : Path
+        New or empty.
+    layout : Layout
+    """
+
+    def __init__(self, folder: Path, layout: Layout) -> None:
+        self.folder = folder
+        self.layout = layout
+        self.n_rows = 0
+        self._files: dict[str, BinaryIO] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        for name in _files(self.layout):
+            path = self.folder / f"{name}.bin"
+            self._files[name] = self._open.enter_context(path.open("wb", buffering=0))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def add(self, rows: RawRows) -> None:
+        """Write a block; all but the last have `layout.rows` rows.
+
+        Raises
+        ------
+        DataError
+            If the disk is full, or cannot be written.
+        """
+        try:
+            for name, own in rows.arrays().items():
+                left = memoryview(np.ascontiguousarray(own)).cast("B")
+                while left:
+                    left = left[self._files[name].write(left) :]
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise DataError(
+                f"{self.folder}: the column cache cannot be written ({why}); name a folder on a "
+                "disk with room, or go without one: cache=False"
+            ) from None
+        self.n_rows += len(rows)
+
+    def done(self) -> "Spool":
+        """Spool of what was written."""
+        return Spool(self.folder, self.layout, self.n_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """A column cache that is complete.
+
+    Attributes
+    ----------
+    folder : Path
+    layout : Layout
+    n_rows : int
+    """
+
+    folder: Path
+    layout: Layout
+    n_rows: int
+
+    def __len__(self) -> int:
+        return -(-self.n_rows // self.layout.rows)
+
+    def __getitem__(self, index: int) -> RawRows:
+        first = index * self.layout.rows
+        n = min(self.layout.rows, self.n_rows - first)
+        found = {name: None for name in ("weight", "offset")}
+        for name, (width, kind) in _files(self.layout).items():
+            shape = (n,) if name in ("labels", "weight", "offset") else (width, n)
+            if width == 0:
+                found[name] = np.empty(shape, kind)
+                continue
+            place = first * width * kind.itemsize
+            path = self.folder / f"{name}.bin"
+            found[name] = np.memmap(path, kind, "r", place, shape).view(np.ndarray)
+        return RawRows(**found)
+
+    def __iter__(self) -> Iterator[RawRows]:
+        return (self[index] for index in range(len(self)))
+
+    @property
+    def whole(self) -> bool:
+        """Whether the files are as long as they were."""
+        sizes = {name: width * kind.itemsize for name, (width, kind) in _files(self.layout).items()}
+        try:
+            return all(
+                os.stat(self.folder / f"{name}.bin").st_size == size * self.n_rows
+                for name, size in sizes.items()
+            )
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolBlocks:
+    """A cache's rows, encoded block by block: what an engine folds over.
+
+    Attributes
+    ----------
+    spool : Spool
+    encoder : RowEncoder
+    taken : RawRows
+        Every `stride`-th row.
+    stride : int
+    """
+
+    spool: Spool
+    encoder: RowEncoder
+    taken: RawRows
+    stride: int
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in all."""
+        return self.spool.n_rows
+
+    @property
+    def n_features(self) -> int:
+        """Columns, encoded."""
+        return self.encoder.width
+
+    @property
+    def cuts(self) -> int:
+        """Blocks that one of the spool is cut into, as encoded rows may be long."""
+        rows = max(_FEWEST_ROWS, _ENTRIES // self.encoder.entries_a_row)
+        return -(-self.spool.layout.rows // rows)
+
+    def __len__(self) -> int:
+        whole, rest = divmod(self.spool.n_rows, self.spool.layout.rows)
+        return max(1, whole * self.cuts + -(-rest // self._rows))
+
+    @property
+    def _rows(self) -> int:
+        return -(-self.spool.layout.rows // self.cuts)
+
+    def __getitem__(self, index: int) -> Block:
+        place, cut = divmod(index, self.cuts)
+        rows = self.spool[place]
+        if self.cuts > 1:
+            rows = rows.take(slice(cut * self._rows, (cut + 1) * self._rows))
+        return self.encoder(rows)
+
+    def joined(self, run: range) -> Iterator[Block]:
+        """Consecutive blocks, which are long enough as they are."""
+        return (self[index] for index in run)
+
+    def sample(self, stride: int) -> MemoryBlocks:
+        """Every k-th row, with k the last multiple of what was taken that is not above stride."""
+        every = max(1, stride // self.stride)
+        block = self.encoder(self.taken.take(slice(None, None, every)))
+        weight = None if self.taken.weight is None else block.weight
+        offset = None if self.taken.offset is None else block.offset
+        return memory_blocks(block.X, block.y, weight, offset)
