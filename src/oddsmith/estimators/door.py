@@ -4,6 +4,7 @@ Plain arrays, which leave nothing to ask, walk in; for all else scikit-learn's c
 longer than a small fit, say what they always say.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "admit_columns",
     "admit_held_out",
     "beyond_floats",
+    "check_columns",
     "checked",
     "fitted_columns",
     "name_bad_entry",
@@ -124,15 +126,31 @@ def admit_columns(
         entries=getattr(X, "nnz", 0),
     )
     columns = source.fold(kernels_for(shape).columns)
-    if not columns.finite:
-        error = name_bad_entry(X, names_of(model))
+    check_columns(model, columns, lambda: name_bad_entry(X, names_of(model)), penalised=penalised)
+    return columns
+
+
+def check_columns(
+    model: Any,
+    columns: Columns,
+    explain: Callable[[], DataError | None] | None,
+    *,
+    penalised: bool,
+) -> None:
+    """Refuse entries that are not finite, which `explain` names, and coefficients beyond floats.
+
+    Raises
+    ------
+    DataError
+    """
+    if not columns.finite and explain is not None:
+        error = explain()
         if error is not None:
             raise error
     if not penalised:
         tiny = np.flatnonzero((columns.spread < _LEAST_SPREAD) & ~columns.constant)
         if tiny.size:
             raise beyond_floats(model, columns, int(tiny[0]))
-    return columns
 
 
 def beyond_floats(model: Any, columns: Columns, column: int) -> DataError:

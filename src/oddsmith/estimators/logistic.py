@@ -1,30 +1,27 @@
 """LogisticRegression: scikit-learn's contract, with a proof of optimality on every fit."""
 
 import warnings
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.utils.metaestimators import available_if
 
-from oddsmith.core.block import CountedSource
+from oddsmith.core.block import CountedSource, RowSource
 from oddsmith.core.columns import Columns
 from oddsmith.core.fit import Fit
 from oddsmith.core.stable import Array
-from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.threads import Threads
 from oddsmith.errors import SolverWarning
 from oddsmith.estimators.door import (
     admit,
-    admit_columns,
     admit_held_out,
     beyond_floats,
+    check_columns,
     checked,
+    name_bad_entry,
     names_of,
 )
 from oddsmith.estimators.infer import infer
-from oddsmith.estimators.inputs import in_range, row_offset, row_weights
 from oddsmith.estimators.labels import Encoded, known_classes, known_index
 from oddsmith.estimators.linear import LinearClassifier
 from oddsmith.estimators.parameters import (
@@ -34,11 +31,12 @@ from oddsmith.estimators.parameters import (
     refuse_balanced,
     seed_of,
 )
+from oddsmith.estimators.training import Training, in_memory
 from oddsmith.inference.diagnosis import Diagnosis, diagnose
 from oddsmith.solvers.choose import FOREIGN
 from oddsmith.solvers.gradient_descent import GradientDescent
 from oddsmith.solvers.minimise import Task, minimise, objective_of
-from oddsmith.solvers.run import Solver
+from oddsmith.solvers.run import Solver, Watch
 from oddsmith.solvers.stream import Streamed, stream
 from oddsmith.views.complaints import complaints
 from oddsmith.views.progress import training_progress
@@ -47,6 +45,7 @@ __all__ = ["LogisticRegression"]
 
 # Entries of the rows up to which the columns that separate are looked for: under a second.
 _MOST_ENTRIES = 2**22
+Complaints = list[tuple[type[UserWarning], str]]
 
 
 def _goes_on(model: Any) -> bool:
@@ -64,41 +63,6 @@ def _goes_on(model: Any) -> bool:
     if solver.early_stopping:
         raise AttributeError("partial_fit runs as often as it is called; set early_stopping=False")
     return True
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Rows as they are fitted, and the penalty in the unit of their weights."""
-
-    X: Any
-    labels: Encoded
-    weight: Array | None
-    offset: Array | None
-    width: int
-    l1: float
-    l2: float
-
-    def blocks(self) -> Any:
-        return memory_blocks(self.X, self.labels.index, self.weight, self.offset, self.width)
-
-    def usual_offset(self) -> Array | None:
-        return None if self.offset is None else np.atleast_1d(np.median(self.offset, axis=0))
-
-
-def _weighed(
-    X: Any,
-    labels: Encoded,
-    penalty: tuple[float, float],
-    sample_weight: Any,
-    class_weight: Any,
-    offset: Any,
-    *,
-    all_classes: bool = True,
-) -> _Rows:
-    weight = row_weights(sample_weight, class_weight, labels, all_classes=all_classes)
-    weight, l1, l2 = in_range(weight, *penalty)
-    width = 1 if labels.classes.size == 2 else labels.classes.size
-    return _Rows(X, labels, weight, row_offset(offset, X.shape[0], width), width, l1, l2)
 
 
 class LogisticRegression(LinearClassifier):
@@ -263,31 +227,84 @@ class LogisticRegression(LinearClassifier):
         l1, l2 = elastic_net(self.C, self.l1_ratio, self.penalty)
         check_stopping(self.tol, self.max_iter)
         X, labels = admit(self, X, y)
-        rows = _weighed(X, labels, (l1, l2), sample_weight, self.class_weight, offset)
+        rows = self._training(X, labels, (l1, l2), sample_weight, offset)
+        held_out = admit_held_out(self, validation, rows.classes, rows.width, offset is not None)
+        for kind, message in self._fit_blocks(rows, held_out):
+            warnings.warn(message, kind, stacklevel=2)
+        return self
+
+    def _training(
+        self,
+        X: Any,
+        labels: Encoded,
+        penalty: tuple[float, float],
+        weight: Any,
+        offset: Any,
+        **how: Any,
+    ) -> Training:
+        return in_memory(
+            X,
+            labels,
+            penalty,
+            weight,
+            self.class_weight,
+            offset,
+            explain=lambda: name_bad_entry(X, names_of(self)),
+            **how,
+        )
+
+    def _fit_blocks(self, rows: Training, held_out: RowSource | None = None) -> Complaints:
+        """Fit rows in blocks, wherever they live, on threads; return what there is to warn of."""
         with (
-            Threads(rows.blocks(), self.n_jobs) as threads,
+            Threads(rows.blocks, self.n_jobs) as threads,
             training_progress(bool(self.verbose)) as watch,
         ):
-            source = CountedSource(threads)
-            columns = admit_columns(
-                self, source, X, rows.width, penalised=rows.l1 > 0 or rows.l2 > 0
+            return self._fit_source(
+                threads, rows, held_out=held_out, watch=watch if self.verbose else None
             )
-            task = self._task(
-                rows,
-                max_iter=self.max_iter,
-                start=self._start(labels.classes, X.shape[1], rows.width),
-                offset=rows.usual_offset(),
-                validation=admit_held_out(
-                    self, validation, labels.classes, rows.width, offset is not None
-                ),
-                watch=watch if self.verbose else None,
-                record_coef=bool(self.record_coef),
-            )
-            fit = minimise(source, columns, self.solver, task)
-            found = self._diagnosed(fit, source, columns, task, labels.classes)
-        self._keep(fit, labels.classes, columns)
-        self._warn(fit, found)
-        return self
+
+    def _fit_source(
+        self,
+        source: RowSource,
+        rows: Training,
+        *,
+        held_out: RowSource | None = None,
+        watch: Watch | None = None,
+        start: tuple[Array, Array] | None = None,
+    ) -> Complaints:
+        """Fit rows that any engine folds over; return what there is to warn of.
+
+        Parameters
+        ----------
+        source : RowSource
+            Over `rows.blocks`.
+        rows : Training
+        held_out : RowSource, optional
+        watch : callable, optional
+            Called once per iteration.
+        start : pair of arrays (p, K) and (K,), optional
+            Coefficients and intercepts to start from, instead of those of a warm start.
+
+        Returns
+        -------
+        list of (category, message)
+        """
+        counted = CountedSource(source)
+        columns = rows.statistics(counted)
+        check_columns(self, columns, rows.explain, penalised=rows.penalised)
+        task = self._task(
+            rows,
+            max_iter=self.max_iter,
+            start=self._start(rows) if start is None else start,
+            offset=rows.offset,
+            validation=held_out,
+            watch=watch,
+            record_coef=bool(self.record_coef),
+        )
+        fit = minimise(counted, columns, self.solver, task)
+        found = self._diagnosed(fit, counted, columns, task, rows.classes)
+        self._keep(fit, rows.classes, columns)
+        return self._complaints(fit, found)
 
     @available_if(_goes_on)
     def partial_fit(
@@ -344,12 +361,11 @@ class LogisticRegression(LinearClassifier):
         refuse_balanced(self.class_weight)
         X, y = checked(self, X, y, reset=not known)
         labels = Encoded(classes, known_index(y, classes, X.shape[0], "y", "classes"))
-        rows = _weighed(
-            X, labels, (l1, l2), sample_weight, self.class_weight, offset, all_classes=False
-        )
-        with Threads(rows.blocks(), self.n_jobs) as threads:
+        rows = self._training(X, labels, (l1, l2), sample_weight, offset, all_classes=False)
+        with Threads(rows.blocks, self.n_jobs) as threads:
             source = CountedSource(threads)
-            columns = admit_columns(self, source, X, rows.width, penalised=True)
+            columns = rows.statistics(source)
+            check_columns(self, columns, rows.explain, penalised=True)
             start = (self.coef_.T.copy(), self.intercept_.copy()) if known else None
             task = self._task(rows, start=start)
             solver = self.solver if isinstance(self.solver, GradientDescent) else GradientDescent()
@@ -415,28 +431,27 @@ class LogisticRegression(LinearClassifier):
             seed,
         )
 
-    def _task(self, rows: "_Rows", **more: Any) -> Task:
+    def _task(self, rows: Training, **more: Any) -> Task:
         return Task(
-            n_classes=rows.labels.classes.size,
+            n_classes=rows.classes.size,
             intercept=bool(self.fit_intercept),
             l1=rows.l1,
             l2=rows.l2,
-            sparse=sp.issparse(rows.X),
-            entries=getattr(rows.X, "nnz", 0),
+            sparse=rows.sparse,
+            entries=rows.entries,
             tol=float(self.tol),
             seed=seed_of(self.random_state),
             limits=column_limits(
-                self.penalty_factors, self.lower_bounds, self.upper_bounds, rows.X.shape[1]
+                self.penalty_factors, self.lower_bounds, self.upper_bounds, rows.n_features
             ),
             **more,
         )
 
-    def _start(
-        self, classes: np.ndarray[Any, Any], p: int, width: int
-    ) -> tuple[Array, Array] | None:
+    def _start(self, rows: Training) -> tuple[Array, Array] | None:
         if not (self.warm_start and hasattr(self, "coef_")):
             return None
-        same = np.array_equal(self.classes_, classes) and self.coef_.shape == (width, p)
+        same = self.coef_.shape == (rows.width, rows.n_features)
+        same = same and np.array_equal(self.classes_, rows.classes)
         return (self.coef_.T.copy(), self.intercept_.copy()) if same else None
 
     def _keep(self, fit: Fit, classes: np.ndarray[Any, Any], columns: Columns) -> None:
@@ -487,7 +502,7 @@ class LogisticRegression(LinearClassifier):
         coef = objective.from_user(fit.coef, fit.intercept)
         return diagnose(objective, coef, fit, names_of(self), classes, most_entries=_MOST_ENTRIES)
 
-    def _warn(self, fit: Fit, diagnoses: tuple[Diagnosis, ...]) -> None:
+    def _complaints(self, fit: Fit, diagnoses: tuple[Diagnosis, ...]) -> Complaints:
         found = complaints(fit, names_of(self), diagnoses)
         if isinstance(self.solver, str) and self.solver in FOREIGN:
             message = (
@@ -495,5 +510,4 @@ class LogisticRegression(LinearClassifier):
                 f"({fit.solver}), and reaches the same optimum."
             )
             found.insert(0, (SolverWarning, message))
-        for kind, message in found:
-            warnings.warn(message, kind, stacklevel=3)
+        return found
