@@ -1,17 +1,20 @@
 """From raw rows to a block: every category's code looked up once, what is plain passed through."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from oddsmith.core.block import Block
 from oddsmith.core.encoding import ColumnEncoding, Part
+from oddsmith.core.stable import Array
 from oddsmith.core.table_columns import Column, Indices, objects
 from oddsmith.core.table_encoding import TableEncoding, assembled
+from oddsmith.data.memory import MemoryBlocks, memory_blocks
 from oddsmith.data.raw_rows import Layout, RawRows
 
-__all__ = ["RowEncoder"]
+__all__ = ["RowEncoder", "Taken"]
 
 
 class RowEncoder:
@@ -27,6 +30,8 @@ class RowEncoder:
         Class of each code of the outcome.
     width : int
         Margins a row.
+    factors : array of shape (K,), optional
+        Multiplies the weight of the rows of each class.
     """
 
     def __init__(
@@ -36,7 +41,9 @@ class RowEncoder:
         levels: Mapping[str, Sequence[Any]],
         classes: Indices,
         width: int = 1,
+        factors: Array | None = None,
     ) -> None:
+        self._factors = factors
         self.encoding = encoding
         self.margins = width
         self._classes = classes.astype(np.int8 if classes.max(initial=0) < 127 else np.int32)
@@ -48,7 +55,7 @@ class RowEncoder:
             if one.kind == "category"
         }
         order = [self._numbers.get(one.name) for one in encoding.columns]
-        self._as_stored = (
+        self.as_stored = (
             encoding.plain
             and order == list(range(len(layout.numbers)))
             and all(one.n_missing == 0 for one in encoding.columns)
@@ -67,13 +74,19 @@ class RowEncoder:
         return stored + self.margins
 
     def __call__(self, rows: RawRows) -> Block:
-        """Block of rows."""
+        """Block of rows; those of weight 0 are left out, but one stays, as none is no block."""
+        if rows.weight is not None and not rows.weight.all():
+            counted = np.flatnonzero(rows.weight)
+            rows = rows.take(counted if counted.size else slice(0, 1))
         n = len(rows)
-        X = rows.numbers.T if self._as_stored else self._encoded(rows)
+        X = rows.numbers.T if self.as_stored else self._encoded(rows)
         shape = (n,) if self.margins == 1 else (n, self.margins)
+        y = self._classes[rows.labels]
         weight = np.broadcast_to(1.0, n) if rows.weight is None else rows.weight
+        if self._factors is not None:
+            weight = weight * self._factors[y]
         offset = np.broadcast_to(0.0, shape) if rows.offset is None else rows.offset
-        return Block(X, self._classes[rows.labels], weight, offset)
+        return Block(X, y, weight, offset)
 
     def _encoded(self, rows: RawRows) -> Any:
         parts: list[Part] = []
@@ -88,6 +101,30 @@ class RowEncoder:
                 parts += [part.moved(start) for part in one.parts(column, "refuse")]
             start += one.width
         return assembled(parts, len(rows), start, sparse=self.encoding.sparse)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A part of the rows, taken when they were first read.
+
+    Attributes
+    ----------
+    rows : RawRows
+        Every `stride`-th row.
+    stride : int
+    encoder : RowEncoder
+    """
+
+    rows: RawRows
+    stride: int
+    encoder: RowEncoder
+
+    def __call__(self, stride: int) -> MemoryBlocks:
+        """Every k-th row of all, with k the last multiple of our stride that is not above it."""
+        every = max(1, stride // self.stride)
+        block = self.encoder(self.rows.take(slice(None, None, every)))
+        X = block.X if hasattr(block.X, "tocsr") else np.ascontiguousarray(block.X)
+        return memory_blocks(X, block.y, block.weight, block.offset, self.encoder.margins)
 
 
 def _places(one: ColumnEncoding, levels: Sequence[Any]) -> Indices:

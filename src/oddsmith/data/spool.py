@@ -5,7 +5,6 @@ block, in a block column after column. A block is mapped for as long as someone 
 pass over any number of rows needs the memory of a few blocks.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,12 +15,12 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 
 from oddsmith.core.block import Block
-from oddsmith.data.memory import MemoryBlocks, memory_blocks
+from oddsmith.data.memory import MemoryBlocks
 from oddsmith.data.raw_rows import Layout, RawRows
-from oddsmith.data.row_encoder import RowEncoder
+from oddsmith.data.row_encoder import RowEncoder, Taken
 from oddsmith.errors import DataError
 
-__all__ = ["Spool", "SpoolBlocks", "SpoolWriter", "bytes_a_row"]
+__all__ = ["RowBlocks", "Spool", "SpoolWriter", "bytes_a_row"]
 
 # Entries of an encoded block: 16 megabytes as float64.
 _ENTRIES = 2**21
@@ -83,7 +82,7 @@ class SpoolWriter:
         """
         try:
             for name, own in rows.arrays().items():
-                left = memoryview(np.ascontiguousarray(own)).cast("B")
+                left = memoryview(np.ascontiguousarray(own).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
                 while left:
                     left = left[self._files[name].write(left) :]
         except OSError as error:
@@ -120,7 +119,7 @@ class Spool:
     def __getitem__(self, index: int) -> RawRows:
         first = index * self.layout.rows
         n = min(self.layout.rows, self.n_rows - first)
-        found = {name: None for name in ("weight", "offset")}
+        found: dict[str, Any] = dict.fromkeys(("weight", "offset"))
         for name, (width, kind) in _files(self.layout).items():
             shape = (n,) if name in ("labels", "weight", "offset") else (width, n)
             if width == 0:
@@ -148,27 +147,23 @@ class Spool:
 
 
 @dataclass(frozen=True, slots=True)
-class SpoolBlocks:
-    """A cache's rows, encoded block by block: what an engine folds over.
+class RowBlocks:
+    """Raw rows that are kept, encoded block by block: what an engine folds over.
 
     Attributes
     ----------
-    spool : Spool
+    kept : Spool or tuple of RawRows
+        Blocks of `length` rows, the last one shorter.
+    length, n_rows : int
     encoder : RowEncoder
-    taken : RawRows
-        Every `stride`-th row.
-    stride : int
+    taken : Taken
     """
 
-    spool: Spool
+    kept: Spool | tuple[RawRows, ...]
+    length: int
+    n_rows: int
     encoder: RowEncoder
-    taken: RawRows
-    stride: int
-
-    @property
-    def n_rows(self) -> int:
-        """Rows in all."""
-        return self.spool.n_rows
+    taken: Taken
 
     @property
     def n_features(self) -> int:
@@ -177,21 +172,21 @@ class SpoolBlocks:
 
     @property
     def cuts(self) -> int:
-        """Blocks that one of the spool is cut into, as encoded rows may be long."""
+        """Blocks that one of those kept is cut into, as encoded rows may be long."""
         rows = max(_FEWEST_ROWS, _ENTRIES // self.encoder.entries_a_row)
-        return -(-self.spool.layout.rows // rows)
-
-    def __len__(self) -> int:
-        whole, rest = divmod(self.spool.n_rows, self.spool.layout.rows)
-        return max(1, whole * self.cuts + -(-rest // self._rows))
+        return -(-self.length // rows)
 
     @property
     def _rows(self) -> int:
-        return -(-self.spool.layout.rows // self.cuts)
+        return -(-self.length // self.cuts)
+
+    def __len__(self) -> int:
+        whole, rest = divmod(self.n_rows, self.length)
+        return max(1, whole * self.cuts + -(-rest // self._rows))
 
     def __getitem__(self, index: int) -> Block:
         place, cut = divmod(index, self.cuts)
-        rows = self.spool[place]
+        rows = self.kept[place]
         if self.cuts > 1:
             rows = rows.take(slice(cut * self._rows, (cut + 1) * self._rows))
         return self.encoder(rows)
@@ -201,9 +196,5 @@ class SpoolBlocks:
         return (self[index] for index in run)
 
     def sample(self, stride: int) -> MemoryBlocks:
-        """Every k-th row, with k the last multiple of what was taken that is not above stride."""
-        every = max(1, stride // self.stride)
-        block = self.encoder(self.taken.take(slice(None, None, every)))
-        weight = None if self.taken.weight is None else block.weight
-        offset = None if self.taken.offset is None else block.offset
-        return memory_blocks(block.X, block.y, weight, offset)
+        """Every k-th row; see `Taken`."""
+        return self.taken(stride)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,95 +15,73 @@ from oddsmith.data.cells import read_label
 from oddsmith.data.raw_rows import Layout, RawRows, blocks_of
 from oddsmith.errors import DataError
 
-__all__ = ["Classes", "Sample", "Survey", "classes_of"]
+__all__ = ["Classes", "Sample", "Survey", "classes_of", "survey"]
 
 # More different numbers than this are a measurement, not classes.
 _MOST_NUMBERS = 100
 
 
+@dataclass(frozen=True, slots=True)
 class Survey:
-    """Sums over raw rows that say how to encode them, added as the rows come.
-
-    Parameters
-    ----------
-    layout : Layout
-    statistics : callable
-        Kernel of the columns' statistics.
+    """Sums over raw rows that say how to encode them.
 
     Attributes
     ----------
     n_rows, n_incomplete : int
-        Rows so far, and those of them that lack a value.
+        Rows, and those of them that lack a value.
+    there, mean : array of shape (p,)
+        Rows that have each number, and the mean of it there.
+    no_code : array of shape (c,)
+        Rows that lack each category.
+    counts : tuple of c integer arrays
+        Rows with each code.
+    label_weight : array
+        Weight of the rows with each code of the outcome.
     columns : Columns or None
-        Of the numbers; None where one is missing, or there is no row.
+        Where the numbers lie; None where one is missing or infinite, or there is no row.
     """
 
-    def __init__(self, layout: Layout, statistics: Callable[[Block], Columns]) -> None:
-        self.layout = layout
-        self._statistics = statistics
-        self.n_rows = self.n_incomplete = 0
-        self.columns: Columns | None = None
-        self._complete = True
-        p, c = len(layout.numbers), len(layout.categories)
-        self._mean, self._there = np.zeros(p), np.zeros(p)
-        self._no_code = np.zeros(c, np.intp)
-        self._counts: list[Indices] = [np.zeros(0, np.intp) for _ in range(c)]
-        self.label_weight = np.zeros(0)
+    n_rows: int
+    n_incomplete: int
+    there: Array
+    mean: Array
+    no_code: Array
+    counts: tuple[Indices, ...]
+    label_weight: Array
+    columns: Columns | None
 
-    def add(self, rows: RawRows) -> bool:
-        """Add rows; whether all their numbers are finite."""
-        n = len(rows)
-        if n == 0:
-            return True
-        weight = np.broadcast_to(1.0, n) if rows.weight is None else rows.weight
-        found = self._statistics(
-            Block(rows.numbers.T, rows.labels, weight, np.broadcast_to(0.0, n))
+    def __add__(self, other: Self) -> "Survey":
+        there = self.there + other.there
+        share = other.there / np.maximum(there, 1.0)
+        columns = None
+        if self.columns is not None and other.columns is not None:
+            columns = self.columns + other.columns
+        return Survey(
+            self.n_rows + other.n_rows,
+            self.n_incomplete + other.n_incomplete,
+            there,
+            self.mean + share * (other.mean - self.mean),
+            self.no_code + other.no_code,
+            tuple(map(_added, self.counts, other.counts)),
+            _added(self.label_weight, other.label_weight),
+            columns,
         )
-        finite = found.finite
-        whole = finite and not (rows.codes < 0).any()
-        self._add_means(rows, found.mean if finite and rows.weight is None else None)
-        self._add_codes(rows)
-        self._add_labels(rows, weight)
-        self.n_incomplete += 0 if whole else int(rows.missing.sum())
-        self.n_rows += n
-        self._complete &= finite
-        self.columns = (found if self.columns is None else self.columns + found) if self._complete else None
-        return finite
 
-    def _add_means(self, rows: RawRows, mean: Array | None) -> None:
-        there = np.full(len(self._mean), float(len(rows)))
-        if mean is None:
-            known = ~np.isnan(rows.numbers)
-            there = known.sum(axis=1).astype(float)
-            sums = np.where(known, rows.numbers, 0.0).sum(axis=1, dtype=np.float64)
-            mean = sums / np.maximum(there, 1.0)
-        self._there = self._there + there
-        share = there / np.maximum(self._there, 1.0)
-        self._mean = self._mean + share * (mean - self._mean)
-
-    def _add_codes(self, rows: RawRows) -> None:
-        for place, codes in enumerate(rows.codes):
-            self._no_code[place] += (codes < 0).sum()
-            self._counts[place] = _added(self._counts[place], np.bincount(codes[codes >= 0]))
-
-    def _add_labels(self, rows: RawRows, weight: Array) -> None:
-        self.label_weight = _added(self.label_weight, np.bincount(rows.labels, weight))
-
-    def missing(self) -> dict[str, int]:
+    def missing(self, layout: Layout) -> dict[str, int]:
         """Rows without a value, by column that has some."""
-        numbers = (self.n_rows - self._there).astype(int).tolist()
-        found = dict(zip(self.layout.numbers, numbers, strict=True))
-        found |= dict(zip(self.layout.categories, self._no_code.tolist(), strict=True))
+        numbers = (self.n_rows - self.there).astype(int).tolist()
+        found = dict(zip(layout.numbers, numbers, strict=True))
+        found |= dict(zip(layout.categories, self.no_code.astype(int).tolist(), strict=True))
         return {name: count for name, count in found.items() if count}
 
-    def refuse_missing(self, names: set[str], hint: str) -> None:
+    def refuse_missing(self, layout: Layout, names: set[str], hint: str) -> None:
         """Raise where values are missing in these columns, with their number in each.
 
         Raises
         ------
         DataError
         """
-        bad = [f"{quoted(name)} {n}" for name, n in self.missing().items() if name in names]
+        bad = [f"{quoted(name)} {n}" for name, n in self.missing(layout).items() if name in names]
         if bad:
             raise DataError(
                 f"values are missing in {self.n_incomplete} of {self.n_rows} rows, by column: "
@@ -111,27 +89,54 @@ class Survey:
             )
 
     def summaries(
-        self, kinds: Mapping[str, Kind], levels: Mapping[str, list[Any]]
+        self, layout: Layout, kinds: Mapping[str, Kind], levels: Mapping[str, list[Any]]
     ) -> list[ColumnSummary]:
         """Summary of each column, in the order of `kinds`."""
-        missing = self.missing()
+        missing = self.missing(layout)
         found: list[ColumnSummary] = []
         for name, kind in kinds.items():
-            no_level, mean, counts = objects([]), float("nan"), np.empty(0, np.intp)
-            if name in self.layout.categories:
-                place = self.layout.categories.index(name)
-                no_level, counts = _sorted(levels[name], self._counts[place])
-                kind = kind if counts.size else "nothing"
+            own, mean, counts = objects([]), float("nan"), np.empty(0, np.intp)
+            if name in layout.categories:
+                place = layout.categories.index(name)
+                own, counts = _sorted(levels[name], self.counts[place])
+                empty = not counts.size
             else:
-                place = self.layout.numbers.index(name)
-                mean = float(self._mean[place])
-                kind = kind if self._there[place] else "nothing"
-            found.append(
-                ColumnSummary(
-                    name, kind, self.n_rows, missing.get(name, 0), mean, no_level, counts
-                )
+                place = layout.numbers.index(name)
+                mean = float(self.mean[place])
+                empty = not self.there[place]
+            summary = ColumnSummary(
+                name, kind, self.n_rows, missing.get(name, 0), mean, own, counts
             )
+            found.append(replace(summary, kind="nothing") if empty else summary)
         return found
+
+
+def survey(rows: RawRows, statistics: Callable[[Block], Columns]) -> Survey:
+    """Survey of some rows; `statistics` is the kernel of the columns' statistics."""
+    n = len(rows)
+    weight = np.broadcast_to(1.0, n) if rows.weight is None else rows.weight
+    found = statistics(Block(rows.numbers.T, rows.labels, weight, np.broadcast_to(0.0, n)))
+    # Rows of weight 0 do not count in statistics, but here.
+    complete = found.finite and (rows.weight is None or not np.isnan(rows.numbers).any())
+    if complete and rows.weight is None:
+        there, mean = np.full(len(rows.numbers), float(n)), found.mean
+    else:
+        known = ~np.isnan(rows.numbers)
+        there = known.sum(axis=1).astype(float)
+        mean = np.where(known, rows.numbers, 0.0).sum(axis=1, dtype=np.float64)
+        mean = mean / np.maximum(there, 1.0)
+    no_code = (rows.codes < 0).sum(axis=1).astype(float)
+    incomplete = 0 if complete and not no_code.any() else int(rows.missing.sum())
+    return Survey(
+        n,
+        incomplete,
+        there,
+        mean,
+        no_code,
+        tuple(np.bincount(codes[codes >= 0]) for codes in rows.codes),
+        np.bincount(rows.labels, weight),
+        found if complete else None,
+    )
 
 
 def _added(counts: Any, more: Any) -> Any:

@@ -31,7 +31,7 @@ from oddsmith.estimators.parameters import (
     refuse_balanced,
     seed_of,
 )
-from oddsmith.estimators.training import Training, in_memory
+from oddsmith.estimators.training import Training, Walked, in_memory
 from oddsmith.inference.diagnosis import Diagnosis, diagnose
 from oddsmith.solvers.choose import FOREIGN
 from oddsmith.solvers.gradient_descent import GradientDescent
@@ -289,6 +289,19 @@ class LogisticRegression(LinearClassifier):
         -------
         list of (category, message)
         """
+        walk = self._walk(source, rows, held_out=held_out, watch=watch, start=start)
+        return self._settle(walk, rows)
+
+    def _walk(
+        self,
+        source: RowSource,
+        rows: Training,
+        *,
+        held_out: RowSource | None = None,
+        watch: Watch | None = None,
+        start: tuple[Array, Array] | None = None,
+    ) -> Walked:
+        """Minimise over rows that any engine folds over; see `_fit_source`."""
         counted = CountedSource(source)
         columns = rows.statistics(counted)
         check_columns(self, columns, rows.explain, penalised=rows.penalised)
@@ -301,10 +314,13 @@ class LogisticRegression(LinearClassifier):
             watch=watch,
             record_coef=bool(self.record_coef),
         )
-        fit = minimise(counted, columns, self.solver, task)
-        found = self._diagnosed(fit, counted, columns, task, rows.classes)
-        self._keep(fit, rows.classes, columns)
-        return self._complaints(fit, found)
+        return Walked(counted, columns, task, minimise(counted, columns, self.solver, task))
+
+    def _settle(self, walk: Walked, rows: Training) -> Complaints:
+        """Keep where a walk ended, and return what there is to warn of."""
+        found = self._diagnosed(walk.fit, walk.source, walk.columns, walk.task, rows.classes)
+        self._keep(walk.fit, rows.classes, walk.columns)
+        return self._complaints(walk.fit, found)
 
     @available_if(_goes_on)
     def partial_fit(

@@ -9,14 +9,16 @@ import scipy.sparse as sp
 
 from oddsmith.core.block import Blocks, CountedSource
 from oddsmith.core.columns import Columns
+from oddsmith.core.fit import Fit
 from oddsmith.core.stable import Array
 from oddsmith.data.memory import memory_blocks
 from oddsmith.errors import DataError
 from oddsmith.estimators.inputs import in_range, row_offset, row_weights
 from oddsmith.estimators.labels import Encoded
 from oddsmith.solvers.choose import Problem, kernels_for
+from oddsmith.solvers.minimise import Task
 
-__all__ = ["Training", "in_memory"]
+__all__ = ["Training", "Walked", "in_memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,24 @@ class Training:
         size = self.n_features * self.width
         shape = Problem(source.n_rows, size, self.width, self.sparse, entries=self.entries)
         return source.fold(kernels_for(shape).columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """Where the minimum was found, and from what.
+
+    Attributes
+    ----------
+    source : CountedSource
+    columns : Columns
+    task : Task
+    fit : Fit
+    """
+
+    source: CountedSource
+    columns: Columns
+    task: Task
+    fit: Fit
 
 
 def in_memory(

@@ -8,6 +8,7 @@ of all rows: the sample only says where to begin, in which metric to walk, and, 
 is surely there, how far it can be.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -84,7 +85,8 @@ class SampledLBFGS(Parameters):
         q = objective.size // objective.width
         # A Hessian's time grows with the square of the margins, a pass's with their number.
         rows = self.rows_a_column * q // objective.width
-        stride = max(_LEAST_STRIDE, objective.source.n_rows // rows)
+        # A power of two, as files have: their sample is halved as their rows turn out to be more.
+        stride = 2 ** round(math.log2(max(_LEAST_STRIDE, objective.source.n_rows / rows)))
         part = objective.sample(stride)
         if part is None or part.source.n_rows < _LEAST_ROWS * part.size:
             return None

@@ -1,0 +1,463 @@
+"""`fit_files`: CSV, Parquet and Arrow files to a fitted model, at bounded memory."""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from oddsmith.core.block import RowSource
+from oddsmith.core.labels import quoted
+from oddsmith.core.stable import Array
+from oddsmith.data.files import Batch, TableFiles, open_files
+from oddsmith.data.first_pass import (
+    FirstPass,
+    Kept,
+    first_pass,
+    load_first_pass,
+    rows_again,
+    save_first_pass,
+)
+from oddsmith.data.raw_rows import Layout
+from oddsmith.data.row_encoder import RowEncoder, Taken
+from oddsmith.data.spool import RowBlocks, Spool, bytes_a_row
+from oddsmith.data.survey import Classes, classes_of
+from oddsmith.engines.journal import Journal
+from oddsmith.engines.streams import Streams
+from oddsmith.engines.threads import BlockThreads
+from oddsmith.errors import DataError, ParameterError
+from oddsmith.estimators.inputs import class_weights
+from oddsmith.estimators.file_inference import is_likelihood, results_of
+from oddsmith.estimators.labels import Encoded
+from oddsmith.estimators.logistic import LogisticRegression
+from oddsmith.estimators.parameters import check_stopping, elastic_net
+from oddsmith.estimators.table_encoder import TableEncoder
+from oddsmith.estimators.training import Training
+from oddsmith.solvers.choose import Problem, kernels_for
+from oddsmith.views.files_progress import Told, files_progress
+
+__all__ = ["fit_files"]
+
+# Python, its libraries and machine code take about this much before the first row.
+_LEAST_MEMORY = 384 * 2**20
+# Shares of the memory for one batch, for rows that are kept in memory, and for the sample.
+_BATCH, _IN_MEMORY, _SAMPLE = 32, 8, 16
+# Rows of the sample for each column at the most. About half are kept at the least, and the solver
+# asks for 2000, or up to 1.4 times as many, so as to have every 2**k-th row.
+_ROWS_A_COLUMN = 5700
+_LEAST_SAMPLE = 20_000
+
+
+def fit_files(
+    files: str | Path | Sequence[str | Path],
+    target: str,
+    model: LogisticRegression | None = None,
+    *,
+    features: Sequence[str] | None = None,
+    weight: str | None = None,
+    offset: str | None = None,
+    types: Mapping[str, str] | None = None,
+    memory: int = 2**30,
+    cache: bool | str | Path = True,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+) -> LogisticRegression:
+    """Fit files that need not fit in memory to the same proved optimum as rows in memory.
+
+    The files are decoded once: a first pass learns the encoding, takes a sample from which the
+    solver starts, and writes the columns uncompressed to disk, where the passes that follow map
+    them. Categories, booleans and missing values are encoded as by `oddsmith.TableEncoder`.
+
+    Parameters
+    ----------
+    files : str, Path or list of them
+        CSV (also gzip or zstd), Parquet or Arrow IPC: a file, files, a glob or a folder.
+    target : str
+        Column of the labels.
+    model : LogisticRegression, optional
+        What to fit, with its parameters, its encoder too; it is cloned. By default
+        ``LogisticRegression()``.
+    features : sequence of str, optional
+        Columns to fit; by default all but the target, the weight and the offset.
+    weight, offset : str, optional
+        Columns of the rows' weights and offsets.
+    types : dict of column name to "number", "boolean" or "category", optional
+        Types of columns of CSV files that are not to be inferred.
+    memory : int, default 2**30
+        Bytes that the process may take, Python and its libraries included.
+    cache : bool, str or Path, default True
+        Whether the columns are kept on disk, in a temporary folder or beneath this one, where they
+        are too many for memory. Without, every pass decodes the files.
+    checkpoint : str or Path, optional
+        Folder, new or empty, in which the cache and what each pass found is kept until the fit is
+        done: a fit that was cut short goes on from there. It is removed at the end.
+    resume : bool, default False
+        Whether to go on from the checkpoint; the coefficients are the same bits as without the
+        interruption.
+
+    Returns
+    -------
+    LogisticRegression
+        Fitted, with `feature_names_in_`, `coef_names_`, `encoder_` and `target_`; `n_rows_` and
+        `n_dropped_` count rows; and where nothing is penalised `results_`, what
+        `oddsmith.logit` returns (standard errors, p values, `summary()`), without rows.
+
+    Raises
+    ------
+    DataError
+        If the files cannot be read or fitted; the message names file, line and column.
+    ParameterError
+        If a parameter cannot be used.
+
+    Warns
+    -----
+    ConvergenceWarning, SeparationWarning, CollinearityWarning, SolverWarning
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "doses.csv")
+    ...     _ = path.write_text("dose,site,alive\\n1,a,no\\n2,b,yes\\n3,a,yes\\n4,b,no\\n")
+    ...     model = fit_files(path, "alive")
+    >>> model.coef_names_.tolist(), model.classes_.tolist(), model.converged_
+    (['dose', 'site[b]'], ['no', 'yes'], True)
+    """
+    asked = _Asked.of(files, target, model, features, weight, offset, types, memory)
+    with ExitStack() as stack:
+        place = stack.enter_context(_workplace(cache, checkpoint, resume=resume))
+        tell = stack.enter_context(files_progress(bool(asked.model.verbose)))
+        found = _rows(asked, place, resume, tell)
+        complaints = _fit(asked, found, place, tell, stack)
+    for kind, message in complaints:
+        warnings.warn(message, kind, stacklevel=2)
+    return asked.model
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a fit may write.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Of the cache; None writes nothing.
+    journal : Path or None
+        Of the folds, where the fit may be resumed.
+    """
+
+    folder: Path | None
+    journal: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the user asked for, checked."""
+
+    files: TableFiles
+    layout: Layout
+    kinds: dict[str, Any]
+    model: LogisticRegression
+    encoder: TableEncoder
+    penalty: tuple[float, float]
+    memory: int
+    identity: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        files: Any,
+        target: str,
+        model: LogisticRegression | None,
+        features: Sequence[str] | None,
+        weight: str | None,
+        offset: str | None,
+        types: Mapping[str, str] | None,
+        memory: int,
+    ) -> "_Asked":
+        fitted = LogisticRegression() if model is None else clone(model)
+        if not isinstance(fitted, LogisticRegression):
+            raise ParameterError(
+                f"model is a {type(fitted).__name__}; files are fitted by LogisticRegression"
+            )
+        if isinstance(memory, bool) or not hasattr(memory, "__index__") or memory < _LEAST_MEMORY:
+            raise ParameterError(
+                f"memory={memory!r} is less than the {_LEAST_MEMORY} bytes that Python and its "
+                "libraries take with a few rows; give more"
+            )
+        penalty = elastic_net(fitted.C, fitted.l1_ratio, fitted.penalty)
+        check_stopping(fitted.tol, fitted.max_iter)
+        encoder = TableEncoder() if fitted.encoder is None else clone(fitted.encoder)
+        encoder.rules()
+        there = open_files(files, types=types, text=(target,), block_bytes=memory // _BATCH)
+        roles = _roles(there, target, weight, offset)
+        names = _features(there, features, roles)
+        kinds: dict[str, Any] = {name: there.kinds[name] for name in names}
+        texts = tuple(name for name in names if kinds[name] == "category")
+        numbers = tuple(name for name in names if kinds[name] != "category")
+        wide = np.float32 if set(numbers) <= there.narrow else np.float64
+        layout = Layout(numbers, texts, target, weight, offset, np.dtype(wide))
+        identity = {
+            "set of files": there.identity(),
+            "target": target,
+            "features": list(names),
+            "weight": weight,
+            "offset": offset,
+            "types": kinds,
+            "memory": int(memory),
+            "missing": encoder.missing,
+        }
+        return cls(there, layout, kinds, fitted, encoder, penalty, int(memory), identity)
+
+    @property
+    def drop(self) -> bool:
+        return self.encoder.missing == "drop"
+
+
+def _roles(
+    files: TableFiles, target: str, weight: str | None, offset: str | None
+) -> dict[str, str]:
+    """Columns that are no features, by what they are."""
+    roles = {
+        word: name
+        for word, name in (("target", target), ("weight", weight), ("offset", offset))
+        if name is not None
+    }
+    for word, name in roles.items():
+        files.check(name, word)
+        if word != "target" and files.kinds[name] != "number":
+            raise DataError(
+                f"{files.paths[0]}: the {word} column {quoted(name)} holds no numbers; name "
+                "another one"
+            )
+    if len(set(roles.values())) < len(roles):
+        raise ParameterError("target, weight and offset must be different columns")
+    return roles
+
+
+def _features(
+    files: TableFiles, features: Sequence[str] | None, roles: Mapping[str, str]
+) -> tuple[str, ...]:
+    if features is None:
+        names = tuple(name for name in files.kinds if name not in roles.values())
+    else:
+        names = tuple(features)
+        for name in names:
+            files.check(name, "feature")
+            if name in roles.values() or names.count(name) > 1:
+                raise ParameterError(
+                    f"features names {quoted(name)}, which is named already; name each column once"
+                )
+    if not names:
+        raise DataError(f"{files.paths[0]}: there is no column besides the target; add features")
+    return names
+
+
+@contextmanager
+def _workplace(
+    cache: bool | str | Path, checkpoint: str | Path | None, *, resume: bool
+) -> Iterator[_Place]:
+    """Folder for the cache: a checkpoint stays where the fit is cut short, all else goes."""
+    if checkpoint is not None:
+        folder = Path(checkpoint)
+        _admit_checkpoint(folder, resume=resume)
+        yield _Place(folder, folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    if resume:
+        raise ParameterError("resume=True needs checkpoint, the folder to go on from; name it")
+    if cache is False:
+        yield _Place(None, None)
+        return
+    try:
+        above = None if cache is True else str(cache)
+        folder = Path(tempfile.mkdtemp(prefix="oddsmith-", dir=above))
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ParameterError(f"cache={cache!r} cannot be written ({why}); name a folder") from None
+    try:
+        yield _Place(folder, None)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _admit_checkpoint(folder: Path, *, resume: bool) -> None:
+    if resume:
+        if not folder.is_dir():
+            raise ParameterError(f"{folder}: there is no checkpoint to go on from; leave resume out")
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        empty = not any(folder.iterdir())
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ParameterError(
+            f"{folder}: cannot be a checkpoint ({why}); name a new folder"
+        ) from None
+    if not empty:
+        raise ParameterError(
+            f"{folder}: is not empty; go on from it with resume=True, or name a new folder"
+        )
+
+
+def _rows(asked: _Asked, place: _Place, resume: bool, tell: Told) -> FirstPass:
+    """First pass, or what an earlier one has left."""
+    if resume and place.journal is not None:
+        found = load_first_pass(place.journal, asked.identity)
+        if found is not None:
+            tell.resumed(found.survey.n_rows)
+            return found
+    layout = asked.layout
+    rows = asked.files.n_rows
+    if place.folder is not None and rows is not None:
+        _refuse_full_disk(place.folder, rows * bytes_a_row(layout), tell)
+    width = len(layout.numbers) + len(layout.categories)
+    size = max(1, rows or asked.files.n_bytes // 8) * (width + 1)
+    limit = 0 if place.journal is not None else asked.memory // _IN_MEMORY
+    most = min(
+        max(_LEAST_SAMPLE, _ROWS_A_COLUMN * (width + 1)),
+        max(1000, asked.memory // _SAMPLE // bytes_a_row(layout)),
+    )
+    found = first_pass(
+        asked.files,
+        layout,
+        kernels_for(Problem(size // (width + 1), width + 1, 1, False)).columns,
+        Kept(place.folder, limit),
+        most,
+        drop=asked.drop,
+        tell=partial(_told, tell, asked.files),
+    )
+    if place.journal is not None:
+        save_first_pass(found, asked.identity)
+    return found
+
+
+def _told(tell: Told, files: TableFiles, batch: Batch) -> None:
+    tell.read(batch.n_rows, files.n_rows)
+
+
+def _refuse_full_disk(folder: Path, size: int, tell: Told) -> None:
+    """Say how large the cache will be, and refuse one for which there is no room."""
+    tell.cache(folder, size)
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise DataError(
+            f"{folder}: the column cache needs {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are "
+            "free; name a folder on another disk, or go without one: cache=False"
+        )
+
+
+def _fit(
+    asked: _Asked, found: FirstPass, place: _Place, tell: Told, stack: ExitStack
+) -> list[Any]:
+    """Fit the rows, and return what there is to warn of."""
+    model, layout = asked.model, found.layout
+    refused = {name for name, kind in asked.kinds.items() if asked.encoder.rules().refuses(kind)}
+    found.survey.refuse_missing(layout, refused, asked.encoder.rules().hint)
+    names = list(asked.kinds)
+    summaries = found.survey.summaries(layout, asked.kinds, found.levels)
+    asked.encoder.learn_summaries(summaries, names)
+    where = f"{asked.files.paths[0]}: column {quoted(layout.target)}"
+    cells = asked.files.format == "csv"
+    classes = classes_of(found.levels[layout.target], found.survey.label_weight, cells, where)
+    encoder, training = _training(asked, found, classes)
+    source: RowSource = stack.enter_context(_source(asked, found, encoder, tell))
+    if place.journal is not None:
+        source = Journal(source, place.journal)
+    _name_columns(model, asked, names)
+    walk = model._walk(source, training, watch=tell.iteration if model.verbose else None)
+    complaints = model._settle(walk, training)
+    vars(model).pop("results_", None)
+    if is_likelihood(model):
+        model.results_, more = results_of(model, walk, training)
+        complaints = more or complaints
+    model.n_rows_ = found.survey.n_rows
+    model.n_dropped_ = found.n_dropped
+    return complaints
+
+
+def _name_columns(model: LogisticRegression, asked: _Asked, names: list[str]) -> None:
+    encoding = asked.encoder.encoding_
+    plain = model.encoder is None and encoding.plain
+    model.encoder_ = None if plain else asked.encoder
+    model.feature_names_in_ = np.array(names, dtype=object)
+    model.n_features_in_ = len(names)
+    model.coef_names_ = np.array(encoding.names(), dtype=object)
+    model.target_ = asked.layout.target
+
+
+def _training(
+    asked: _Asked, found: FirstPass, classes: Classes
+) -> tuple[RowEncoder, Training]:
+    model, encoding = asked.model, asked.encoder.encoding_
+    K = len(classes.labels)
+    width = 1 if K == 2 else K
+    if width > 1 and found.taken.offset is not None:
+        raise ParameterError(
+            f"offset={found.layout.offset!r} is one column, and {K} classes need one each; leave "
+            "it out"
+        )
+    factors, scale = _factors(model, found, classes)
+    encoder = RowEncoder(found.layout, encoding, found.levels, classes.index, width, factors)
+    columns = found.survey.columns if encoder.as_stored and factors is None else None
+    offset = None if found.taken.offset is None else np.atleast_1d(np.median(found.taken.offset))
+    entries = found.survey.n_rows * sum(one.n_parts for one in encoding.columns)
+    labels = np.array(classes.labels, dtype=object if isinstance(classes.labels[0], str) else None)
+    return encoder, Training(
+        _blocks(found, encoder),
+        labels,
+        scale * asked.penalty[0],
+        scale * asked.penalty[1],
+        encoding.sparse,
+        entries if encoding.sparse else 0,
+        offset,
+        columns,
+    )
+
+
+def _factors(
+    model: LogisticRegression, found: FirstPass, classes: Classes
+) -> tuple[Array | None, float]:
+    """What multiplies the weights of each class, and the penalty: they are kept near 1."""
+    weight = np.bincount(classes.index, found.survey.label_weight)
+    K = len(classes.labels)
+    scale = 1.0
+    heaviest = float(weight.max()) / found.survey.n_rows
+    if not 1e-100 < heaviest < 1e100:
+        scale = 2.0 ** -max(int(np.frexp(heaviest)[1]), -900)
+    if model.class_weight is None:
+        return (None if scale == 1.0 else np.full(K, scale)), scale
+    labels = Encoded(np.array(classes.labels), np.arange(K))
+    return scale * class_weights(model.class_weight, weight, labels), scale
+
+
+def _blocks(found: FirstPass, encoder: RowEncoder) -> RowBlocks:
+    taken = Taken(found.taken, found.stride, encoder)
+    rows = () if found.rows is None else found.rows
+    return RowBlocks(rows, found.layout.rows, found.survey.n_rows, encoder, taken)
+
+
+@contextmanager
+def _source(
+    asked: _Asked, found: FirstPass, encoder: RowEncoder, tell: Told
+) -> Iterator[Any]:
+    blocks = _blocks(found, encoder)
+    if found.rows is not None:
+        with BlockThreads(tell.blocks(blocks), asked.model.n_jobs) as threads:
+            yield threads
+        return
+
+    def again() -> Iterator[Any]:
+        return map(encoder, rows_again(asked.files, found, drop=asked.drop))
+
+    with Streams(
+        again, blocks.n_rows, blocks.n_features, blocks.taken, asked.model.n_jobs
+    ) as streams:
+        yield streams
