@@ -389,7 +389,7 @@ def _name_columns(model: LogisticRegression, asked: _Asked, names: list[str]) ->
     model.encoder_ = None if plain else asked.encoder
     model.feature_names_in_ = np.array(names, dtype=object)
     model.n_features_in_ = len(names)
-    model.coef_names_ = np.array(encoding.names(), dtype=object)
+    vars(model).pop("coef_names_", None)
     model.target_ = asked.layout.target
 
 

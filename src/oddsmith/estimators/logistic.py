@@ -13,13 +13,17 @@ from oddsmith.core.stable import Array
 from oddsmith.engines.threads import Threads
 from oddsmith.errors import SolverWarning
 from oddsmith.estimators.door import (
+    Admitted,
     admit,
     admit_held_out,
     beyond_floats,
     check_columns,
-    checked,
+    column_places,
+    enter,
     name_bad_entry,
     names_of,
+    of_kept,
+    tell_dropped,
 )
 from oddsmith.estimators.infer import infer
 from oddsmith.estimators.labels import Encoded, known_classes, known_index
@@ -107,10 +111,14 @@ class LogisticRegression(LinearClassifier):
         As scikit-learn's users used to write: None is ``C=inf``, "l1" is ``l1_ratio=1``.
     record_coef : bool, default False
         Whether `history_` keeps the coefficients of every iteration, to replay the fit.
-    penalty_factors : array of shape (p,), optional
-        Multiplies the penalty of each column: 0 is no penalty, ``numpy.inf`` leaves it out.
-    lower_bounds, upper_bounds : float or array of shape (p,), optional
+    penalty_factors : array of shape (p,) or dict of name to float, optional
+        Multiplies the penalty of each column: 0 is no penalty, ``numpy.inf`` leaves it out. A dict
+        names columns of `coef_names_`, or of X with all that they become; others have 1.
+    lower_bounds, upper_bounds : float, array of shape (p,) or dict of name to float, optional
         Bounds on the coefficients, lower <= 0 <= upper; those of a column hold for every class.
+    encoder : TableEncoder or None
+        How the columns of a table become numbers; a copy of it is fitted. None takes tables of
+        numbers and booleans as they are, and encodes all others by ``TableEncoder()``.
 
     Attributes
     ----------
@@ -133,6 +141,16 @@ class LogisticRegression(LinearClassifier):
     descent_ : oddsmith.solvers.gradient_descent.Descent
         Where gradient descent ended, all that `partial_fit` needs to go on; other solvers leave
         none.
+    encoder_ : TableEncoder or None
+        Fitted, where the columns had to be encoded.
+    coef_names_ : array of shape (p,)
+        Names of the columns of `coef_`.
+    feature_names_in_ : array of shape (n_features_in_,)
+        Names of the columns of X, where they have names.
+    target_ : str or None
+        Name of the column that y was, where it had one.
+    n_dropped_ : int
+        Rows that an encoder with ``missing="drop"`` left out.
     history_ : dict of str to array
         Per iteration, the start first: iteration, gap, objective, loss, gradient_norm; with
         validation data also accuracy, validation_loss and validation_accuracy; with record_coef
@@ -166,6 +184,7 @@ class LogisticRegression(LinearClassifier):
         penalty_factors: Any = None,
         lower_bounds: Any = None,
         upper_bounds: Any = None,
+        encoder: Any = None,
     ) -> None:
         self.C = C
         self.l1_ratio = l1_ratio
@@ -183,6 +202,7 @@ class LogisticRegression(LinearClassifier):
         self.penalty_factors = penalty_factors
         self.lower_bounds = lower_bounds
         self.upper_bounds = upper_bounds
+        self.encoder = encoder
 
     def fit(
         self,
@@ -196,9 +216,10 @@ class LogisticRegression(LinearClassifier):
 
         Parameters
         ----------
-        X : array, sparse matrix (CSR, CSC) or data frame of shape (n, p)
-            Neither copied nor converted as a whole if float64 or float32.
-        y : array of shape (n,)
+        X : array, sparse matrix (CSR, CSC) or table of shape (n, p)
+            Arrays are neither copied nor converted as a whole if float64 or float32. Tables of any
+            library may hold text and the outcome itself, which is left out: see docs/tables.md.
+        y : array or column of shape (n,)
             Labels: numbers, strings or booleans.
         sample_weight : array of shape (n,), optional
             2 counts a row twice, 0 leaves it out.
@@ -226,12 +247,26 @@ class LogisticRegression(LinearClassifier):
         """
         l1, l2 = elastic_net(self.C, self.l1_ratio, self.penalty)
         check_stopping(self.tol, self.max_iter)
-        X, labels = admit(self, X, y)
-        rows = self._training(X, labels, (l1, l2), sample_weight, offset)
+        given = admit(self, X, y)
+        tell_dropped(self)
+        rows = self._training(
+            given.X, given.labels, (l1, l2), given.beside(sample_weight), given.beside(offset)
+        )
         held_out = admit_held_out(self, validation, rows.classes, rows.width, offset is not None)
         for kind, message in self._fit_blocks(rows, held_out):
             warnings.warn(message, kind, stacklevel=2)
         return self
+
+    def fit_admitted(self, given: Admitted, weight: Any, offset: Any) -> Complaints:
+        """Fit rows that have come through the door of another estimator, with theirs beside them.
+
+        Returns
+        -------
+        list of (category, message)
+            What there is to warn of.
+        """
+        penalty = elastic_net(self.C, self.l1_ratio, self.penalty)
+        return self._fit_blocks(self._training(given.X, given.labels, penalty, weight, offset))
 
     def _training(
         self,
@@ -375,9 +410,10 @@ class LogisticRegression(LinearClassifier):
         l1, l2 = elastic_net(self.C, self.l1_ratio, self.penalty)
         classes = known_classes(classes, self.classes_ if known else None)
         refuse_balanced(self.class_weight)
-        X, y = checked(self, X, y, reset=not known)
+        X, y, kept = enter(self, X, y, reset=not known)
         labels = Encoded(classes, known_index(y, classes, X.shape[0], "y", "classes"))
-        rows = self._training(X, labels, (l1, l2), sample_weight, offset, all_classes=False)
+        weight, offset = of_kept(kept, sample_weight), of_kept(kept, offset)
+        rows = self._training(X, labels, (l1, l2), weight, offset, all_classes=False)
         with Threads(rows.blocks, self.n_jobs) as threads:
             source = CountedSource(threads)
             columns = rows.statistics(source)
@@ -458,7 +494,11 @@ class LogisticRegression(LinearClassifier):
             tol=float(self.tol),
             seed=seed_of(self.random_state),
             limits=column_limits(
-                self.penalty_factors, self.lower_bounds, self.upper_bounds, rows.n_features
+                self.penalty_factors,
+                self.lower_bounds,
+                self.upper_bounds,
+                rows.n_features,
+                lambda: column_places(self),
             ),
             **more,
         )
@@ -519,7 +559,9 @@ class LogisticRegression(LinearClassifier):
         return diagnose(objective, coef, fit, names_of(self), classes, most_entries=_MOST_ENTRIES)
 
     def _complaints(self, fit: Fit, diagnoses: tuple[Diagnosis, ...]) -> Complaints:
-        found = complaints(fit, names_of(self), diagnoses)
+        # A million levels have names that take long to write.
+        fine = fit.converged and fit.aliased == () and fit.separated is None
+        found = complaints(fit, None if fine else names_of(self), diagnoses)
         if isinstance(self.solver, str) and self.solver in FOREIGN:
             message = (
                 f"solver={self.solver!r} is another library's; solver='auto' ran instead "
