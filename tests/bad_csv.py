@@ -67,7 +67,7 @@ BAD: dict[str, tuple[bytes, tuple[str, ...]]] = {
     "bad UTF-8": (_with_row("1,2,no").replace(b"1,2,no", b"1,2,\xe9"), ("line 7", "0xe9", "UTF-8")),
     "UTF-16": (GOOD.encode("utf-16"), ("UTF-16",)),
     "zero byte": (_with_row("1,2,n\0o"), ("line 7", "zero byte")),
-    "binary": (bytes(range(256)) * 8, ("not UTF-8",)),
+    "binary": (bytes(range(256)) * 8, ("line 1", "zero byte", "UTF-8")),
     "no target": (GOOD.replace("y\n", "z\n", 1).encode(), ('"y"', '"z"')),
     "target only": (b"y\n" + b"no\nyes\n" * 9, ("no column but the target",)),
     "one class": (b"a,y\n" + b"1,no\n2,no\n" * 9, ('"no"', "two classes")),

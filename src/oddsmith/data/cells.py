@@ -12,12 +12,15 @@ import numpy as np
 
 from oddsmith.core.labels import Label, quoted
 
-__all__ = ["NUMBER", "is_missing", "number_problem", "read_label"]
+__all__ = ["MISSING", "NUMBER", "is_missing", "is_text", "number_problem", "read_label"]
 
-_MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null"})
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null"})
 _INFINITE = frozenset({"inf", "infinity"})
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
+_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
+_LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
 
 
 def is_missing(cell: str) -> bool:
@@ -28,7 +31,22 @@ def is_missing(cell: str) -> bool:
     >>> is_missing(""), is_missing("NaN"), is_missing("none")
     (True, True, False)
     """
-    return cell.lower() in _MISSING
+    return cell.lower() in MISSING
+
+
+def is_text(cell: str) -> bool:
+    """Whether a cell can only be text: neither missing nor a number, not even one that is refused.
+
+    Examples
+    --------
+    >>> is_text("blue"), is_text("007"), is_text("1,5"), is_text("1e999"), is_text("NA")
+    (True, True, False, False, False)
+    """
+    if is_missing(cell) or cell.lower().lstrip("+-") in _INFINITE:
+        return False
+    if NUMBER.fullmatch(cell):
+        return bool(_LEADING_ZERO.match(cell))
+    return not (_THOUSANDS.fullmatch(cell) or _COMMA.fullmatch(cell))
 
 
 def read_label(cell: str) -> Label:
@@ -65,16 +83,16 @@ def number_problem(cell: str) -> tuple[str, str]:
         return f"{quoted(cell)} is not finite", "write a finite number, or delete the row"
     if not NUMBER.fullmatch(cell):
         # "1,000" is a thousand in one country and one in another.
-        if re.fullmatch(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+", cell):
+        if _THOUSANDS.fullmatch(cell):
             plain = cell.replace(",", "")
             meant = f"{plain} or {cell.replace(',', '.')}" if cell.count(",") == 1 else plain
             todo = f"write {meant}" + (" as you mean it" if meant != plain else "")
             return f"{quoted(cell)} holds a comma", todo
-        if re.fullmatch(r"[+-]?[0-9]*,[0-9]+", cell):
+        if _COMMA.fullmatch(cell):
             return f"{quoted(cell)} has a decimal comma", "write it with a point"
         todo = "delete the column, or write its categories as columns of 0 and 1"
         return f"{quoted(cell)} is text where a number is needed", todo
-    if re.match(r"[+-]?0[0-9]", cell):
+    if _LEADING_ZERO.match(cell):
         todo = "delete the column, or write its numbers without leading zeros"
         return f"{quoted(cell)} has leading zeros, so it is a code, not a number", todo
     if _WHOLE.fullmatch(cell) and (len(cell) > 20 or not -(2**63) <= int(cell) < 2**63):

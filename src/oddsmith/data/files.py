@@ -1,148 +1,96 @@
-"""CSV files, read strictly: every cell is what it seems, or the file is refused by line and column.
+"""Files of rows, opened once and read as often as need be: typed batches at bounded memory.
 
-Readers differ silently on missing values, blank lines, stray quotes and long numbers. Here all
-cells are read as text first (pyarrow), and become numbers or labels by the rules of
-`cells`, only for the columns that are asked for.
-
-- The encoding is UTF-8, with or without a byte-order mark. The separator is a comma; where the
-  header holds none, it is a semicolon, else a tab. Lines end in LF, CRLF or CR.
-- Blanks around names, numbers and labels do not count. Blank lines count only inside the file.
+CSV, Parquet and Arrow IPC; one file, a list, a glob or a folder. The format comes from the name,
+and what the content says otherwise is refused.
 """
 
-import codecs
-import csv
-import io
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
+from oddsmith.core.labels import listed, quoted
+from oddsmith.data.arrow_files import ArrowFiles
+from oddsmith.data.batches import Batch, Reader
+from oddsmith.data.csv_files import CsvFiles
+from oddsmith.data.csv_table import Table, named_columns, read_csv
+from oddsmith.data.file_names import format_of, named_files
+from oddsmith.errors import DataError, ParameterError
 
-from oddsmith.core.labels import Label, quoted
-from oddsmith.core.stable import Array
-from oddsmith.data.cells import NUMBER, is_missing, number_problem, read_label
-from oddsmith.errors import DataError, MissingPackageError
+__all__ = ["Batch", "Table", "TableFiles", "named_columns", "open_files", "read_csv"]
 
-__all__ = ["Table", "named_columns", "read_csv"]
-
-# What needs no second look: no leading zero, and no more digits than 64 bits hold.
-_PLAIN_NUMBER = r"^[+-]?(?:(?:0|[1-9][0-9]{0,17})(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
-# Arrow cannot read a row that is longer than a block.
-_BLOCK_BYTES = 64 * 2**20
+_KINDS = ("number", "boolean", "category")
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The cells of a CSV file as text, each column turned into numbers or labels on demand.
+@dataclass(frozen=True)
+class TableFiles:
+    """Files with the same columns, whose rows follow each other.
 
     Attributes
     ----------
-    source : str
-        Name of the file, for messages.
-    names : tuple of str
-        Names of the p columns.
-    lines : array of shape (n,)
-        Line of the file on which each row starts; the header is line 1.
-    columns : tuple of pyarrow.ChunkedArray
-        p columns of n text cells, without blanks around them.
+    paths : tuple of Path
+    format : "csv", "parquet" or "arrow"
+    kinds : dict of str to str
+        Column name -> "number", "boolean" or "category", inferred or declared, in the order of the
+        first file; "other" is what `batches` refuses: dates, lists, bytes.
+    n_rows : int or None
+        Known in advance for Parquet and Arrow files, but for Arrow streams.
     """
 
-    source: str
-    names: tuple[str, ...]
-    lines: np.ndarray[Any, np.dtype[np.int64]]
-    columns: tuple[Any, ...]
+    paths: tuple[Path, ...]
+    format: Literal["csv", "parquet", "arrow"]
+    kinds: dict[str, str]
+    n_rows: int | None
+    _reader: Reader = field(repr=False, compare=False)
 
-    @property
-    def n_rows(self) -> int:
-        """Number of rows, the header not counted."""
-        return len(self.lines)
+    def batches(self, names: Sequence[str]) -> Iterator[Batch]:
+        """Rows of the columns `names`, in the order of the files.
 
-    def text(self, name: str) -> list[str]:
-        """Cells of one column, as they stand in the file but for blanks around them."""
-        if name not in self.names:
-            known = ", ".join(quoted(n) for n in self.names[:20])
-            more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
-            raise DataError(
-                f"{self.source}: there is no column {quoted(name)}; "
-                f"name one of its columns: {known}{more}"
-            )
-        return self.columns[self.names.index(name)].to_pylist()
-
-    def numbers(self, names: tuple[str, ...]) -> Array:
-        """Matrix of shape (n, p) of the columns `names`, which must hold finite numbers only.
+        The next batches are read while the consumer works. NaN and infinity in Parquet and Arrow
+        files come as they are stored.
 
         Raises
         ------
         DataError
-            If a cell is missing or no number: the message names file, line and column.
+            If there is no such column, it holds what cannot be read, or a file is corrupt or has
+            changed since it was opened.
         """
-        matrix = np.empty((self.n_rows, len(names)))
-        for j, name in enumerate(names):
-            matrix[:, j] = self._number_column(name)
-        return matrix
-
-    def labels(self, name: str) -> list[Label]:
-        """Class labels, one a row: whole numbers, numbers, true/false, or else text.
-
-        A column is of one kind only. Text is kept as it stands, ``007``, ``True`` and ``1_0``
-        included; ``true`` and ``false`` are booleans.
-
-        Raises
-        ------
-        DataError
-            If a label is missing: the message names file, line and column.
-        """
-        cells = self.text(name)
-        kinds = {cell: read_label(cell) for cell in dict.fromkeys(cells)}
-        if any(is_missing(cell) for cell in kinds):
-            row = next(i for i, cell in enumerate(cells) if is_missing(cell))
-            raise self._refusal(row, name, *number_problem(cells[row]))
-        types = {type(value) for value in kinds.values()}
-        if types == {int, float}:
-            kinds = {cell: float(value) for cell, value in kinds.items()}
-        elif len(types) > 1:
-            return list(cells)
-        return [kinds[cell] for cell in cells]
-
-    def _number_column(self, name: str) -> Array:
-        cells = self.columns[self.names.index(name)]
-        compute = _arrow().compute
-        plain = compute.match_substring_regex(cells, pattern=_PLAIN_NUMBER)
-        if not compute.all(plain).as_py():
-            self._refuse_what_is_no_number(name)
-        values = _array(compute.cast(cells, _arrow().float64()))
-        if not np.isfinite(values).all():
-            self._refuse_what_is_no_number(name)
-        return values
-
-    def _refuse_what_is_no_number(self, name: str) -> None:
-        for row, cell in enumerate(self.text(name)):
-            what, todo = number_problem(cell)
-            if what:
-                raise self._refusal(row, name, what, todo)
-
-    def _refusal(self, row: int, name: str, what: str, todo: str) -> DataError:
-        if all(not cells[row].as_py() for cells in self.columns):
-            return DataError(f"{self.source}: line {self.lines[row]} is blank; delete it")
-        return DataError(
-            f"{self.source}: line {self.lines[row]}, column {quoted(name)}: {what}; {todo}"
-        )
+        lacking = [name for name in names if name not in self.kinds]
+        if lacking or not names:
+            known = listed([quoted(name) for name in self.kinds])
+            what = f"have no column {quoted(lacking[0])}" if lacking else "are asked for no column"
+            raise DataError(f"the files, {self.paths[0]} first, {what}; name one of {known}")
+        return self._reader.batches(list(names))
 
 
-def read_csv(path: str | Path, source: str | None = None) -> Table:
-    r"""Read a CSV file with a header into a `Table`.
+def open_files(
+    files: str | Path | Sequence[str | Path],
+    *,
+    types: Mapping[str, str] | None = None,
+    text: Sequence[str] = (),
+    block_bytes: int = 32 * 2**20,
+) -> TableFiles:
+    r"""Open files of rows, look at their columns, and read none but the first rows.
 
     Parameters
     ----------
-    path : str or Path
-    source : str, optional
-        Name of the file in messages, `path` unless told.
+    files : str, Path, or a sequence of them
+        A file, a list of files, a glob (``"folder/*.parquet"``, ``**`` too), or a folder, whose
+        files of one known format are read in the order of their names.
+    types : dict, optional
+        Column name -> "number", "boolean" or "category", where it should not be inferred.
+    text : sequence of str
+        Columns of CSV files that are not typed, such as the outcome: a dictionary of their cells.
+        In other formats they come as they are stored.
+    block_bytes : int
+        About the size of a batch; memory is a few times that.
 
     Raises
     ------
     DataError
-        If the file cannot be read, or its rows are not all as long as its header; the message
-        names the file and the line.
+        If files are not there, are of several formats, or their columns differ.
+    ParameterError
+        If `types` or `text` names no column, or no kind.
     MissingPackageError
         If pyarrow is not installed.
 
@@ -151,211 +99,32 @@ def read_csv(path: str | Path, source: str | None = None) -> Table:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "dose.csv")
-    ...     _ = path.write_text("dose,alive\n0.5,yes\n1.5,no\n")
-    ...     table = read_csv(path)
-    >>> table.numbers(("dose",)).ravel(), table.labels("alive"), table.lines.tolist()
-    (array([0.5, 1.5]), ['yes', 'no'], [2, 3])
+    ...     _ = path.write_text("dose,site\n0.5,b\nNA,a\n")
+    ...     files = open_files(path)
+    ...     print(files.kinds)
+    ...     for batch in files.batches(["site", "dose"]):
+    ...         print(batch.lines, batch.columns["dose"].to_pylist())
+    {'dose': 'number', 'site': 'category'}
+    [2 3] [0.5, None]
     """
-    source = str(path) if source is None else source
-    arrow = _arrow()
-    data = _read_bytes(Path(path), source)
-    text = _decode(data, source)
-    header, separator = _read_header(text, source)
-    if '"' in text:
-        _check_quotes(text, separator, source)
-    rows = _parse(data, len(header), separator, source, text)
-    if rows.num_rows < 2:
-        raise DataError(f"{source}: there is a header but no row; add data below line 1")
-    trim = arrow.compute.utf8_trim_whitespace
-    columns = tuple(trim(column.slice(1)) for column in rows.columns)
-    return Table(source, header, _lines(rows, '"' in text), columns)
-
-
-def named_columns(X: Array, names: tuple[str, ...]) -> Any:
-    """Make a data frame (pyarrow Table) of X, of shape (n, p), so that a fit knows names.
-
-    Examples
-    --------
-    >>> named_columns(np.eye(2), ("a", "b")).column_names
-    ['a', 'b']
-    """
-    return _arrow().table({name: X[:, j] for j, name in enumerate(names)})
-
-
-def _arrow() -> Any:
-    try:
-        import pyarrow.compute
-        import pyarrow.csv
-    except ImportError:
-        raise MissingPackageError(
-            'reading CSV files needs pyarrow; install it with: pip install "oddsmith[table]"'
-        ) from None
-    return pyarrow
-
-
-def _read_bytes(path: Path, source: str) -> bytes:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{source}: there is no such file; check its name") from None
-    except IsADirectoryError:
-        raise DataError(f"{source}: is a folder; name a CSV file in it") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{source}: cannot be read ({why}); name a readable CSV file") from None
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DataError(f"{source}: is UTF-16; save it as UTF-8")
-    # Blank lines at the end of a file say nothing.
-    data = data.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n") + b"\n"
-    if not data.strip():
-        raise DataError(f"{source}: is empty; give it a header and rows")
-    return data
-
-
-def _decode(data: bytes, source: str) -> str:
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = _line_breaks(data[: error.start].decode("utf-8")) + 1
-        byte = data[error.start]
-        raise DataError(
-            f"{source}: line {line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8"
-        ) from None
-    if "\0" in text:
-        line = _line_breaks(text[: text.index("\0")]) + 1
-        raise DataError(f"{source}: line {line}: holds a zero byte; save the file as UTF-8 text")
-    return text
-
-
-def _line_breaks(text: str) -> int:
-    return text.count("\n") + text.count("\r") - text.count("\r\n")
-
-
-def _records(text: str, separator: str) -> Any:
-    """Rows by Python's own reader, which is slow, but strict about quotes, and counts lines."""
-    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-
-
-def _read_header(text: str, source: str) -> tuple[tuple[str, ...], str]:
-    """Names of the columns, and the separator: the first of comma, semicolon, tab that splits."""
-    found: dict[str, list[str]] = {}
-    problems: list[DataError] = []
-    for separator in ",;\t":
-        try:
-            found[separator] = next(_records(text, separator))
-        except csv.Error as error:
-            problems.append(_quote_error(source, 1, error))
-    separator = next((s for s, header in found.items() if len(header) > 1), ",")
-    if separator not in found:
-        raise problems[0]
-    names = tuple(name.strip() for name in found[separator])
-    _check_names(names, source)
-    return names, separator
-
-
-def _check_names(names: tuple[str, ...], source: str) -> None:
-    if not names:
-        raise DataError(f"{source}: line 1 is blank; put a header on it")
-    for position, name in enumerate(names, start=1):
-        if not name:
-            raise DataError(f"{source}: line 1: column {position} has no name; name it")
-    # Whole numbers may be names; with a point, or twice, they are the first row of data.
-    for name in names:
-        if NUMBER.fullmatch(name) and ("." in name or names.count(name) > 1):
-            raise DataError(
-                f"{source}: line 1: {quoted(name)} is a number where the name of a column "
-                "is needed; put a header above the data"
+    if block_bytes < 1:
+        raise ParameterError(f"block_bytes is {block_bytes}; give at least 1.")
+    paths = named_files(files)
+    kind = format_of(paths)
+    declared = dict(types or {})
+    for name, asked in declared.items():
+        if asked not in _KINDS:
+            raise ParameterError(
+                f"types says that column {quoted(str(name))} is {quoted(str(asked))}; "
+                'say "number", "boolean" or "category".'
             )
-    seen: dict[str, int] = {}
-    for position, name in enumerate(names, start=1):
-        if name in seen:
-            raise DataError(
-                f"{source}: line 1: columns {seen[name]} and {position} are both named "
-                f"{quoted(name)}; rename one"
+    make = CsvFiles if kind == "csv" else ArrowFiles
+    reader = make(paths, kind, declared, tuple(text), block_bytes)
+    for argument, names in (("types", declared), ("text", text)):
+        lacking = [name for name in names if name not in reader.kinds]
+        if lacking:
+            raise ParameterError(
+                f"{argument} names the column {quoted(str(lacking[0]))}, which {paths[0]} does not "
+                f"have; it has {listed([quoted(name) for name in reader.kinds])}."
             )
-        seen[name] = position
-
-
-def _check_quotes(text: str, separator: str, source: str) -> None:
-    reader, line = _records(text, separator), 1
-    try:
-        for _ in reader:
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise _quote_error(source, line, error) from None
-
-
-def _quote_error(source: str, line: int, error: csv.Error) -> DataError:
-    if "expected after" in str(error):
-        what = "text follows a closing quote; double the quotes inside a quoted cell"
-    elif "unexpected end" in str(error):
-        what = "a quote is opened here and never closed; close it"
-    else:
-        what = "a cell is longer than 131072 characters; check that each quote is closed"
-    return DataError(f"{source}: line {line}: {what}")
-
-
-def _parse(data: bytes, width: int, separator: str, source: str, text: str) -> Any:
-    """Arrow table of text, whose first row is the header."""
-    arrow = _arrow()
-    ragged: list[Any] = []
-
-    def refuse(row: Any) -> str:
-        ragged.append(row)
-        return "error"
-
-    try:
-        return arrow.csv.read_csv(
-            arrow.BufferReader(data),
-            # One thread, because only so does Arrow tell the number of a bad row.
-            arrow.csv.ReadOptions(
-                autogenerate_column_names=True, use_threads=False, block_size=_BLOCK_BYTES
-            ),
-            arrow.csv.ParseOptions(
-                delimiter=separator,
-                newlines_in_values=True,
-                ignore_empty_lines=False,
-                invalid_row_handler=refuse,
-            ),
-            arrow.csv.ConvertOptions(
-                column_types={f"f{j}": arrow.string() for j in range(width)},
-                strings_can_be_null=False,
-            ),
-        )
-    except arrow.ArrowInvalid as error:
-        if not ragged:
-            why = " ".join(str(error).split())
-            raise DataError(f"{source}: is not a CSV file ({why}); check it") from None
-    raise _ragged_error(ragged[0], text, separator, source)
-
-
-def _ragged_error(row: Any, text: str, separator: str, source: str) -> DataError:
-    line = row.number
-    if '"' in text:  # quoted cells may hold line breaks
-        reader = _records(text, separator)
-        for _ in range(row.number - 1):
-            next(reader)
-        line = reader.line_num + 1
-    longer = row.actual_columns > row.expected_columns
-    todo = "quote cells that hold the separator" if longer else "add what is missing"
-    return DataError(
-        f"{source}: line {line}: has {row.actual_columns} cells where the header has "
-        f"{row.expected_columns}; {todo}"
-    )
-
-
-def _array(column: Any) -> Any:
-    """Column as a NumPy array, through DLPack: Arrow's own to_numpy would import pandas."""
-    return np.from_dlpack(column.combine_chunks())
-
-
-def _lines(rows: Any, quotes: bool) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Line on which each row starts, the header left out: quoted cells may hold line breaks."""
-    if not quotes:
-        return np.arange(2, rows.num_rows + 1)
-    arrow = _arrow()
-    inside = np.zeros(rows.num_rows, dtype=np.int64)
-    for column in rows.columns:
-        breaks = arrow.compute.count_substring_regex(column, pattern="\r\n|\r|\n")
-        inside += _array(breaks)
-    return np.cumsum(1 + inside, dtype=np.int64)[:-1] + 1
+    return TableFiles(paths, kind, reader.kinds, reader.n_rows, reader)
