@@ -10,19 +10,19 @@ from dataclasses import asdict, dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from oddsmith.core.block import Block
 from oddsmith.core.columns import Columns
 from oddsmith.data.files import Batch, TableFiles
-from oddsmith.data.raw_rows import Layout, RawRows, RowReader, blocks_of
+from oddsmith.data.raw_rows import Cutter, Layout, RawRows, RowReader, blocks_of
 from oddsmith.data.spool import Spool, SpoolWriter, bytes_a_row
 from oddsmith.data.survey import Sample, Survey, survey
 from oddsmith.errors import DataError, ParameterError
 
-__all__ = ["FirstPass", "Kept", "first_pass", "load_first_pass", "rows_again", "save_first_pass"]
+__all__ = ["FirstPass", "Kept", "Split", "first_pass", "load_first_pass", "rows_again", "save_first_pass"]
 
 _FOUND, _ARRAYS = "first-pass.json", "first-pass.npz"
 
@@ -42,6 +42,40 @@ class Kept:
     folder: Path | None
     in_memory: int
 
+    @property
+    def beside(self) -> "Kept":
+        """The same for rows that are held out."""
+        return Kept(None if self.folder is None else self.folder / "held-out", self.in_memory)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which rows are held out, by their number: the same ones however the files are read.
+
+    Attributes
+    ----------
+    share : float
+    seed : int
+    """
+
+    share: float
+    seed: int
+
+    def held(self, first: int, n: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Whether rows first, ..., first + n - 1 are (Steele, Lea and Flood, 2014, splitmix64).
+
+        Examples
+        --------
+        >>> int(Split(0.2, 0).held(0, 100_000).sum())
+        19979
+        """
+        z = np.arange(first, first + n, dtype=np.uint64) + np.uint64(1)
+        with np.errstate(over="ignore"):
+            z = z * np.uint64(0x9E3779B97F4A7C15) + np.uint64(self.seed) * np.uint64(0xD1B54A32D192ED03)
+            z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return (z ^ (z >> np.uint64(31))) < np.uint64(int(self.share * 2.0**64))
+
 
 @dataclass(frozen=True, slots=True)
 class FirstPass:
@@ -60,6 +94,10 @@ class FirstPass:
         Rows that were left out because a value is missing.
     rows : Spool, tuple of RawRows, or None
         Rows in blocks, where they are kept.
+    n_held : int
+        Rows that are held out.
+    held : Spool, tuple of RawRows, or None
+        They, where they are kept.
     """
 
     layout: Layout
@@ -69,6 +107,8 @@ class FirstPass:
     stride: int
     n_dropped: int
     rows: Spool | tuple[RawRows, ...] | None
+    n_held: int
+    held: Spool | tuple[RawRows, ...] | None
 
 
 def first_pass(
@@ -80,6 +120,7 @@ def first_pass(
     *,
     drop: bool,
     tell: Callable[[Batch], None],
+    split: Split | None = None,
 ) -> FirstPass:
     """Read files once.
 
@@ -96,34 +137,37 @@ def first_pass(
         Whether rows that lack a value are dropped.
     tell : callable
         Called with every batch that was read.
+    split : Split, optional
+        Which rows are held out.
 
     Raises
     ------
     DataError
         If there is nothing to fit, or a row cannot be used.
     """
-    reader, sample, writer = RowReader(layout), Sample(most_sampled), _Keeper(layout, kept)
+    reader, sample = RowReader(layout), Sample(most_sampled)
     surveys: list[Survey] = []
-    n_dropped = 0
-
-    def parts() -> Iterator[RawRows]:
-        nonlocal n_dropped
+    n_read = n_dropped = 0
+    with _Keeper(layout, kept) as rows, _Keeper(layout, kept.beside) as held:
         for batch in files.batches(layout.names):
             every = reader.read(batch)
-            rows = every.take(~every.missing) if drop else every
-            n_dropped += len(every) - len(rows)
-            if len(rows):
-                found = survey(rows, statistics)
-                if found.columns is None and np.isinf(rows.numbers).any():
+            use = ~every.missing if drop else np.ones(len(every), dtype=bool)
+            n_dropped += len(every) - int(use.sum())
+            out = use & (False if split is None else split.held(n_read, len(every)))
+            n_read += len(every)
+            own = _taken(every, use & ~out)
+            if len(own):
+                found = survey(own, statistics)
+                if found.columns is None:  # a number is missing or infinite
                     reader.refuse_infinite(batch, every)
                 surveys[:] = [reduce(add, (*surveys, found))]
-                yield rows
+                rows.add(own, sample.add)
+            if out.any():
+                reader.refuse_infinite(batch, every)
+                held.add(every.take(out))
             tell(batch)
-
-    with writer:
-        for block in blocks_of(parts(), layout.rows):
-            sample.add(block)
-            writer.add(block)
+        rows.end(sample.add)
+        held.end()
     if not surveys:
         raise DataError(_nothing(files, n_dropped))
     levels = {name: own.levels for name, own in reader.vocabularies.items()}
@@ -134,8 +178,14 @@ def first_pass(
         sample.rows(),
         sample.stride,
         n_dropped,
-        writer.kept(),
+        rows.kept(),
+        held.n_rows,
+        held.kept(),
     )
+
+
+def _taken(rows: RawRows, use: Any) -> RawRows:
+    return rows if use.all() else rows.take(use)
 
 
 def _nothing(files: TableFiles, n_dropped: int) -> str:
@@ -145,7 +195,9 @@ def _nothing(files: TableFiles, n_dropped: int) -> str:
     return f"{where}: there is no row; add data"
 
 
-def rows_again(files: TableFiles, found: FirstPass, *, drop: bool) -> Iterator[RawRows]:
+def rows_again(
+    files: TableFiles, found: FirstPass, *, drop: bool, split: Split | None = None
+) -> Iterator[RawRows]:
     """Rows of the files in the same blocks as in the first pass.
 
     Raises
@@ -154,12 +206,21 @@ def rows_again(files: TableFiles, found: FirstPass, *, drop: bool) -> Iterator[R
         If there are other rows now.
     """
     reader = RowReader(found.layout, found.levels)
-    read = map(reader.read, files.batches(found.layout.names))
-    parts = (rows.take(~rows.missing) if drop else rows for rows in read)
+
+    def parts() -> Iterator[RawRows]:
+        n_read = 0
+        for every in map(reader.read, files.batches(found.layout.names)):
+            use = ~every.missing if drop else np.ones(len(every), dtype=bool)
+            if split is not None:
+                use &= ~split.held(n_read, len(every))
+            n_read += len(every)
+            yield _taken(every, use)
+
     n = 0
-    for rows in blocks_of(parts, found.layout.rows):
+    for rows in blocks_of(parts(), found.layout.rows):
+        known = (len(own.levels) == len(found.levels[name]) for name, own in reader.vocabularies.items())
         n += len(rows)
-        if any(len(own.levels) > len(found.levels[name]) for name, own in reader.vocabularies.items()):
+        if not all(known):
             break
         yield rows
     else:
@@ -169,40 +230,59 @@ def rows_again(files: TableFiles, found: FirstPass, *, drop: bool) -> Iterator[R
 
 
 class _Keeper:
-    """Keeps blocks in memory until they are too many, and then on disk."""
+    """Keeps rows in blocks: in memory until they are too many, and then on disk."""
 
     def __init__(self, layout: Layout, kept: Kept) -> None:
+        self.n_rows = 0
         self._layout, self._kept = layout, kept
+        self._cutter = Cutter(layout.rows)
         self._blocks: list[RawRows] = []
-        self._bytes = 0
         self._writer: SpoolWriter | None = None
+        self._too_many = False
 
-    def __enter__(self) -> "_Keeper":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         if self._writer is not None:
             self._writer.__exit__(*error)
 
-    def add(self, block: RawRows) -> None:
-        if self._kept.folder is None and self._bytes > self._kept.in_memory:
-            self._blocks = []
-            return
-        self._bytes += len(block) * bytes_a_row(self._layout)
+    def add(self, part: RawRows, also: Callable[[RawRows], None] | None = None) -> None:
+        """Add rows; every whole block is given to `also`, too."""
+        self._put(self._cutter.add(part), also)
+
+    def end(self, also: Callable[[RawRows], None] | None = None) -> None:
+        """Put away what is left."""
+        self._put(self._cutter.rest(), also)
+
+    def _put(self, blocks: Iterator[RawRows], also: Callable[[RawRows], None] | None) -> None:
+        for block in blocks:
+            if also is not None:
+                also(block)
+            self.n_rows += len(block)
+            self._keep(block)
+
+    def _keep(self, block: RawRows) -> None:
         if self._writer is not None:
             self._writer.add(block)
             return
-        self._blocks.append(block)
-        if self._bytes > self._kept.in_memory and self._kept.folder is not None:
+        if not self._too_many:
+            self._blocks.append(block)
+        if self.n_rows * bytes_a_row(self._layout) <= self._kept.in_memory:
+            return
+        self._too_many = True
+        if self._kept.folder is not None:
+            self._kept.folder.mkdir(exist_ok=True)
             self._writer = SpoolWriter(self._kept.folder, self._layout).__enter__()
             for own in self._blocks:
                 self._writer.add(own)
-            self._blocks = []
+        self._blocks = []
 
     def kept(self) -> Spool | tuple[RawRows, ...] | None:
+        """Rows in blocks; None if they were too many, and there was no folder."""
         if self._writer is not None:
             return self._writer.done()
-        return tuple(self._blocks) if self._bytes <= self._kept.in_memory else None
+        return None if self._too_many else tuple(self._blocks)
 
 
 def save_first_pass(found: FirstPass, identity: dict[str, Any]) -> None:
@@ -228,6 +308,7 @@ def save_first_pass(found: FirstPass, identity: dict[str, Any]) -> None:
         "n_incomplete": own.n_incomplete,
         "stride": found.stride,
         "n_dropped": found.n_dropped,
+        "n_held": found.n_held,
     }
     staged = folder / f"{_FOUND}.part"
     staged.write_text(json.dumps(document), encoding="utf-8")
@@ -279,7 +360,8 @@ def load_first_pass(folder: Path, identity: dict[str, Any]) -> FirstPass | None:
         Columns(**columns) if columns else None,
     )
     spool = Spool(folder, layout, document["n_rows"])
-    if not spool.whole:
+    held = Spool(folder / "held-out", layout, document["n_held"])
+    if not spool.whole or (len(held) and not held.whole):
         return None
     return FirstPass(
         layout,
@@ -289,4 +371,6 @@ def load_first_pass(folder: Path, identity: dict[str, Any]) -> FirstPass | None:
         document["stride"],
         document["n_dropped"],
         spool,
+        document["n_held"],
+        held if len(held) else (),
     )

@@ -18,7 +18,7 @@ from oddsmith.data.cells import is_missing
 from oddsmith.data.files import Batch
 from oddsmith.errors import DataError
 
-__all__ = ["Layout", "RawRows", "RowReader", "Vocabulary", "blocks_of"]
+__all__ = ["Cutter", "Layout", "RawRows", "RowReader", "Vocabulary", "blocks_of"]
 
 # Entries of a block of rows: two megabytes of float32 and more, so that a block is worth a read.
 _ENTRIES = 2**21
@@ -215,21 +215,39 @@ class RowReader:
                 raise _refusal(batch, name, bad, what, "mend it, or delete the row")
 
 
-def blocks_of(parts: Iterable[RawRows], rows: int) -> Iterator[RawRows]:
-    """Cut rows that come in parts of any length into blocks of `rows`, the last one shorter."""
-    waiting: list[RawRows] = []
-    held = 0
-    for part in parts:
+class Cutter:
+    """Cuts rows that come in parts of any length into blocks of `rows`, the last one shorter."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._waiting: list[RawRows] = []
+        self._held = 0
+
+    def add(self, part: RawRows) -> Iterator[RawRows]:
+        """Blocks that are whole with this part."""
         start = 0
-        while held + len(part) - start >= rows:
-            end = start + rows - held
-            yield _joined([*waiting, part.take(slice(start, end))])
-            waiting, held, start = [], 0, end
+        while self._held + len(part) - start >= self._rows:
+            end = start + self._rows - self._held
+            whole = [*self._waiting, part.take(slice(start, end))]
+            self._waiting, self._held, start = [], 0, end
+            yield _joined(whole)
         if start < len(part):
-            waiting.append(part.take(slice(start, None)))
-            held += len(waiting[-1])
-    if waiting:
-        yield _joined(waiting)
+            self._waiting.append(part.take(slice(start, None)))
+            self._held += len(part) - start
+
+    def rest(self) -> Iterator[RawRows]:
+        """The last block, if rows are left."""
+        if self._waiting:
+            yield _joined(self._waiting)
+            self._waiting, self._held = [], 0
+
+
+def blocks_of(parts: Iterable[RawRows], rows: int) -> Iterator[RawRows]:
+    """Rows that come in parts of any length in blocks of `rows`, the last one shorter."""
+    cutter = Cutter(rows)
+    for part in parts:
+        yield from cutter.add(part)
+    yield from cutter.rest()
 
 
 def _joined(parts: list[RawRows]) -> RawRows:
