@@ -7,7 +7,7 @@ import numpy as np
 
 from oddsmith.data.csv_bytes import arrow_csv
 
-__all__ = ["as_numpy", "first_true", "floats", "float_view", "texts"]
+__all__ = ["as_numpy", "first_true", "float_view", "floats", "texts"]
 
 
 def as_numpy(array: Any) -> Any:

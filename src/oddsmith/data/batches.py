@@ -12,7 +12,16 @@ import numpy as np
 from oddsmith.core.labels import listed, quoted
 from oddsmith.errors import DataError
 
-__all__ = ["DATE_HINT", "Batch", "Reader", "Stamp", "ahead", "refuse_changed", "refuse_other_columns", "stamp_of"]
+__all__ = [
+    "DATE_HINT",
+    "Batch",
+    "Reader",
+    "Stamp",
+    "ahead",
+    "refuse_changed",
+    "refuse_other_columns",
+    "stamp_of",
+]
 
 DATE_HINT = (
     "make numbers of it first, such as the days since a date, the month or the day of the week"

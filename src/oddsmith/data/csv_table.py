@@ -28,6 +28,7 @@ __all__ = ["Table", "named_columns", "read_csv"]
 
 _BLOCK_BYTES = 64 * 2**20
 
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """The cells of a CSV file as text, each column turned into numbers or labels on demand.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from oddsmith.core.labels import listed, printable, quoted
+from oddsmith.core.labels import printable, quoted
 from oddsmith.errors import DataError, ParameterError
 
 __all__ = ["format_of", "named_files"]

@@ -7,7 +7,7 @@ and what the content says otherwise is refused.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from oddsmith.core.labels import listed, quoted
 from oddsmith.data.arrow_files import ArrowFiles

@@ -18,7 +18,15 @@ from oddsmith.data.csv_records import Header, Records, first_records
 from oddsmith.data.leading_zeros import columns_with_leading_zeros
 from oddsmith.errors import DataError
 
-__all__ = ["declared_as_category", "kind_of", "kinds_in", "numbers_in", "read_cells", "read_columns"]
+__all__ = [
+    "booleans_in",
+    "declared_as_category",
+    "kind_of",
+    "kinds_in",
+    "numbers_in",
+    "read_cells",
+    "read_columns",
+]
 
 # What needs no second look: no leading zero, and no more digits than 64 bits hold.
 _PLAIN_NUMBER = r"^[+-]?(?:(?:0|[1-9][0-9]{0,17})(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
@@ -39,9 +47,7 @@ class _RaggedError(Exception):
         self.row, self.found = row, found
 
 
-def read_columns(
-    records: Records, header: Header, kinds: Mapping[str, str]
-) -> dict[str, Any]:
+def read_columns(records: Records, header: Header, kinds: Mapping[str, str]) -> dict[str, Any]:
     """Arrow arrays of the columns that `kinds` names; null where a value is missing.
 
     Numbers are float64, booleans are boolean, and categories a dictionary of text without blanks
@@ -219,7 +225,8 @@ def _blank_row(columns: list[Any]) -> int | None:
     return int(np.argmax(blank)) if blank.any() else None
 
 
-def _booleans_in(cells: Any) -> tuple[Any, int | None]:
+def booleans_in(cells: Any) -> tuple[Any, int | None]:
+    """Booleans that text stands for, null where missing, and the row of the first that is none."""
     arrow = arrow_csv()
     distinct = _categories_in(cells)[0]
     read = [_TRUTH.get(level) for level in distinct.dictionary.to_pylist()]
@@ -231,7 +238,7 @@ def _categories_in(cells: Any) -> tuple[Any, int | None]:
     return _tidy(arrow_csv().compute.dictionary_encode(cells)), None
 
 
-_READ = {"number": numbers_in, "boolean": _booleans_in, "category": _categories_in}
+_READ = {"number": numbers_in, "boolean": booleans_in, "category": _categories_in}
 
 
 def _tidy(column: Any) -> Any:
@@ -243,9 +250,7 @@ def _tidy(column: Any) -> Any:
     if first_true(absent) is None and levels.equals(column.dictionary):
         return column
     kept = compute.if_else(absent, arrow.nulls(1, levels.type)[0], levels).dictionary_encode()
-    return arrow.DictionaryArray.from_arrays(
-        kept.indices.take(column.indices), kept.dictionary
-    )
+    return arrow.DictionaryArray.from_arrays(kept.indices.take(column.indices), kept.dictionary)
 
 
 def _text(records: Records, header: Header) -> list[Any]:
@@ -312,7 +317,9 @@ def _spellings(word: str) -> list[str]:
 _SPELLINGS = [spelling for word in sorted(MISSING) for spelling in _spellings(word)]
 
 
-def _fault(records: Records, header: Header, row: int, name: str, kind: str, cell: str) -> DataError:
+def _fault(
+    records: Records, header: Header, row: int, name: str, kind: str, cell: str
+) -> DataError:
     what, todo = number_problem(cell)
     if kind == "boolean":
         what = f"{quoted(cell)} is neither true nor false"
