@@ -11,7 +11,7 @@ from oddsmith.data.batches import DATE_HINT
 from oddsmith.data.strict_csv import booleans_in, numbers_in
 from oddsmith.errors import DataError
 
-__all__ = ["convert", "kind_of_type", "refuse_kind", "row_bytes"]
+__all__ = ["convert", "is_narrow", "kind_of_type", "refuse_kind", "row_bytes"]
 
 # Kinds that can be declared for columns of a kind.
 _DECLARED = {
@@ -62,6 +62,20 @@ def kind_of_type(kind: Any) -> str:
     """
     found = _kind(kind)
     return "other" if found == "date" else found
+
+
+def is_narrow(kind: Any) -> bool:
+    """Whether all values are exact in single precision.
+
+    Examples
+    --------
+    >>> import pyarrow
+    >>> is_narrow(pyarrow.float32()), is_narrow(pyarrow.int32()), is_narrow(pyarrow.string())
+    (True, False, False)
+    """
+    types = _arrow().types
+    numbers = types.is_floating(kind) and kind.bit_width <= 32
+    return numbers or types.is_boolean(kind) or (types.is_integer(kind) and kind.bit_width <= 16)
 
 
 def refuse_kind(path: Path, field: Any, declared: str | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from oddsmith.core.labels import printable, quoted
-from oddsmith.data.arrow_columns import convert, kind_of_type, refuse_kind, row_bytes
+from oddsmith.data.arrow_columns import convert, is_narrow, kind_of_type, refuse_kind, row_bytes
 from oddsmith.data.batches import Batch, ahead, refuse_changed, refuse_other_columns, stamp_of
 from oddsmith.errors import DataError, MissingPackageError
 
@@ -56,6 +56,8 @@ class ArrowFiles:
             more = f", and so have all {len(paths)} files" if len(paths) > 1 else ""
             raise DataError(f"{paths[0]}: has no row{more}; give files with rows")
         self.kinds = self._kinds([schema for schema, _ in found])
+        narrow = [{f.name for f in schema if is_narrow(f.type)} for schema, _ in found]
+        self.narrow = frozenset(set[str].intersection(*narrow) - set(self._declared))
 
     def batches(self, names: list[str]) -> Iterator[Batch]:
         """Rows of the columns `names`."""

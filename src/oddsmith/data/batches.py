@@ -60,6 +60,7 @@ class Reader(Protocol):
 
     kinds: dict[str, str]
     n_rows: int | None
+    narrow: frozenset[str]
 
     def batches(self, names: list[str]) -> Iterator[Batch]:
         """Rows of the columns `names`."""

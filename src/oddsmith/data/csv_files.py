@@ -34,6 +34,7 @@ class CsvFiles:
     """CSV files with the same columns; see `oddsmith.data.files.open_files`."""
 
     n_rows = None
+    narrow: frozenset[str] = frozenset()
 
     def __init__(
         self,

@@ -7,11 +7,11 @@ and what the content says otherwise is refused.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from oddsmith.core.labels import listed, quoted
 from oddsmith.data.arrow_files import ArrowFiles
-from oddsmith.data.batches import Batch, Reader
+from oddsmith.data.batches import Batch, Reader, stamp_of
 from oddsmith.data.csv_files import CsvFiles
 from oddsmith.data.csv_table import Table, named_columns, read_csv
 from oddsmith.data.file_names import format_of, named_files
@@ -35,13 +35,38 @@ class TableFiles:
         first file; "other" is what `batches` refuses: dates, lists, bytes.
     n_rows : int or None
         Known in advance for Parquet and Arrow files, but for Arrow streams.
+    narrow : frozenset of str
+        Columns whose numbers are exact in single precision, as their types say.
     """
 
     paths: tuple[Path, ...]
     format: Literal["csv", "parquet", "arrow"]
     kinds: dict[str, str]
     n_rows: int | None
+    narrow: frozenset[str]
     _reader: Reader = field(repr=False, compare=False)
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the files."""
+        return sum(size for size, _, _ in map(stamp_of, self.paths))
+
+    def identity(self) -> list[list[Any]]:
+        """What tells these files from others and from themselves once they have changed."""
+        return [[str(path.absolute()), *stamp_of(path)] for path in self.paths]
+
+    def check(self, name: str, role: str) -> None:
+        """Refuse a column that is not there, or cannot be read.
+
+        Raises
+        ------
+        DataError
+        """
+        if name not in self.kinds:
+            known = listed([quoted(known) for known in self.kinds])
+            raise DataError(
+                f"{self.paths[0]}: there is no column {quoted(name)} for the {role}; it has {known}"
+            )
 
     def batches(self, names: Sequence[str]) -> Iterator[Batch]:
         """Rows of the columns `names`, in the order of the files.
@@ -127,4 +152,4 @@ def open_files(
                 f"{argument} names the column {quoted(str(lacking[0]))}, which {paths[0]} does not "
                 f"have; it has {listed([quoted(name) for name in reader.kinds])}."
             )
-    return TableFiles(paths, kind, reader.kinds, reader.n_rows, reader)
+    return TableFiles(paths, kind, reader.kinds, reader.n_rows, reader.narrow, reader)

@@ -22,7 +22,15 @@ from oddsmith.data.spool import Spool, SpoolWriter, bytes_a_row
 from oddsmith.data.survey import Sample, Survey, survey
 from oddsmith.errors import DataError, ParameterError
 
-__all__ = ["FirstPass", "Kept", "Split", "first_pass", "load_first_pass", "rows_again", "save_first_pass"]
+__all__ = [
+    "FirstPass",
+    "Kept",
+    "Split",
+    "first_pass",
+    "load_first_pass",
+    "rows_again",
+    "save_first_pass",
+]
 
 _FOUND, _ARRAYS = "first-pass.json", "first-pass.npz"
 
@@ -71,7 +79,9 @@ class Split:
         """
         z = np.arange(first, first + n, dtype=np.uint64) + np.uint64(1)
         with np.errstate(over="ignore"):
-            z = z * np.uint64(0x9E3779B97F4A7C15) + np.uint64(self.seed) * np.uint64(0xD1B54A32D192ED03)
+            z = z * np.uint64(0x9E3779B97F4A7C15) + np.uint64(self.seed) * np.uint64(
+                0xD1B54A32D192ED03
+            )
             z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
             z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return (z ^ (z >> np.uint64(31))) < np.uint64(int(self.share * 2.0**64))
@@ -218,7 +228,9 @@ def rows_again(
 
     n = 0
     for rows in blocks_of(parts(), found.layout.rows):
-        known = (len(own.levels) == len(found.levels[name]) for name, own in reader.vocabularies.items())
+        known = (
+            len(own.levels) == len(found.levels[name]) for name, own in reader.vocabularies.items()
+        )
         n += len(rows)
         if not all(known):
             break

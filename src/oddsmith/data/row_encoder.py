@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from oddsmith.core.block import Block
-from oddsmith.core.encoding import ColumnEncoding, Part
+from oddsmith.core.encoding import ColumnEncoding, Part, Unseen
 from oddsmith.core.stable import Array
 from oddsmith.core.table_columns import Column, Indices, objects
 from oddsmith.core.table_encoding import TableEncoding, assembled
@@ -15,6 +15,9 @@ from oddsmith.data.memory import MemoryBlocks, memory_blocks
 from oddsmith.data.raw_rows import Layout, RawRows
 
 __all__ = ["RowEncoder", "Taken"]
+
+# Place of a level that the fit has not seen.
+_UNSEEN = -2
 
 
 class RowEncoder:
@@ -50,7 +53,7 @@ class RowEncoder:
         self._numbers = {name: place for place, name in enumerate(layout.numbers)}
         self._categories = {name: place for place, name in enumerate(layout.categories)}
         self._places = {
-            one.name: _places(one, levels[one.name])
+            one.name: _places(one, levels[one.name], encoding.unseen)
             for one in encoding.columns
             if one.kind == "category"
         }
@@ -72,6 +75,17 @@ class RowEncoder:
         columns = self.encoding.columns
         stored = 2 * sum(one.n_parts for one in columns) if self.encoding.sparse else self.width
         return stored + self.margins
+
+    def known(self, rows: RawRows) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which rows have no level and no gap that the fit has not seen, of shape (n,)."""
+        found = np.ones(len(rows), dtype=bool)
+        for one in self.encoding.columns:
+            if one.kind == "category":
+                codes = rows.codes[self._categories[one.name]]
+                found &= self._places[one.name][codes] != _UNSEEN
+            elif one.mean is None:
+                found &= ~np.isnan(rows.numbers[self._numbers[one.name]])
+        return found
 
     def __call__(self, rows: RawRows) -> Block:
         """Block of rows; those of weight 0 are left out, but one stays, as none is no block."""
@@ -127,8 +141,9 @@ class Taken:
         return memory_blocks(X, block.y, block.weight, block.offset, self.encoder.margins)
 
 
-def _places(one: ColumnEncoding, levels: Sequence[Any]) -> Indices:
+def _places(one: ColumnEncoding, levels: Sequence[Any], unseen: Unseen) -> Indices:
     """Place of each code among the encoded columns, and last of a missing value."""
     known = dict(zip(one.levels.tolist(), one.places.tolist(), strict=True))
-    last = -1 if one.missing_at is None else one.missing_at
-    return np.array([*(known.get(level, -1) for level in levels), last], dtype=np.int64)
+    new = one.pooled_at if unseen == "pool" and one.pooled_at is not None else _UNSEEN
+    missing = _UNSEEN if one.missing_at is None else one.missing_at
+    return np.array([*(known.get(level, new) for level in levels), missing], dtype=np.int64)

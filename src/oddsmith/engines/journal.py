@@ -25,7 +25,9 @@ __all__ = ["Journal"]
 S = TypeVar("S", bound=Mergeable)
 
 # Sums that are written down; another kind is summed again, which gives the same bits too.
-_KINDS = {kind.__name__: kind for kind in (Columns, LineMoments, Moments, ScoreMoments, VectorMoments)}
+_KINDS = {
+    kind.__name__: kind for kind in (Columns, LineMoments, Moments, ScoreMoments, VectorMoments)
+}
 
 
 class Journal:

@@ -24,9 +24,7 @@ def is_likelihood(model: Any) -> bool:
     return free and model.class_weight is None and all(limit is None for limit in limits)
 
 
-def results_of(
-    model: Any, walk: Walked, rows: Training
-) -> tuple[Results, list[tuple[Any, str]]]:
+def results_of(model: Any, walk: Walked, rows: Training) -> tuple[Results, list[tuple[Any, str]]]:
     """Inference from the information matrix, without rows, and what there is to warn of.
 
     The coefficients of the model become those of the inference, which is right to more digits.

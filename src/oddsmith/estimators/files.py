@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from oddsmith.core.block import RowSource
-from oddsmith.core.labels import quoted
+from oddsmith.core.block import Block, Blocks, RowSource
+from oddsmith.core.labels import label_text, listed, quoted
+from oddsmith.core.scoring import put_probabilities
 from oddsmith.core.stable import Array
+from oddsmith.core.table_columns import Indices
 from oddsmith.data.files import Batch, TableFiles, open_files
 from oddsmith.data.first_pass import (
     FirstPass,
     Kept,
+    Split,
     first_pass,
     load_first_pass,
     rows_again,
@@ -27,28 +30,30 @@ from oddsmith.data.first_pass import (
 )
 from oddsmith.data.raw_rows import Layout
 from oddsmith.data.row_encoder import RowEncoder, Taken
-from oddsmith.data.spool import RowBlocks, Spool, bytes_a_row
+from oddsmith.data.spool import RowBlocks, bytes_a_row
 from oddsmith.data.survey import Classes, classes_of
 from oddsmith.engines.journal import Journal
 from oddsmith.engines.streams import Streams
 from oddsmith.engines.threads import BlockThreads
 from oddsmith.errors import DataError, ParameterError
-from oddsmith.estimators.inputs import class_weights
 from oddsmith.estimators.file_inference import is_likelihood, results_of
+from oddsmith.estimators.inputs import class_weights
 from oddsmith.estimators.labels import Encoded
 from oddsmith.estimators.logistic import LogisticRegression
 from oddsmith.estimators.parameters import check_stopping, elastic_net
+from oddsmith.estimators.scoring import Scorer
 from oddsmith.estimators.table_encoder import TableEncoder
 from oddsmith.estimators.training import Training
 from oddsmith.solvers.choose import Problem, kernels_for
 from oddsmith.views.files_progress import Told, files_progress
+from oddsmith.views.tables import number_text
 
-__all__ = ["fit_files"]
+__all__ = ["FilesFit", "HeldOut", "fit_and_hold_out", "fit_files"]
 
 # Python, its libraries and machine code take about this much before the first row.
 _LEAST_MEMORY = 384 * 2**20
-# Shares of the memory for one batch, for rows that are kept in memory, and for the sample.
-_BATCH, _IN_MEMORY, _SAMPLE = 32, 8, 16
+# Shares of the memory for one batch, rows kept in memory, the sample, and scores of held-out rows.
+_BATCH, _IN_MEMORY, _SAMPLE, _HELD_OUT = 32, 8, 16, 8
 # Rows of the sample for each column at the most. About half are kept at the least, and the solver
 # asks for 2000, or up to 1.4 times as many, so as to have every 2**k-th row.
 _ROWS_A_COLUMN = 5700
@@ -130,15 +135,97 @@ def fit_files(
     >>> model.coef_names_.tolist(), model.classes_.tolist(), model.converged_
     (['dose', 'site[b]'], ['no', 'yes'], True)
     """
-    asked = _Asked.of(files, target, model, features, weight, offset, types, memory)
+    done = fit_and_hold_out(
+        files,
+        target,
+        model,
+        features=features,
+        weight=weight,
+        offset=offset,
+        types=types,
+        memory=memory,
+        cache=cache,
+        checkpoint=checkpoint,
+        resume=resume,
+    )
+    for kind, message in done.complaints:
+        warnings.warn(message, kind, stacklevel=2)
+    return done.model
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Rows that no fit has seen, and what the model says of them.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows that were held out.
+    n_unseen : int
+        Rows that are left out here, as they have a level that the fit has not seen.
+    true : integer array of shape (m,)
+        Class of each row: of all, or every k-th where they are too many.
+    probabilities : array of shape (m, K)
+    """
+
+    n_rows: int
+    n_unseen: int
+    true: Indices
+    probabilities: Array
+
+
+@dataclass(frozen=True, slots=True)
+class FilesFit:
+    """A fit to files, what there is to warn of, and how it does on rows that were held out.
+
+    Attributes
+    ----------
+    model : LogisticRegression
+    complaints : list of (category, message)
+    held_out : HeldOut or None
+    """
+
+    model: LogisticRegression
+    complaints: list[tuple[type[Warning], str]]
+    held_out: HeldOut | None
+
+
+def fit_and_hold_out(
+    files: str | Path | Sequence[str | Path],
+    target: str,
+    model: LogisticRegression | None = None,
+    *,
+    split: Split | None = None,
+    positive: str | None = None,
+    progress: bool | None = None,
+    note: Callable[[str], None] | None = None,
+    cache: bool | str | Path = True,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    **how: Any,
+) -> FilesFit:
+    """Fit files as `fit_files` does, and judge the fit on rows that are held out.
+
+    Parameters
+    ----------
+    files, target, model, cache, checkpoint, resume, how
+        See `fit_files`.
+    split : Split, optional
+        Which rows are held out; none if not given.
+    positive : str, optional
+        Label, as text, that is to be the second of two.
+    progress : bool, optional
+        Whether to show progress; what the model's `verbose` says if not given.
+    note : callable, optional
+        Called with a line that says what was read, once the first pass is done.
+    """
+    asked = _Asked.of(files, target, model, split=split, positive=positive, **how)
+    shown = bool(asked.model.verbose) if progress is None else progress
     with ExitStack() as stack:
         place = stack.enter_context(_workplace(cache, checkpoint, resume=resume))
-        tell = stack.enter_context(files_progress(bool(asked.model.verbose)))
+        tell = stack.enter_context(files_progress(shown))
         found = _rows(asked, place, resume, tell)
-        complaints = _fit(asked, found, place, tell, stack)
-    for kind, message in complaints:
-        warnings.warn(message, kind, stacklevel=2)
-    return asked.model
+        return _fit(asked, found, place, tell, note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +256,8 @@ class _Asked:
     penalty: tuple[float, float]
     memory: int
     identity: dict[str, Any]
+    split: Split | None
+    positive: str | None
 
     @classmethod
     def of(
@@ -176,11 +265,14 @@ class _Asked:
         files: Any,
         target: str,
         model: LogisticRegression | None,
-        features: Sequence[str] | None,
-        weight: str | None,
-        offset: str | None,
-        types: Mapping[str, str] | None,
-        memory: int,
+        *,
+        features: Sequence[str] | None = None,
+        weight: str | None = None,
+        offset: str | None = None,
+        types: Mapping[str, str] | None = None,
+        memory: int = 2**30,
+        split: Split | None = None,
+        positive: str | None = None,
     ) -> "_Asked":
         fitted = LogisticRegression() if model is None else clone(model)
         if not isinstance(fitted, LogisticRegression):
@@ -213,8 +305,11 @@ class _Asked:
             "types": kinds,
             "memory": int(memory),
             "missing": encoder.missing,
+            "split": None if split is None else [split.share, split.seed],
         }
-        return cls(there, layout, kinds, fitted, encoder, penalty, int(memory), identity)
+        return cls(
+            there, layout, kinds, fitted, encoder, penalty, int(memory), identity, split, positive
+        )
 
     @property
     def drop(self) -> bool:
@@ -291,7 +386,9 @@ def _workplace(
 def _admit_checkpoint(folder: Path, *, resume: bool) -> None:
     if resume:
         if not folder.is_dir():
-            raise ParameterError(f"{folder}: there is no checkpoint to go on from; leave resume out")
+            raise ParameterError(
+                f"{folder}: there is no checkpoint to go on from; leave resume out"
+            )
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -333,7 +430,13 @@ def _rows(asked: _Asked, place: _Place, resume: bool, tell: Told) -> FirstPass:
         most,
         drop=asked.drop,
         tell=partial(_told, tell, asked.files),
+        split=asked.split,
     )
+    if found.held is None:
+        raise ParameterError(
+            f"{found.n_held} rows held out are more than memory keeps, and there is no cache; hold "
+            "fewer out, or allow a cache"
+        )
     if place.journal is not None:
         save_first_pass(found, asked.identity)
     return found
@@ -355,32 +458,87 @@ def _refuse_full_disk(folder: Path, size: int, tell: Told) -> None:
 
 
 def _fit(
-    asked: _Asked, found: FirstPass, place: _Place, tell: Told, stack: ExitStack
-) -> list[Any]:
-    """Fit the rows, and return what there is to warn of."""
-    model, layout = asked.model, found.layout
-    refused = {name for name, kind in asked.kinds.items() if asked.encoder.rules().refuses(kind)}
-    found.survey.refuse_missing(layout, refused, asked.encoder.rules().hint)
+    asked: _Asked,
+    found: FirstPass,
+    place: _Place,
+    tell: Told,
+    note: Callable[[str], None] | None,
+) -> FilesFit:
+    """Fit the rows, and judge the fit."""
+    model, layout, rules = asked.model, found.layout, asked.encoder.rules()
+    refused = {name for name, kind in asked.kinds.items() if rules.refuses(kind)}
+    found.survey.refuse_missing(layout, refused, rules.hint)
     names = list(asked.kinds)
     summaries = found.survey.summaries(layout, asked.kinds, found.levels)
     asked.encoder.learn_summaries(summaries, names)
-    where = f"{asked.files.paths[0]}: column {quoted(layout.target)}"
-    cells = asked.files.format == "csv"
-    classes = classes_of(found.levels[layout.target], found.survey.label_weight, cells, where)
+    classes = _classes(asked, found)
     encoder, training = _training(asked, found, classes)
-    source: RowSource = stack.enter_context(_source(asked, found, encoder, tell))
-    if place.journal is not None:
-        source = Journal(source, place.journal)
-    _name_columns(model, asked, names)
-    walk = model._walk(source, training, watch=tell.iteration if model.verbose else None)
-    complaints = model._settle(walk, training)
+    if note is not None:
+        note(_what_was_read(found, classes))
     vars(model).pop("results_", None)
-    if is_likelihood(model):
-        model.results_, more = results_of(model, walk, training)
-        complaints = more or complaints
+    with _source(asked, found, encoder, training.blocks, tell) as own:
+        source: RowSource = own if place.journal is None else Journal(own, place.journal)
+        _name_columns(model, asked, names)
+        walk = model._walk(source, training, watch=tell.iteration)
+        complaints = model._settle(walk, training)
+        if is_likelihood(model):
+            model.results_, more = results_of(model, walk, training)
+            complaints = more or complaints
     model.n_rows_ = found.survey.n_rows
     model.n_dropped_ = found.n_dropped
-    return complaints
+    held = None if asked.split is None else _judged(asked, found, encoder)
+    return FilesFit(model, complaints, held)
+
+
+def _classes(asked: _Asked, found: FirstPass) -> Classes:
+    target = found.layout.target
+    where = f"{asked.files.paths[0]}: column {quoted(target)}"
+    cells = asked.files.format == "csv"
+    classes = classes_of(found.levels[target], found.survey.label_weight, cells, where)
+    if asked.positive is None:
+        return classes
+    shown = [label_text(label) for label in classes.labels]
+    known = listed([quoted(label) for label in shown])
+    if asked.positive not in shown:
+        raise ParameterError(f"{quoted(asked.positive)} is not a label; use one of {known}")
+    if len(shown) != 2:
+        raise ParameterError(f"a positive label needs two classes, and there are {known}")
+    swapped = Classes(classes.labels[::-1], 1 - classes.index)
+    return classes if shown[1] == asked.positive else swapped
+
+
+def _what_was_read(found: FirstPass, classes: Classes) -> str:
+    weight = np.bincount(classes.index, found.survey.label_weight)
+    shown = [
+        f"{quoted(label_text(label))} {number_text(float(w), 6)}"
+        for label, w in zip(classes.labels, weight, strict=True)
+    ]
+    rows = f"{found.survey.n_rows:,} rows to fit"
+    rows += f", {found.n_held:,} held out" if found.n_held else ""
+    rows += f", {found.n_dropped:,} dropped, as values are missing" if found.n_dropped else ""
+    return f"{rows}; {quoted(found.layout.target)}: {listed(shown)}"
+
+
+def _judged(asked: _Asked, found: FirstPass, encoder: RowEncoder) -> HeldOut:
+    """What the model says of the rows that were held out."""
+    model = asked.model
+    K = model.classes_.size
+    every = max(1, -(-found.n_held * 8 * (K + 1) // (asked.memory // _HELD_OUT)))
+    true: list[Indices] = [np.empty(0, np.intp)]
+    probabilities: list[Array] = [np.empty((0, K))]
+    n_unseen = 0
+    for rows in found.held or ():
+        own = rows.take(slice(None, None, every))
+        known = encoder.known(own)
+        n_unseen += int((~known).sum())
+        block = encoder(replace(own.take(known), weight=None))
+        out = np.empty((block.y.size, K))
+        Scorer(model.coef_, model.intercept_, model.n_jobs).score(
+            block.X, None if own.offset is None else block.offset, put_probabilities, out
+        )
+        true.append(block.y)
+        probabilities.append(out)
+    return HeldOut(found.n_held, n_unseen, np.concatenate(true), np.concatenate(probabilities))
 
 
 def _name_columns(model: LogisticRegression, asked: _Asked, names: list[str]) -> None:
@@ -393,9 +551,7 @@ def _name_columns(model: LogisticRegression, asked: _Asked, names: list[str]) ->
     model.target_ = asked.layout.target
 
 
-def _training(
-    asked: _Asked, found: FirstPass, classes: Classes
-) -> tuple[RowEncoder, Training]:
+def _training(asked: _Asked, found: FirstPass, classes: Classes) -> tuple[RowEncoder, Training]:
     model, encoding = asked.model, asked.encoder.encoding_
     K = len(classes.labels)
     width = 1 if K == 2 else K
@@ -446,18 +602,18 @@ def _blocks(found: FirstPass, encoder: RowEncoder) -> RowBlocks:
 
 @contextmanager
 def _source(
-    asked: _Asked, found: FirstPass, encoder: RowEncoder, tell: Told
-) -> Iterator[Any]:
-    blocks = _blocks(found, encoder)
+    asked: _Asked, found: FirstPass, encoder: RowEncoder, blocks: Blocks, tell: Told
+) -> Iterator[RowSource]:
     if found.rows is not None:
         with BlockThreads(tell.blocks(blocks), asked.model.n_jobs) as threads:
             yield threads
         return
 
-    def again() -> Iterator[Any]:
-        return map(encoder, rows_again(asked.files, found, drop=asked.drop))
+    def again() -> Iterator[Block]:
+        rows = rows_again(asked.files, found, drop=asked.drop, split=asked.split)
+        return map(encoder, rows)
 
     with Streams(
-        again, blocks.n_rows, blocks.n_features, blocks.taken, asked.model.n_jobs
+        again, blocks.n_rows, blocks.n_features, blocks.sample, asked.model.n_jobs
     ) as streams:
         yield streams

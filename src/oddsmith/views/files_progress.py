@@ -40,7 +40,9 @@ class Told:
 
     def cache(self, folder: Path, size: int) -> None:
         """Say how large the cache will be (bytes)."""
-        self._line(f"column cache in {printable(str(folder))}: {size / 1e9:.2f} GB, removed afterwards")
+        self._line(
+            f"column cache in {printable(str(folder))}: {size / 1e9:.2f} GB, removed afterwards"
+        )
 
     def resumed(self, rows: int) -> None:
         """Say that the first pass was done before."""
