@@ -72,9 +72,13 @@ def fitted_columns(model: Any, X: Any) -> Any:
     """
     fitted = vars(model)
     same = _plain(X) and fitted.get("n_features_in_") == X.shape[1] and X.shape[0] > 0
-    if same and "coef_" in fitted and "feature_names_in_" not in fitted:
+    known = "coef_" in fitted and "feature_names_in_" not in fitted
+    if same and known and fitted.get("encoder_") is None:
         return X
     check_is_fitted(model)
+    encoder = fitted.get("encoder_")
+    if encoder is not None:
+        return encoder.transform(X)
     return checked(model, X, None, reset=False)[0]
 
 

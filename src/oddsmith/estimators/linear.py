@@ -1,6 +1,8 @@
 """What every fitted linear classifier can do: margins, probabilities, classes, from any rows."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +13,18 @@ from sklearn.utils.validation import check_is_fitted
 from oddsmith.core.labels import Label
 from oddsmith.core.scoring import class_index, put_log_probabilities, put_probabilities
 from oddsmith.core.stable import Array
-from oddsmith.errors import DataError
+from oddsmith.errors import DataError, ModelFileError, ParameterError
+from oddsmith.estimators.description import describe
 from oddsmith.estimators.door import fitted_columns, name_bad_entry, names_of
 from oddsmith.estimators.inputs import row_offset
 from oddsmith.estimators.scoring import Put, Scorer
+from oddsmith.export.json import dump, load
 from oddsmith.export.python_code import python_source
 from oddsmith.export.rule import LinearRule, linear_rule
 from oddsmith.export.scorecard import Scorecard, scorecard
+from oddsmith.export.schema import Model
 from oddsmith.export.sql import sql_expressions
+from oddsmith.export.staging import write_whole
 
 __all__ = ["LinearClassifier"]
 
@@ -85,6 +91,37 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
         """Accuracy: the share of the rows' weight that `predict` gets right."""
         return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
+
+    def save(self, path: str | Path, *, covariance: Any = None) -> None:
+        """Write the model to a file, from which `oddsmith.load` makes a classifier.
+
+        Versioned JSON: encoding, coefficients to the last bit, what is proved of the fit and how
+        it was made; no rows, but the levels of categories. It appears whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+        covariance : what `infer` returns, or array of shape (m, m), optional
+            Kept beside the coefficients. An array is of the m = (K - 1)(q + 1) coefficients of
+            classes 1 to K - 1 against class 0, class by class, then their intercepts.
+
+        Raises
+        ------
+        ParameterError
+            If the model holds what no file can, or the file cannot be written.
+        """
+        document = dump(self._description(covariance))
+        try:
+            load(document)
+        except ModelFileError as error:
+            raise ParameterError(
+                f"{path}: the model cannot be written ({error}); change it before"
+            ) from None
+        write_whole(Path(path), document.encode())
+
+    def _description(self, covariance: Any) -> Model:
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return describe(self, now, covariance)
 
     def to_python(self, columns: Sequence[str] | None = None) -> str:
         """Source text of a Python function that scores a row and needs nothing but Python.

@@ -11,7 +11,7 @@ from oddsmith.core.labels import Label, quoted
 from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
 
-__all__ = ["LinearRule", "linear_rule"]
+__all__ = ["LinearRule", "linear_rule", "plain_label"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +77,13 @@ def linear_rule(
         raise ParameterError("a coefficient is not finite, so that no row has a score; fit anew")
     return LinearRule(
         columns=tuple(str.__str__(name) for name in names),
-        classes=tuple(_plain_label(label) for label in classes.tolist()),
+        classes=tuple(plain_label(label) for label in classes.tolist()),
         coef=tuple(tuple(map(float, row)) for row in coef.tolist()),
         intercept=tuple(map(float, intercept.tolist())),
     )
 
 
-def _plain_label(label: Any) -> Label:
+def plain_label(label: Any) -> Label:
     """Label as an exact built-in, whose repr is its literal."""
     plain = label.item() if isinstance(label, np.generic) else label
     if isinstance(plain, str):
