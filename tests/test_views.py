@@ -416,9 +416,7 @@ def long_labels(labels):
     index = np.arange(len(labels))
     found = evaluate(index, index, p, labels)
     coef = np.zeros((len(labels), 1))
-    return summarise(
-        plain_model(("x",), labels, "y", coef, coef[:, 0], *FIT), found
-    )
+    return summarise(plain_model(("x",), labels, "y", coef, coef[:, 0], *FIT), found)
 
 
 @pytest.mark.parametrize("labels", [LONG, tuple(f"{text}, as others" for text in LONG)])

@@ -21,8 +21,8 @@ from oddsmith.estimators.scoring import Put, Scorer
 from oddsmith.export.json import dump, load
 from oddsmith.export.python_code import python_source
 from oddsmith.export.rule import LinearRule, linear_rule
-from oddsmith.export.scorecard import Scorecard, scorecard
 from oddsmith.export.schema import Model
+from oddsmith.export.scorecard import Scorecard, scorecard
 from oddsmith.export.sql import sql_expressions
 from oddsmith.export.staging import write_whole
 

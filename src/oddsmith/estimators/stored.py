@@ -80,9 +80,7 @@ class StoredModel(LinearClassifier):
         fitted = training.estimator or "a model"
         rows = "" if training.rows is None else f" of {training.rows} rows"
         written = "" if training.written_at is None else f", written {training.written_at}"
-        return (
-            f"<StoredModel: {fitted}{rows}, {self.n_features_in_} columns, {K} classes{written}>"
-        )
+        return f"<StoredModel: {fitted}{rows}, {self.n_features_in_} columns, {K} classes{written}>"
 
     def fit(self, X: Any = None, y: Any = None, **_: Any) -> NoReturn:
         """Refuse to be fitted: a file holds no rows and not all parameters.
