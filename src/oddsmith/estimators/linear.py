@@ -190,7 +190,9 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
     def _rule(self, columns: Sequence[str] | None) -> LinearRule:
         check_is_fitted(self)
         names = names_of(self) if columns is None else columns
-        return linear_rule(names, self.classes_, self.coef_, self.intercept_)
+        encoder = getattr(self, "encoder_", None)
+        encoding = None if encoder is None else encoder.encoding_
+        return linear_rule(names, self.classes_, self.coef_, self.intercept_, encoding)
 
     def _scores(self, X: Any, offset: Any, put: Put, out: np.ndarray[Any, Any]) -> Any:
         given = row_offset(offset, X.shape[0], self.coef_.shape[0])
