@@ -22,10 +22,14 @@ from oddsmith import LogisticRegression, __version__
 from oddsmith.cli import _program, cli, fitting, main
 from oddsmith.export.json import dump, read_model
 from oddsmith.export.predictions import predictions_csv
-from oddsmith.export.schema import Model, Training
+from oddsmith.export.provenance import Certificate, Training
+from oddsmith.export.schema import plain_model
 
 OUTPUTS = ["confusion_matrix.png", "loss.png", "model.json", "predictions.csv"]
-TRAINING = Training(20, 20.0, 1.0, "newton", 1e-12, 5, 11, 0.25, 1e-16, True, ())
+TRAINING = Training(
+    rows=20, weight=20.0, C=1.0, solver="newton", iterations=5, passes=11, warnings=()
+)
+CERTIFICATE = Certificate(0.25, 1e-16, 1e-12, True)
 
 
 def oddsmith(*args, cwd, **kwargs):
@@ -114,8 +118,8 @@ def test_demo_model_is_the_exact_optimum_of_the_training_rows(demo):
     again = LogisticRegression().fit(data.data[train], data.target[train] == 0)
     assert train.sum() == model.training.rows == 455
     np.testing.assert_allclose(model.coef, again.coef_, rtol=1e-6, atol=1e-9)
-    assert model.training.converged
-    assert model.training.optimality_gap <= 1e-12
+    assert model.certificate.converged
+    assert model.certificate.optimality_gap <= 1e-12
     assert model.training.iterations <= 20
 
 
@@ -245,7 +249,7 @@ def test_C_is_the_penalty_of_the_model(here):
     np.testing.assert_allclose(model.coef, again.coef_, rtol=1e-9)
     assert model.training.C == 0.01
     assert fit("--test-size", "0", "--C", "inf") == 0
-    assert json.loads((here / "data-model/model.json").read_text())["training"]["C"] is None
+    assert json.loads((here / "data-model/model.json").read_text())["training"]["C"] == "inf"
 
 
 @pytest.mark.parametrize(
@@ -342,7 +346,7 @@ def test_without_pyarrow_the_error_says_what_to_install(here, capsys, monkeypatc
 @pytest.fixture
 def stored(here):
     """A stored model with known coefficients."""
-    model = Model(("a", "b"), ("no", "yes"), "y", [[1.0, -1.0]], [0.0], TRAINING)
+    model = plain_model(("a", "b"), ("no", "yes"), "y", [[1.0, -1.0]], [0.0], TRAINING, CERTIFICATE)
     (here / "model.json").write_text(dump(model))
     return here
 
@@ -374,7 +378,7 @@ def test_evaluate_uses_the_threshold(stored, capsys):
 
 
 def test_evaluate_knows_labels_written_otherwise(stored, capsys):
-    model = Model(("a",), (0, 1), "y", [[1.0]], [0.0], TRAINING)
+    model = plain_model(("a",), (0, 1), "y", [[1.0]], [0.0], TRAINING, CERTIFICATE)
     (stored / "model.json").write_text(dump(model))
     (stored / "new.csv").write_text("a,y\n1,1.0\n-1,0.0\n2,+1\n")
     assert main(["evaluate", "model.json", "new.csv"]) == 0
@@ -387,10 +391,10 @@ def test_evaluate_knows_labels_written_otherwise(stored, capsys):
 def test_cells_that_a_spreadsheet_would_run_are_quoted(stored):
     labels = ("=cmd()", "@sum", "+a", "-a", "\ttab", "-1.5", "plain")
     coef, intercept = np.zeros((7, 1)), np.zeros(7)
-    model = Model(("a",), labels, "y", coef, intercept, TRAINING)
+    model = plain_model(("a",), labels, "y", coef, intercept, TRAINING, CERTIFICATE)
     shown = []
     for k in range(7):
-        again = Model(("a",), labels, "y", coef, np.eye(7)[k], TRAINING)
+        again = plain_model(("a",), labels, "y", coef, np.eye(7)[k], TRAINING, CERTIFICATE)
         (stored / "model.json").write_text(dump(again))
         (stored / "new.csv").write_text("a\n0\n")
         assert main(["predict", "model.json", "new.csv", "--out", "out.csv"]) == 0
@@ -407,7 +411,7 @@ def test_summary_as_html(stored, capsys):
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-8"])
 def test_any_encoding_of_the_terminal_will_do(stored, encoding):
-    model = Model(("größe",), ("no", "yes"), "y", [[1.0]], [0.0], TRAINING)
+    model = plain_model(("größe",), ("no", "yes"), "y", [[1.0]], [0.0], TRAINING, CERTIFICATE)
     (stored / "model.json").write_text(dump(model), encoding="utf-8")
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     done = oddsmith("summary", "model.json", cwd=stored, env=environment, encoding=encoding)

@@ -14,7 +14,8 @@ from sklearn.datasets import load_iris
 from oddsmith import LogisticRegression
 from oddsmith.core.fit import Fit
 from oddsmith.errors import ConvergenceWarning, MissingPackageError, SeparationWarning
-from oddsmith.export.schema import Model, Training
+from oddsmith.export.provenance import Certificate, Training
+from oddsmith.export.schema import plain_model
 from oddsmith.solvers.run import Progress
 from oddsmith.views import plots
 from oddsmith.views.complaints import complaints
@@ -23,13 +24,20 @@ from oddsmith.views.progress import progress_text, training_progress
 from oddsmith.views.summary import as_html, as_renderable, as_text
 from oddsmith.views.tables import evaluate, number_text, summarise, text_tables
 
-TRAINING = Training(20, 20.0, 1.0, "newton", 1e-12, 5, 11, 0.25, 3.14e-17, True, ())
+TRAINING = Training(
+    rows=20, weight=20.0, C=1.0, solver="newton", iterations=5, passes=11, warnings=()
+)
+CERTIFICATE = Certificate(0.25, 3.14e-17, 1e-12, True)
+FIT = (TRAINING, CERTIFICATE)
 
 
 def model_of(*coefficients, names=None, **changes):
     names = names or tuple(f"x{j}" for j in range(len(coefficients)))
-    how = dataclasses.replace(TRAINING, **changes)
-    return Model(names, ("no", "yes"), "y", [list(coefficients)], [0.5], how)
+    proved = {
+        f.name: changes.pop(f.name) for f in dataclasses.fields(CERTIFICATE) if f.name in changes
+    }
+    parts = dataclasses.replace(TRAINING, **changes), dataclasses.replace(CERTIFICATE, **proved)
+    return plain_model(names, ("no", "yes"), "y", [list(coefficients)], [0.5], *parts)
 
 
 def test_coefficients_and_odds_ratios():
@@ -43,7 +51,9 @@ def test_odds_ratios_of_several_classes_do_not_depend_on_what_is_added_to_all():
     coef, names = np.array([[1.0, 0.0], [0.5, -2.0], [0.0, 3.0]]), ("a", "b")
     ratios = []
     for shift in (0.0, 0.25):
-        model = Model(names, ("p", "q", "r"), "y", coef + shift, [0.0, 0.0, 0.0], TRAINING)
+        model = plain_model(
+            names, ("p", "q", "r"), "y", coef + shift, [0.0, 0.0, 0.0], TRAINING, CERTIFICATE
+        )
         rows = summarise(model).coefficients
         assert [row.label for row in rows] == ["p"] * 3 + ["q"] * 3 + ["r"] * 3
         ratios.append([row.odds_ratio for row in rows if row.odds_ratio is not None])
@@ -100,7 +110,9 @@ def test_measures_without_anything_to_divide_by_are_undefined():
 def test_measures_of_several_classes_are_shown_class_by_class():
     p = np.eye(3)[[0, 1, 2, 1]] * 0.7 + 0.1
     found = evaluate(np.array([0, 1, 2, 2]), np.array([0, 1, 2, 1]), p, ("a", "b", "c"))
-    model = Model(("x",), ("a", "b", "c"), "y", [[1.0], [2.0], [3.0]], [0.0] * 3, TRAINING)
+    model = plain_model(
+        ("x",), ("a", "b", "c"), "y", [[1.0], [2.0], [3.0]], [0.0] * 3, TRAINING, CERTIFICATE
+    )
     shown = as_text(summarise(model, found))
     for label, recall in (("a", "1"), ("b", "1"), ("c", "0.5")):
         line = next(x for x in shown.splitlines() if f'recall of "{label}"' in x)
@@ -404,7 +416,7 @@ def long_labels(labels):
     index = np.arange(len(labels))
     found = evaluate(index, index, p, labels)
     coef = np.zeros((len(labels), 1))
-    return summarise(Model(("x",), labels, "y", coef, coef[:, 0], TRAINING), found)
+    return summarise(plain_model(("x",), labels, "y", coef, coef[:, 0], *FIT), found)
 
 
 @pytest.mark.parametrize("labels", [LONG, tuple(f"{text}, as others" for text in LONG)])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from oddsmith.estimators.formula import logit
     from oddsmith.estimators.logistic import LogisticRegression
     from oddsmith.estimators.path import Path, regularization_path
+    from oddsmith.estimators.stored import StoredModel, load
     from oddsmith.estimators.table_encoder import TableEncoder
     from oddsmith.inference.result import Inference
 
@@ -33,7 +34,9 @@ _HOMES = {
     "LogisticRegression": "oddsmith.estimators.logistic",
     "LogisticRegressionCV": "oddsmith.estimators.cross_validation",
     "Path": "oddsmith.estimators.path",
+    "StoredModel": "oddsmith.estimators.stored",
     "TableEncoder": "oddsmith.estimators.table_encoder",
+    "load": "oddsmith.estimators.stored",
     "logit": "oddsmith.estimators.formula",
     "regularization_path": "oddsmith.estimators.path",
     "CollinearityWarning": "oddsmith.errors",
@@ -66,7 +69,9 @@ __all__ = [
     "Path",
     "SeparationWarning",
     "SolverWarning",
+    "StoredModel",
     "TableEncoder",
+    "load",
     "logit",
     "regularization_path",
 ]

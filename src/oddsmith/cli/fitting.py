@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from oddsmith import __version__
 from oddsmith.cli.messages import say, warn
 from oddsmith.cli.reading import Indices, choose_classes, match_classes, match_features
 from oddsmith.core.labels import Label, label_text, quoted
@@ -18,7 +19,8 @@ from oddsmith.errors import DataError, MissingPackageError, ParameterError
 from oddsmith.estimators.logistic import LogisticRegression
 from oddsmith.export.json import dump
 from oddsmith.export.predictions import predictions_csv, probability_columns
-from oddsmith.export.schema import Model, Training
+from oddsmith.export.provenance import Certificate, Training
+from oddsmith.export.schema import Model, plain_model
 from oddsmith.views.plots import plot_confusion, plot_history, save_png
 from oddsmith.views.tables import Summary, evaluate, summarise
 
@@ -207,19 +209,26 @@ def _describe(
     messages: tuple[str, ...],
 ) -> Model:
     training = Training(
+        estimator=type(estimator).__name__,
         rows=n,
         weight=float(n),
         C=request.C,
+        l1_ratio=0.0,
+        penalty="none" if math.isinf(request.C) else "l2",
         solver=estimator.solver_,
-        tol=estimator.tol,
         iterations=int(estimator.n_iter_[0]),
         passes=int(estimator.n_passes_),
-        objective=float(estimator.objective_),
-        optimality_gap=float(estimator.optimality_gap_),
-        converged=bool(estimator.converged_),
+        version=__version__,
         warnings=messages,
     )
-    return Model(names, classes, request.target, estimator.coef_, estimator.intercept_, training)
+    certificate = Certificate(
+        objective=float(estimator.objective_),
+        optimality_gap=float(estimator.optimality_gap_),
+        tol=estimator.tol,
+        converged=bool(estimator.converged_),
+    )
+    coef, intercept = estimator.coef_, estimator.intercept_
+    return plain_model(names, classes, request.target, coef, intercept, training, certificate)
 
 
 def _prediction_columns(

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from oddsmith.core.encoding import FILL, ColumnEncoding, Part, Unseen, refuse_missing_values
 from oddsmith.core.encoding_rules import Missing, Rules, learn
@@ -171,8 +171,10 @@ def _dense(parts: Sequence[Part], n: int, width: int) -> Array:
     return out
 
 
-def _sparse(parts: Sequence[Part], n: int, width: int) -> sp.csr_array:
+def _sparse(parts: Sequence[Part], n: int, width: int) -> Any:
     """Rows of the parts side by side, whose columns rise from part to part."""
+    # Who scores dense rows shall not wait for SciPy.
+    sp = import_module("scipy.sparse")
     columns = np.empty((n, len(parts)), dtype=np.int32 if width < 2**31 else np.int64)
     values = np.ones((n, len(parts)))
     for place, part in enumerate(parts):

@@ -1,7 +1,9 @@
 """What every fitted linear classifier can do: margins, probabilities, classes, from any rows."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,15 +15,19 @@ from oddsmith.core.labels import Label
 from oddsmith.core.scoring import class_index, put_log_probabilities, put_probabilities
 from oddsmith.core.stable import Array
 from oddsmith.data.outcome import read_outcome
-from oddsmith.errors import DataError
+from oddsmith.errors import DataError, ModelFileError, ParameterError
+from oddsmith.estimators.description import describe
 from oddsmith.estimators.door import fitted_columns, name_bad_entry, names_of
 from oddsmith.estimators.inputs import row_offset
 from oddsmith.estimators.scoring import Put, Scorer
 from oddsmith.estimators.table_encoder import TableEncoder
+from oddsmith.export.json import dump, load
 from oddsmith.export.python_code import python_source
 from oddsmith.export.rule import LinearRule, linear_rule
+from oddsmith.export.schema import Model
 from oddsmith.export.scorecard import Scorecard, scorecard
 from oddsmith.export.sql import sql_expressions
+from oddsmith.export.staging import write_whole
 
 __all__ = ["LinearClassifier"]
 
@@ -108,6 +114,37 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         labels, _ = read_outcome(y)
         return float(accuracy_score(labels, self.predict(X, offset), sample_weight=sample_weight))
 
+    def save(self, path: str | Path, *, covariance: Any = None) -> None:
+        """Write the model to a file, from which `oddsmith.load` makes a classifier.
+
+        Versioned JSON: encoding, coefficients to the last bit, what is proved of the fit and how
+        it was made; no rows, but the levels of categories. It appears whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+        covariance : what `infer` returns, or array of shape (m, m), optional
+            Kept beside the coefficients. An array is of the m = (K - 1)(q + 1) coefficients of
+            classes 1 to K - 1 against class 0, class by class, then their intercepts.
+
+        Raises
+        ------
+        ParameterError
+            If the model holds what no file can, or the file cannot be written.
+        """
+        document = dump(self._description(covariance))
+        try:
+            load(document)
+        except ModelFileError as error:
+            raise ParameterError(
+                f"{path}: the model cannot be written ({error}); change it before"
+            ) from None
+        write_whole(Path(path), document.encode())
+
+    def _description(self, covariance: Any) -> Model:
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return describe(self, now, covariance)
+
     def to_python(self, columns: Sequence[str] | None = None) -> str:
         """Source text of a Python function that scores a row and needs nothing but Python.
 
@@ -175,7 +212,9 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
     def _rule(self, columns: Sequence[str] | None) -> LinearRule:
         check_is_fitted(self)
         names = names_of(self) if columns is None else columns
-        return linear_rule(names, self.classes_, self.coef_, self.intercept_)
+        encoder = getattr(self, "encoder_", None)
+        encoding = None if encoder is None else encoder.encoding_
+        return linear_rule(names, self.classes_, self.coef_, self.intercept_, encoding)
 
     def _scores(self, X: Any, offset: Any, put: Put, out: np.ndarray[Any, Any]) -> Any:
         given = row_offset(offset, X.shape[0], self.coef_.shape[0])

@@ -3,55 +3,102 @@
 A model file is data, never code: nothing in it is run, imported or opened. Whatever does not
 follow the schema to the letter is refused with one line that says where.
 
-Layout of version 1, in which every key is needed and no other is allowed::
+Layout of version 2, in which every key is needed and no other is allowed; null is what the model
+has not, and "inf" is infinity::
 
-    {"format": "oddsmith-model", "version": 1, "target": "alive",
-     "classes": ["no", "yes"], "features": ["dose"],
-     "coefficients": [[2.0]], "intercepts": [-1.0],
-     "training": {"rows": 2, "weight": 2.0, "C": 1.0, "solver": "newton", "tol": 1e-12,
-                  "iterations": 3, "passes": 4, "objective": 0.5, "optimality_gap": 0.0,
-                  "converged": true, "warnings": []}}
+    {"format": "oddsmith-model", "version": 2, "target": "alive", "classes": ["no", "yes"],
+     "named": true,
+     "encoding": {"unseen": "refuse", "min_count": 1, "missing": "refuse", "sparse": false,
+      "columns": [{"name": "dose", "kind": "number", "n_missing": 0, "mean": null,
+                   "missing_at": null}]},
+     "coefficients": [[2.0]], "intercepts": [-1.0], "covariance": null,
+     "certificate": {"objective": 0.5, "optimality_gap": 0.0, "tol": 1e-12, "converged": true,
+                     "separated": null, "aliased": null},
+     "training": {"estimator": "LogisticRegression", "rows": 2, "weight": 2.0, "C": 1.0,
+                  "l1_ratio": 0.0, "penalty": "l2", "solver": "newton-cholesky",
+                  "iterations": 3, "passes": 4, "written_at": "2026-01-31T12:00:00Z",
+                  "version": "0.1.0", "warnings": []}}
 
-``C`` is null where nothing is penalised, ``optimality_gap`` where nothing is proved.
+Categories are described in `oddsmith.export.encodings`. The covariance is the lower triangle of
+`Model.covariance`, row by row. Files of version 1 are read as well: see `oddsmith.export.json_1`.
 """
 
 import json
 import math
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from oddsmith.core.labels import Label, quoted
+import numpy as np
+
+from oddsmith.core.labels import printable
+from oddsmith.core.stable import Array
+from oddsmith.core.table_encoding import TableEncoding
 from oddsmith.errors import ModelFileError
-from oddsmith.export.schema import Model, Training
+from oddsmith.export.encodings import encoding_tree, read_encoding
+from oddsmith.export.json_1 import read_version_1
+from oddsmith.export.provenance import Certificate, Training
+from oddsmith.export.schema import Model
+from oddsmith.export.strict_json import (
+    boolean,
+    count,
+    items,
+    known_keys,
+    label,
+    number,
+    optional,
+    parse,
+    refuse,
+    text,
+    texts,
+    vector,
+)
 
 __all__ = ["dump", "is_model", "load", "read_model"]
 
 _FORMAT = "oddsmith-model"
-_VERSION = 1
+_VERSION = 2
 _MAX_BYTES = 256 * 2**20
 _MODEL_KEYS = (
     "format",
     "version",
     "target",
     "classes",
-    "features",
+    "named",
+    "encoding",
     "coefficients",
     "intercepts",
+    "covariance",
+    "certificate",
     "training",
 )
-_TRAINING_KEYS = (
-    "rows",
-    "weight",
-    "C",
-    "solver",
-    "tol",
-    "iterations",
-    "passes",
-    "objective",
-    "optimality_gap",
-    "converged",
-    "warnings",
-)
+
+
+def _number_or_inf(value: Any, where: str) -> float:
+    return math.inf if value == "inf" and isinstance(value, str) else number(value, where)
+
+
+_CERTIFICATE = {
+    "objective": number,
+    "optimality_gap": _number_or_inf,
+    "tol": number,
+    "converged": boolean,
+    "separated": text,
+    "aliased": texts,
+}
+_TRAINING = {
+    "estimator": text,
+    "rows": count,
+    "weight": number,
+    "C": _number_or_inf,
+    "l1_ratio": number,
+    "penalty": text,
+    "solver": text,
+    "iterations": count,
+    "passes": count,
+    "written_at": text,
+    "version": text,
+    "warnings": texts,
+}
 
 
 def dump(model: Model) -> str:
@@ -59,24 +106,28 @@ def dump(model: Model) -> str:
 
     Examples
     --------
-    >>> training = Training(2, 2.0, math.inf, "newton", 1e-12, 3, 4, 0.5, 0.0, True, ())
-    >>> model = Model(("dose",), (0, 1), "alive", [[0.1]], [-1.0], training)
+    >>> from oddsmith.export.schema import plain_model
+    >>> model = plain_model(("dose",), (0, 1), "alive", [[0.1]], [-1.0])
     >>> load(dump(model)) == model
     True
     """
-    training = model.training
-    document = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "target": model.target,
-        "classes": list(model.classes),
-        "features": list(model.feature_names),
-        "coefficients": model.coef.tolist(),
-        "intercepts": model.intercept.tolist(),
-        "training": {key: getattr(training, key) for key in _TRAINING_KEYS}
-        | {key: _null_if_infinite(getattr(training, key)) for key in ("C", "optimality_gap")},
+    # One line for each part and column, each written by the quick encoder of the library.
+    encoding = encoding_tree(model.encoding)
+    columns = ",\n  ".join(map(_text, encoding.pop("columns")))
+    parts = {
+        "format": _text(_FORMAT),
+        "version": _text(_VERSION),
+        "target": _text(model.target),
+        "classes": _text(list(model.classes)),
+        "named": _text(model.named),
+        "encoding": f'{_text(encoding)[:-1]}, "columns": [\n  {columns}\n ]}}',
+        "coefficients": _rows(model.coef.tolist()),
+        "intercepts": _text(model.intercept.tolist()),
+        "covariance": "null" if model.covariance is None else _triangle(model.covariance),
+        "certificate": _text(_fields(model.certificate, _CERTIFICATE)),
+        "training": _text(_fields(model.training, _TRAINING)),
     }
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    return "{\n " + ",\n ".join(f'"{key}": {part}' for key, part in parts.items()) + "\n}\n"
 
 
 def load(document: str | bytes) -> Model:
@@ -85,19 +136,21 @@ def load(document: str | bytes) -> Model:
     Raises
     ------
     ModelFileError
-        If the text is anything else than a model of this version: one line that says where.
+        If the text is anything else than a model of a known version: one line that says where.
     """
-    tree = _parse(document)
-    model = _keys(tree, "the file", _MODEL_KEYS)
-    training = _keys(model["training"], '"training"', _TRAINING_KEYS)
-    return Model(
-        feature_names=tuple(_text(x, '"features"') for x in _list(model["features"], '"features"')),
-        classes=tuple(_label(x) for x in _list(model["classes"], '"classes"')),
-        target=_text(model["target"], '"target"'),
-        coef=_matrix(model["coefficients"], len(_list(model["features"], '"features"'))),
-        intercept=_vector(model["intercepts"], '"intercepts"'),
-        training=_training(training),
-    )
+    tree = parse(document, _MAX_BYTES)
+    if not isinstance(tree, dict):
+        refuse("the file is not an object")
+    if tree.get("format") != _FORMAT:
+        refuse(f'"format" is not "{_FORMAT}"')
+    version = tree.get("version")  # first, because another version has other keys
+    if isinstance(version, bool) or not isinstance(version, int):
+        refuse('"version" is not a whole number')
+    if version == 1:
+        return read_version_1(tree)
+    if version != _VERSION:
+        refuse(f"it is of version {version}, and this oddsmith reads versions 1 and {_VERSION}")
+    return _read_version_2(tree)
 
 
 def is_model(path: str | Path) -> bool:
@@ -110,7 +163,7 @@ def is_model(path: str | Path) -> bool:
     """
     try:
         with Path(path).open("rb") as file:
-            tree = _parse(file.read(_MAX_BYTES + 1))
+            tree = parse(file.read(_MAX_BYTES + 1), _MAX_BYTES)
     except (OSError, ValueError):
         return False
     return isinstance(tree, dict) and tree.get("format") == _FORMAT
@@ -124,148 +177,82 @@ def read_model(path: str | Path) -> Model:
     ModelFileError
         If the file cannot be read or is no model: the message names it.
     """
+    shown = printable(str(path))
     try:
         with Path(path).open("rb") as file:
             document = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
-        raise ModelFileError(f"{path}: there is no such file; check its name") from None
+        raise ModelFileError(f"{shown}: there is no such file; check its name") from None
     except IsADirectoryError:
-        raise ModelFileError(f"{path}: is a folder; name the model.json in it") from None
+        raise ModelFileError(f"{shown}: is a folder; name the model.json in it") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise ModelFileError(f"{path}: cannot be read ({why}); name a readable file") from None
+        raise ModelFileError(f"{shown}: cannot be read ({why}); name a readable file") from None
     try:
         return load(document)
     except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}; use a file that oddsmith fit wrote") from None
+        raise ModelFileError(f"{shown}: {error}; use a file that oddsmith wrote") from None
 
 
-def _parse(document: str | bytes) -> Any:
-    if len(document) > _MAX_BYTES:
-        raise ModelFileError(f"not a model: larger than {_MAX_BYTES // 2**20} MiB")
-    try:
-        text = document.decode("utf-8") if isinstance(document, bytes) else document
-        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-    except UnicodeDecodeError:
-        raise ModelFileError("not a model: not UTF-8 text") from None
-    except RecursionError:
-        raise ModelFileError("not a model: nested too deeply") from None
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise ModelFileError(f"not a model: broken JSON at {where} ({error.msg})") from None
-    except ModelFileError:
-        raise
-    except ValueError:  # a whole number of thousands of digits
-        raise ModelFileError("not a model: a number has too many digits") from None
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        for name, _ in pairs:
-            if found.pop(name, pairs) is pairs:
-                _refuse(f"the key {quoted(name)} is there twice")
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    _refuse(f"{name} is not a number of JSON")
-
-
-def _refuse(why: str) -> NoReturn:
-    raise ModelFileError(f"not a model: {why}")
-
-
-def _keys(value: Any, where: str, keys: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        _refuse(f"{where} is not an object")
-    if keys is _MODEL_KEYS:  # first, because another version may have other keys
-        _version(value)
-    for key in keys:
-        if key not in value:
-            _refuse(f"{where} lacks the key {quoted(key)}")
-    for key in value:
-        if key not in keys:
-            _refuse(f"{where} has the unknown key {quoted(key)}")
-    return value
-
-
-def _version(value: dict[str, Any]) -> None:
-    if value.get("format") != _FORMAT:
-        _refuse(f'"format" is not {quoted(_FORMAT)}')
-    version = value.get("version")
-    if isinstance(version, bool) or not isinstance(version, int):
-        _refuse('"version" is not a whole number')
-    if version != _VERSION:
-        _refuse(f"it is of version {version}, and this oddsmith reads version {_VERSION} only")
-
-
-def _training(value: dict[str, Any]) -> Training:
-    if not isinstance(value["converged"], bool):
-        _refuse('"converged" is not true or false')
-    return Training(
-        rows=_count(value["rows"], '"rows"'),
-        weight=_number(value["weight"], '"weight"'),
-        C=_infinite_if_null(value["C"], '"C"'),
-        solver=_text(value["solver"], '"solver"'),
-        tol=_number(value["tol"], '"tol"'),
-        iterations=_count(value["iterations"], '"iterations"'),
-        passes=_count(value["passes"], '"passes"'),
-        objective=_number(value["objective"], '"objective"'),
-        optimality_gap=_infinite_if_null(value["optimality_gap"], '"optimality_gap"'),
-        converged=value["converged"],
-        warnings=tuple(_text(x, '"warnings"') for x in _list(value["warnings"], '"warnings"')),
+def _read_version_2(tree: dict[str, Any]) -> Model:
+    found = known_keys(tree, "the file", _MODEL_KEYS)
+    encoding = read_encoding(found["encoding"])
+    classes = tuple(label(x, '"classes"') for x in items(found["classes"], '"classes"'))
+    return Model(
+        encoding=encoding,
+        named=boolean(found["named"], '"named"'),
+        classes=classes,
+        target=optional(text, found["target"], '"target"'),
+        coef=_read_rows(found["coefficients"], encoding),
+        intercept=np.array(
+            [number(x, '"intercepts"') for x in items(found["intercepts"], '"intercepts"')]
+        ),
+        covariance=optional(_read_triangle, found["covariance"], '"covariance"'),
+        certificate=Certificate(**_read_fields(found, "certificate", _CERTIFICATE)),
+        training=Training(**_read_fields(found, "training", _TRAINING)),
     )
 
 
-def _list(value: Any, where: str) -> list[Any]:
-    if not isinstance(value, list):
-        _refuse(f"{where} is not a list")
-    return value
+def _text(tree: Any) -> str:
+    return json.dumps(tree, ensure_ascii=False, allow_nan=False)
 
 
-def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        _refuse(f"{where} holds something else than text")
-    return value
+def _rows(rows: list[Any]) -> str:
+    return "[" + ",\n  ".join(map(_text, rows)) + "]"
 
 
-def _label(value: Any) -> Label:
-    if not isinstance(value, str | int | float):
-        _refuse('"classes" holds something else than text, numbers and booleans')
-    return value
+def _triangle(covariance: Array) -> str:
+    rows = [row[: j + 1] for j, row in enumerate(covariance.tolist())]
+    return _rows([[None if math.isnan(x) else x for x in row] for row in rows])
 
 
-def _count(value: Any, where: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
-        _refuse(f"{where} is not a count")
-    return value
+def _fields(part: Any, keys: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a frozen part; infinity as "inf"."""
+    values = {key: getattr(part, key) for key in keys}
+    return {key: "inf" if _is_inf(value) else value for key, value in values.items()}
 
 
-def _number(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        _refuse(f"{where} holds something else than a number")
-    if isinstance(value, int) and abs(value) > 2**53:
-        _refuse(f"{where} holds a whole number that is too long to be exact")
-    if not math.isfinite(value):
-        _refuse(f"{where} holds a number beyond 1.8e308")
-    return float(value)
+def _is_inf(value: Any) -> bool:
+    return isinstance(value, float) and value == math.inf
 
 
-def _vector(value: Any, where: str) -> Any:
-    return [_number(x, where) for x in _list(value, where)]
+def _read_fields(found: dict[str, Any], name: str, keys: dict[str, Any]) -> dict[str, Any]:
+    part = known_keys(found[name], f'"{name}"', tuple(keys))
+    return {key: optional(read, part[key], f'"{key}"') for key, read in keys.items()}
 
 
-def _matrix(value: Any, width: int) -> Any:
-    rows = [_vector(row, '"coefficients"') for row in _list(value, '"coefficients"')]
-    if any(len(row) != width for row in rows):
-        _refuse(f'a row of "coefficients" does not have the length {width} of "features"')
-    return rows
+def _read_rows(value: Any, encoding: TableEncoding) -> Array:
+    rows = [vector(row, '"coefficients"', encoding.width) for row in items(value, '"coefficients"')]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), encoding.width)
 
 
-def _null_if_infinite(value: float) -> float | None:
-    return None if math.isinf(value) else value
-
-
-def _infinite_if_null(value: Any, where: str) -> float:
-    return math.inf if value is None else _number(value, where)
+def _read_triangle(value: Any, where: str) -> Array:
+    rows = items(value, where)
+    for j, row in enumerate(rows):
+        if len(items(row, where)) != j + 1:
+            refuse(f"{where} is not a lower triangle: its row {j + 1} has not {j + 1} entries")
+    found = np.empty((len(rows), len(rows)))
+    for j, row in enumerate(rows):
+        found[j, : j + 1] = [math.nan if x is None else number(x, where) for x in row]
+        found[: j + 1, j] = found[j, : j + 1]
+    return found

@@ -4,125 +4,84 @@ Only NumPy is used, so that a stored model predicts without the libraries that f
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from oddsmith.core.labels import Label, quoted
+from oddsmith.core.encoding import ColumnEncoding
+from oddsmith.core.labels import Label
 from oddsmith.core.stable import Array, sigmoid, softmax
-from oddsmith.errors import DataError, ModelFileError, ParameterError
+from oddsmith.core.table_columns import objects
+from oddsmith.core.table_encoding import TableEncoding
+from oddsmith.errors import DataError, ParameterError
+from oddsmith.export.provenance import Certificate, Training, demand, demand_text
 
-__all__ = ["Model", "Training"]
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """How a model was fitted, and how far from the optimum it can be.
-
-    Attributes
-    ----------
-    rows : int
-    weight : float
-        Sum of the weights of the rows.
-    C : float
-        Inverse strength of the penalty, ``inf`` for none.
-    solver : str
-    tol : float
-        Gap that was asked for (nats per unit of weight).
-    iterations, passes : int
-        Steps of the solver; how often it read the rows.
-    objective : float
-        Mean log loss plus penalty (nats per unit of weight).
-    optimality_gap : float
-        Proved bound on `objective` minus its minimum (nats per unit of weight), ``inf`` if none.
-    converged : bool
-    warnings : tuple of str
-        What the fit warned of.
-    """
-
-    rows: int
-    weight: float
-    C: float
-    solver: str
-    tol: float
-    iterations: int
-    passes: int
-    objective: float
-    optimality_gap: float
-    converged: bool
-    warnings: tuple[str, ...]
-
-    def __post_init__(self):
-        counts = (self.rows, self.iterations, self.passes)
-        _demand(min(counts) >= 0, "a count of rows, iterations or passes is negative")
-        _demand(math.isfinite(self.weight) and self.weight > 0, "the weight is not above 0")
-        _demand(self.C > 0, "C is not above 0")
-        _demand(math.isfinite(self.tol) and self.tol >= 0, "tol is not a number from 0 up")
-        _demand(math.isfinite(self.objective), "the objective is not finite")
-        _demand(self.optimality_gap >= 0, "the optimality gap is negative")
-        for text in (self.solver, *self.warnings):
-            _demand_text(text)
+__all__ = ["Model", "plain_encoding", "plain_model"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """A fitted logistic regression with p features and K classes.
+    """A fitted logistic regression of K classes, over a table that becomes q columns.
 
     Attributes
     ----------
-    feature_names : tuple of str
-        p distinct names.
+    encoding : TableEncoding
+        How the table becomes q columns.
+    named : bool
+        Whether the columns of the table have names; if not they are told by their places.
     classes : tuple of str, int, float or bool
         K distinct labels of one kind; with two, the second is the positive one.
-    target : str
+    target : str or None
         Name of the column that held the labels.
-    coef : array of shape (1, p) for two classes, (K, p) for more
-        In log-odds (nats) per unit of the feature; read-only.
+    coef : array of shape (1, q) for two classes, (K, q) for more
+        In log-odds (nats) per unit of the column; read-only.
     intercept : array of shape (1,) or (K,)
         Read-only.
     training : Training
+    certificate : Certificate
+    covariance : array of shape (m, m), or None
+        Of the m = (K - 1)(q + 1) coefficients of classes 1 to K - 1 against class 0: those of the
+        columns, class by class, then the K - 1 intercepts. NaN in rows and columns of what was not
+        estimated. Read-only.
 
     Raises
     ------
     ModelFileError
         If the parts do not fit together.
-
-    Examples
-    --------
-    >>> training = Training(2, 2.0, 1.0, "newton", 1e-12, 3, 4, 0.5, 0.0, True, ())
-    >>> model = Model(("dose",), ("no", "yes"), "alive", [[2.0]], [-1.0], training)
-    >>> model.predict_proba([[0.5], [1000.0]])
-    array([[0.5, 0.5],
-           [0. , 1. ]])
-    >>> model.predict([[0.4], [1000.0]]).tolist()
-    ['no', 'yes']
     """
 
-    feature_names: tuple[str, ...]
+    encoding: TableEncoding
+    named: bool
     classes: tuple[Label, ...]
-    target: str
+    target: str | None
     coef: Array
     intercept: Array
-    training: Training
+    training: Training = field(default_factory=Training)
+    certificate: Certificate = field(default_factory=Certificate)
+    covariance: Array | None = None
 
     def __post_init__(self):
-        for name in ("coef", "intercept"):
-            values = np.array(getattr(self, name), dtype=np.float64)
-            values.flags.writeable = False
-            object.__setattr__(self, name, values)
+        for name in ("coef", "intercept", "covariance"):
+            if getattr(self, name) is not None:
+                values = np.array(getattr(self, name), dtype=np.float64)
+                values.flags.writeable = False
+                object.__setattr__(self, name, values)
         self._check_names()
         self._check_classes()
         rows = 1 if len(self.classes) == 2 else len(self.classes)
-        shape = (rows, len(self.feature_names))
-        _demand(
+        shape = (rows, self.encoding.width)
+        demand(
             self.coef.shape == shape and self.intercept.shape == (rows,),
             f"the coefficients are not {shape[0]} x {shape[1]} with {rows} intercepts, as "
             f"{len(self.classes)} classes and {shape[1]} features need",
         )
         finite = np.isfinite(self.coef).all() and np.isfinite(self.intercept).all()
-        _demand(bool(finite), "a coefficient is not finite")
+        demand(bool(finite), "a coefficient is not finite")
+        if self.covariance is not None:
+            self._check_covariance(self.covariance)
 
     def __eq__(self, other: object) -> bool:
         """Whether every part is equal, the coefficients and labels bit by bit."""
@@ -133,18 +92,34 @@ class Model:
     def __hash__(self) -> int:
         return hash(self._identity())
 
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the columns of the table: x0, x1, ... where they have none."""
+        names = self.encoding.input_names()
+        return names if self.named else tuple(f"x{place}" for place in range(len(names)))
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the q columns, all different: ``dose``, ``site[b]``."""
+        return tuple(self.encoding.names(self.input_names))
+
     def margin(self, X: npt.ArrayLike) -> Array:
         """Margins (log-odds, nats) of n rows: shape (n,) for two classes, (n, K) for more.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n, q)
+            Encoded rows, see `TableEncoding.rows`.
 
         Raises
         ------
         DataError
-            If X is not n x p, or a margin is too large for a floating point number.
+            If X is not n x q, or a margin is too large for a floating point number.
         """
-        rows = np.asarray(X, dtype=np.float64)
-        if rows.ndim != 2 or rows.shape[1] != len(self.feature_names):
+        rows: Any = X if hasattr(X, "tocsr") else np.asarray(X, dtype=np.float64)
+        if rows.ndim != 2 or rows.shape[1] != self.encoding.width:
             raise DataError(
-                f"X has shape {rows.shape}, but the model has {len(self.feature_names)} features; "
+                f"X has shape {rows.shape}, but the model has {self.encoding.width} features; "
                 "give one row per case and one column per feature"
             )
         with np.errstate(over="ignore", invalid="ignore"):
@@ -194,49 +169,123 @@ class Model:
         return probabilities.argmax(axis=1)
 
     def _identity(self) -> tuple[Any, ...]:
+        covariance = self.covariance
         return (
-            self.feature_names,
-            tuple((type(label), repr(label)) for label in self.classes),
+            _identity_of(self.encoding),
+            self.named,
+            _typed(self.classes),
             self.target,
             self.coef.shape,
             self.coef.tobytes(),
             self.intercept.tobytes(),
-            self.training,
+            repr(astuple(self.training)),
+            repr(astuple(self.certificate)),
+            None if covariance is None else (covariance.shape, covariance.tobytes()),
         )
 
     def _check_names(self) -> None:
-        for name in (*self.feature_names, self.target):
-            _demand_text(name)
-        _demand(
-            len(set(self.feature_names)) == len(self.feature_names), "two features share a name"
-        )
-        _demand(self.target not in self.feature_names, "the target is among the features")
+        names = self.encoding.input_names()
+        for name in (*names, *(() if self.target is None else (self.target,))):
+            demand_text(name)
+        demand(len(set(names)) == len(names), "two features share a name")
+        demand(not self.named or self.target not in names, "the target is among the features")
 
     def _check_classes(self) -> None:
-        _demand(len(self.classes) >= 2, "there are fewer than two classes")
-        _demand(len(set(self.classes)) == len(self.classes), "two classes share a label")
+        demand(len(self.classes) >= 2, "there are fewer than two classes")
+        demand(len(set(self.classes)) == len(self.classes), "two classes share a label")
         kinds = {type(label) for label in self.classes}
-        _demand(
+        demand(
             len(kinds) == 1 and kinds <= {str, int, float, bool},
             "the classes are not all text, all whole numbers, all numbers or all booleans",
         )
         for label in self.classes:
             if isinstance(label, str):
-                _demand_text(label)
+                demand_text(label)
             elif isinstance(label, float):
-                _demand(math.isfinite(label), "a class label is not finite")
+                demand(math.isfinite(label), "a class label is not finite")
             else:
-                _demand(-(2**63) <= label < 2**63, "a class label does not fit in 64 bits")
+                demand(-(2**63) <= label < 2**63, "a class label does not fit in 64 bits")
+
+    def _check_covariance(self, covariance: Array) -> None:
+        size = (len(self.classes) - 1) * (self.encoding.width + 1)
+        demand(
+            covariance.shape == (size, size),
+            f"the covariance is not {size} x {size}, as {len(self.classes)} classes and "
+            f"{self.encoding.width} features need",
+        )
+        gone = np.isnan(np.diag(covariance))
+        demand(
+            np.array_equal(np.isnan(covariance), gone[:, None] | gone[None, :]),
+            "the covariance lacks entries of what has a variance",
+        )
+        known = covariance[np.ix_(~gone, ~gone)]
+        demand(bool(np.isfinite(known).all()), "the covariance is not finite")
+        demand(np.array_equal(known, known.T), "the covariance is not symmetric")
+        demand(bool((np.diag(known) > 0).all()), "a variance is not above 0")
 
 
-def _demand(satisfied: bool, otherwise: str) -> None:
-    if not satisfied:
-        raise ModelFileError(f"not a model: {otherwise}")
+def plain_encoding(names: Sequence[str]) -> TableEncoding:
+    """Encode columns of numbers as they are.
+
+    Examples
+    --------
+    >>> plain_encoding(["dose"]).names()
+    ['dose']
+    """
+    none, empty = objects([]), np.empty(0, np.intp)
+    columns = [
+        ColumnEncoding(
+            name, "number", 0, None, none, empty, empty, objects([None]), None, None, None
+        )
+        for name in names
+    ]
+    return TableEncoding(tuple(columns), "refuse", 1, "refuse", False)
 
 
-def _demand_text(text: str) -> None:
-    """Refuse half characters (lone surrogates), which no file can hold."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ModelFileError(f"not a model: {quoted(text)} is not valid Unicode") from None
+def plain_model(
+    names: Sequence[str],
+    classes: Sequence[Label],
+    target: str | None,
+    coef: npt.ArrayLike,
+    intercept: npt.ArrayLike,
+    training: Training | None = None,
+    certificate: Certificate | None = None,
+) -> Model:
+    """Model over named columns of numbers, which are not encoded; see `Model`.
+
+    Examples
+    --------
+    >>> model = plain_model(["dose"], ["no", "yes"], "alive", [[2.0]], [-1.0])
+    >>> model.predict_proba([[0.5], [1000.0]])
+    array([[0.5, 0.5],
+           [0. , 1. ]])
+    >>> model.predict([[0.4], [1000.0]]).tolist()
+    ['no', 'yes']
+    """
+    return Model(
+        plain_encoding(names),
+        True,
+        tuple(classes),
+        target,
+        np.asarray(coef, dtype=np.float64),
+        np.asarray(intercept, dtype=np.float64),
+        training or Training(),
+        certificate or Certificate(),
+    )
+
+
+def _typed(labels: Sequence[Any]) -> tuple[Any, ...]:
+    """Labels that are equal only if their types are, and the signs of zeros."""
+    return tuple((type(label), repr(label)) for label in labels)
+
+
+def _identity_of(encoding: TableEncoding) -> tuple[Any, ...]:
+    columns = [
+        tuple(
+            _typed(value.tolist()) if isinstance(value, np.ndarray) else (type(value), repr(value))
+            for value in (getattr(one, part.name) for part in fields(one))
+        )
+        for one in encoding.columns
+    ]
+    rest = encoding.unseen, encoding.min_count, encoding.missing, encoding.sparse
+    return (*columns, *rest)

@@ -5,87 +5,23 @@ small probabilities. Each difference of margins is one linear expression, whose 
 taken between -700 and 700 only: beyond, PostgreSQL raises errors, for underflow too.
 
 LEAST and GREATEST pass over NULL in some dialects, and NaN is the largest number in others. So a
-guard comes first: unless every column is a number of at most 1e150, the probability is NULL. With
-coefficients that are as small no product overflows, so that no margin is infinite or NaN.
+guard comes first: unless every column is a number of at most 1e150, or a level that the fit has
+seen, the probability is NULL. With coefficients that are as small no product overflows, so that no
+margin is infinite or NaN.
 
 Sums are balanced trees, as engines limit the depth of expressions (SQLite and DuckDB to 1000).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from oddsmith.core.labels import Label, quoted
 from oddsmith.errors import ParameterError
 from oddsmith.export.rule import LinearRule
+from oddsmith.export.sql_columns import LARGEST, SqlColumn
+from oddsmith.export.sql_dialects import DIALECTS, Dialect
 
-__all__ = ["DIALECTS", "sql_expressions"]
+__all__ = ["sql_expressions"]
 
-
-@dataclass(frozen=True, slots=True)
-class _Dialect:
-    """How a database writes names and numbers.
-
-    Attributes
-    ----------
-    quote : callable
-        Name to quoted identifier.
-    column : str
-        A quoted column as a double, NULL if it is none.
-    number : str
-        17 digits as a double: not as a decimal, whose arithmetic would be another.
-    longest : int
-        Bytes of a name; longer ones would be cut, and could then name another column.
-    folds_case : bool
-        Whether quoted names that differ in case alone are the same.
-    least, greatest : str
-        Names of the functions.
-    """
-
-    quote: Callable[[str], str]
-    column: str
-    number: str
-    longest: int
-    folds_case: bool
-    least: str = "LEAST"
-    greatest: str = "GREATEST"
-
-
-def _double_quotes(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _backticks(name: str) -> str:
-    # SQLite takes a name in double quotes for a text if it is no column; in backticks never.
-    return "`" + name.replace("`", "``") + "`"
-
-
-def _escaped_backticks(name: str) -> str:
-    for char, escape in (("\\", "\\\\"), ("`", "\\`"), ("\n", "\\n"), ("\r", "\\r")):
-        name = name.replace(char, escape)
-    return f"`{name}`"
-
-
-# SQLite would cast a text that is no number to 0.
-_SQLITE_COLUMN = "CASE WHEN typeof({0}) IN ('integer', 'real') THEN {0} END"
-_NO_LIMIT = 2**31
-# Of columns and coefficients: some millions of products of two are within a double.
-_LARGEST = 1e150
-
-DIALECTS: dict[str, _Dialect] = {
-    "duckdb": _Dialect(_double_quotes, "CAST({0} AS DOUBLE)", "{0}", _NO_LIMIT, True),
-    "postgres": _Dialect(
-        _double_quotes,
-        "CAST({0} AS DOUBLE PRECISION)",
-        "CAST('{0}' AS DOUBLE PRECISION)",
-        63,
-        False,
-    ),
-    "sqlite": _Dialect(_backticks, _SQLITE_COLUMN, "{0}", _NO_LIMIT, True, "MIN", "MAX"),
-    "bigquery": _Dialect(_escaped_backticks, "CAST({0} AS FLOAT64)", "{0}", 300, True),
-    "snowflake": _Dialect(
-        _double_quotes, "CAST({0} AS DOUBLE)", "CAST('{0}' AS DOUBLE)", 255, False
-    ),
-}
+# Columns, each with the first of the columns that it becomes.
+_Columns = list[tuple[SqlColumn, int]]
 
 
 def sql_expressions(rule: LinearRule, dialect: str) -> dict[Label, str]:
@@ -120,10 +56,15 @@ def sql_expressions(rule: LinearRule, dialect: str) -> dict[Label, str]:
     if dialect not in DIALECTS:
         raise ParameterError(f"dialect is {dialect!r}; choose one of {', '.join(DIALECTS)}")
     words = DIALECTS[dialect]
-    columns = [words.column.format(words.quote(name)) for name in _admitted(rule, dialect)]
-    if max(abs(x) for x in (*sum(rule.coef, ()), *rule.intercept)) > _LARGEST:
+    _check_names(rule, dialect)
+    columns = [
+        (SqlColumn(words, name, one, rule.pools_unseen(one)), start)
+        for name, one, start in rule.inputs()
+    ]
+    largest = (max(map(abs, (*row, b))) for row, b in zip(rule.coef, rule.intercept, strict=True))
+    if max(largest) > LARGEST:
         raise ParameterError(
-            f"a coefficient is beyond {_LARGEST:g}, and databases would compute infinities; "
+            f"a coefficient is beyond {LARGEST:g}, and databases would compute infinities; "
             "multiply its column by a large number, or penalise with a finite C"
         )
     if len(rule.coef) == 1:
@@ -138,7 +79,7 @@ def sql_expressions(rule: LinearRule, dialect: str) -> dict[Label, str]:
     }
 
 
-def _admitted(rule: LinearRule, dialect: str) -> tuple[str, ...]:
+def _check_names(rule: LinearRule, dialect: str) -> None:
     words = DIALECTS[dialect]
     seen: dict[str, str] = {}
     for name in rule.columns:
@@ -159,7 +100,6 @@ def _admitted(rule: LinearRule, dialect: str) -> tuple[str, ...]:
                 f"are the same to {dialect}; give other names with columns"
             )
         seen[folded] = name
-    return rule.columns
 
 
 def _difference(rule: LinearRule, one: int, other: int) -> tuple[list[float], float]:
@@ -168,15 +108,10 @@ def _difference(rule: LinearRule, one: int, other: int) -> tuple[list[float], fl
     return coef, rule.intercept[one] - rule.intercept[other]
 
 
-def _linear(words: _Dialect, columns: list[str], coef: list[float], intercept: float) -> str:
-    terms = [_literal(words, intercept)]
-    terms += [f"{_literal(words, b)} * {x}" for b, x in zip(coef, columns, strict=True)]
+def _linear(words: Dialect, columns: _Columns, coef: list[float], intercept: float) -> str:
+    terms = [words.literal(intercept)]
+    terms += [column.term(coef[at : at + column.one.width]) for column, at in columns]
     return _balanced(terms, "+")
-
-
-def _literal(words: _Dialect, value: float) -> str:
-    # Never "--" or "- -": a literal stands behind a parenthesis or a quote alone.
-    return "(" + words.number.format(f"{value:.16e}") + ")"
 
 
 def _balanced(terms: list[str], by: str) -> str:
@@ -188,9 +123,9 @@ def _balanced(terms: list[str], by: str) -> str:
 
 
 def _probability(
-    words: _Dialect, columns: list[str], differences: list[tuple[list[float], float]]
+    words: Dialect, columns: _Columns, differences: list[tuple[list[float], float]]
 ) -> str:
-    one, low, high, largest = (_literal(words, x) for x in (1.0, -700.0, 700.0, _LARGEST))
+    one, low, high = (words.literal(x) for x in (1.0, -700.0, 700.0))
     odds = [
         f"EXP({words.least}({words.greatest}({_linear(words, columns, *d)}, {low}), {high}))"
         for d in differences
@@ -198,5 +133,5 @@ def _probability(
     chance = f"{one} / ({one} + {_balanced(odds, '+')})"
     if not columns:
         return f"({chance})"
-    sound = _balanced([f"(ABS({column}) <= {largest})" for column in columns], "AND")
+    sound = _balanced([column.sound() for column, _ in columns], "AND")
     return f"(CASE WHEN {sound} THEN {chance} END)"

@@ -108,10 +108,12 @@ def as_text(summary: Summary | Page, limit: int | None = None) -> str:
 
     Examples
     --------
-    >>> from oddsmith.export.schema import Model, Training
+    >>> from oddsmith.export.provenance import Certificate, Training
+    >>> from oddsmith.export.schema import plain_model
     >>> from oddsmith.views.tables import summarise
-    >>> fit = Training(2, 2.0, 1.0, "newton", 1e-12, 3, 4, 0.5, 2e-17, True, ())
-    >>> model = Model(("dose",), ("no", "yes"), "alive", [[0.5]], [-1.0], fit)
+    >>> fit = Training(rows=2, C=1.0, solver="newton", iterations=3, passes=4)
+    >>> proof = Certificate(0.5, 2e-17, 1e-12, True)
+    >>> model = plain_model(("dose",), ("no", "yes"), "alive", [[0.5]], [-1.0], fit, proof)
     >>> print(as_text(summarise(model)))
     Log-odds that "alive" is "yes", not "no"
      column        coefficient   odds ratio
@@ -136,10 +138,9 @@ def as_html(summary: Summary | Page) -> str:
 
     Examples
     --------
-    >>> from oddsmith.export.schema import Model, Training
+    >>> from oddsmith.export.schema import plain_model
     >>> from oddsmith.views.tables import summarise
-    >>> fit = Training(2, 2.0, 1.0, "newton", 1e-12, 3, 4, 0.5, 2e-17, True, ())
-    >>> model = Model(("<b>",), ("no", "yes"), "alive", [[0.5]], [-1.0], fit)
+    >>> model = plain_model(("<b>",), ("no", "yes"), "alive", [[0.5]], [-1.0])
     >>> "<b>" in as_html(summarise(model)), "&lt;b&gt;" in as_html(summarise(model))
     (False, True)
     """

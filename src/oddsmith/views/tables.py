@@ -8,7 +8,8 @@ import numpy as np
 
 from oddsmith.core.labels import Label, label_text, quoted
 from oddsmith.core.stable import Array
-from oddsmith.export.schema import Model, Training
+from oddsmith.export.provenance import Certificate, Training
+from oddsmith.export.schema import Model
 from oddsmith.views.labels import short_labels
 
 __all__ = [
@@ -207,8 +208,10 @@ def summarise(model: Model, evaluation: Evaluation | None = None) -> Summary:
 
     Examples
     --------
-    >>> fit = Training(2, 2.0, 1.0, "newton", 1e-12, 3, 4, 0.5, 2e-17, True, ())
-    >>> summary = summarise(Model(("dose",), ("no", "yes"), "alive", [[0.0]], [-1.0], fit))
+    >>> from oddsmith.export.schema import plain_model
+    >>> proof = Certificate(0.5, 2e-17, 1e-12, True)
+    >>> model = plain_model(("dose",), ("no", "yes"), "alive", [[0.0]], [-1.0], None, proof)
+    >>> summary = summarise(model)
     >>> summary.coefficients[0]
     CoefficientRow(label=None, name='dose', coefficient=0.0, odds_ratio=1.0)
     >>> summary.notes[1]
@@ -216,10 +219,10 @@ def summarise(model: Model, evaluation: Evaluation | None = None) -> Summary:
     """
     return Summary(
         classes=tuple(label_text(label) for label in model.classes),
-        target=model.target,
+        target="y" if model.target is None else model.target,
         coefficients=tuple(_coefficients(model)),
-        notes=_notes(model.training),
-        warnings=model.training.warnings,
+        notes=_notes(model.training, model.certificate),
+        warnings=model.training.warnings or (),
         evaluation=evaluation,
     )
 
@@ -239,12 +242,16 @@ def _coefficients(model: Model) -> list[CoefficientRow]:
     return rows
 
 
-def _notes(training: Training) -> tuple[str, ...]:
-    penalty = "no penalty" if math.isinf(training.C) else f"C = {number_text(training.C)}"
-    weight = training.weight
-    weighted = "" if weight == training.rows else f" of total weight {number_text(weight)}"
-    gap, tol = training.optimality_gap, number_text(training.tol, 2)
-    if math.isinf(gap):
+def _notes(training: Training, certificate: Certificate) -> tuple[str, ...]:
+    """Say what is known of the fit; of what is not, nothing is said."""
+    fitted = f"fitted to {_rows_and_penalty(training)}."
+    if certificate.objective is None:
+        objective = fitted[0].upper() + fitted[1:]
+    else:
+        value = number_text(certificate.objective)
+        objective = f"Objective {value} nats per unit of weight, {fitted}"
+    gap = certificate.optimality_gap
+    if gap is None or math.isinf(gap):
         proof = "Nothing is proved of how much lower other coefficients could bring it."
     else:
         # True of separated classes, too, where there is an infimum and no minimum.
@@ -252,14 +259,34 @@ def _notes(training: Training) -> tuple[str, ...]:
             "Proved: no coefficients give an objective lower by more than "
             f"{number_text(gap, 2)} nats per unit of weight."
         )
-    steps = f"{training.solver}, {training.iterations} iterations, {training.passes} passes"
-    verdict = "Converged" if training.converged else "NOT CONVERGED"
-    return (
-        f"Objective {number_text(training.objective)} nats per unit of weight, "
-        f"fitted to {training.rows} rows{weighted} with {penalty}.",
-        proof,
-        f"{verdict}: {steps} over the rows, asked for a gap of {tol}.",
-    )
+    known = {
+        "{}": training.solver,
+        "{} iterations": training.iterations,
+        "{} passes over the rows": training.passes,
+    }
+    steps = [words.format(value) for words, value in known.items() if value is not None]
+    if certificate.tol is not None:
+        steps.append(f"asked for a gap of {number_text(certificate.tol, 2)}")
+    verdicts = {True: "Converged", False: "NOT CONVERGED", None: "Solver"}
+    verdict = f"{verdicts[certificate.converged]}: {', '.join(steps)}."
+    return (objective, proof, *([verdict] if steps else []))
+
+
+def _rows_and_penalty(training: Training) -> str:
+    rows = "rows" if training.rows is None else f"{training.rows} rows"
+    weight = training.weight
+    if weight is not None and weight != training.rows:
+        rows += f" of total weight {number_text(weight)}"
+    if training.C is not None:
+        return f"{rows} with {_penalty(training)}"
+    return rows if training.penalty is None else f"{rows} with the penalty {training.penalty}"
+
+
+def _penalty(training: Training) -> str:
+    if math.isinf(training.C or 0.0):
+        return "no penalty"
+    ratio = f", l1_ratio = {number_text(training.l1_ratio)}" if training.l1_ratio else ""
+    return f"C = {number_text(training.C or 0.0)}{ratio}"
 
 
 def heading(summary: Summary) -> str:
@@ -276,8 +303,8 @@ def text_tables(summary: Summary) -> tuple[TextTable, ...]:
 
     Examples
     --------
-    >>> fit = Training(2, 2.0, 1.0, "newton", 1e-12, 3, 4, 0.5, 2e-17, True, ())
-    >>> model = Model(("dose",), ("no", "yes"), "alive", [[800.0]], [-1.0], fit)
+    >>> from oddsmith.export.schema import plain_model
+    >>> model = plain_model(("dose",), ("no", "yes"), "alive", [[800.0]], [-1.0])
     >>> text_tables(summarise(model))[0].rows
     (('dose', '800', '> 1.8e308'), ('(intercept)', '-1', ''))
     """
