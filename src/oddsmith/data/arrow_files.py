@@ -133,7 +133,9 @@ class ArrowFiles:
         arrow = _arrow()
         try:
             yield
-        except (arrow.ArrowException, OSError, EOFError) as error:
+        except DataError:
+            raise
+        except (arrow.ArrowException, OSError, EOFError, ValueError, KeyError) as error:
             refuse_changed(path, self._stamps[path])
             why = printable(" ".join(str(error).split()))[:200].rstrip(".")
             title = "Parquet" if self._format == "parquet" else "Arrow"

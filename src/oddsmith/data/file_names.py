@@ -85,17 +85,16 @@ def _shown(path: str | Path) -> str:
 
 def _expand(name: str | Path) -> list[Path]:
     path = Path(name)
-    try:
-        if path.is_dir():
-            return _in_folder(path)
-        if path.is_file():
-            return [path]
-        if path.exists():
-            raise DataError(f"{_shown(path)}: is no regular file; it must be read more than once")
-        if glob.has_magic(str(name)):
-            return _in_glob(str(name))
-    except ValueError:
-        raise DataError(f"{_shown(path)}: cannot be the name of a file") from None
+    if "\0" in str(path):
+        raise DataError(f"{_shown(path)}: cannot be the name of a file; check it")
+    if path.is_dir():
+        return _in_folder(path)
+    if path.is_file():
+        return [path]
+    if path.exists():
+        raise DataError(f"{_shown(path)}: is no regular file; it must be read more than once")
+    if glob.has_magic(str(name)):
+        return _in_glob(str(name))
     raise DataError(f"{_shown(path)}: there is no such file; check its name")
 
 
