@@ -90,7 +90,7 @@ def test_every_format_gives_the_rows_that_were_written(tmp_path, name, block_byt
 def test_files_are_read_as_often_as_asked(tmp_path):
     WRITERS["t.csv"](TABLE, tmp_path / "t.csv")
     opened = open_files(tmp_path / "t.csv")
-    assert list(opened.batches(["dose"]))[0].lines.tolist() == [2, 3, 4, 5, 6]
+    assert next(iter(opened.batches(["dose"]))).lines.tolist() == [2, 3, 4, 5, 6]
     assert next(opened.batches(["dose"])).n_rows == 5
 
 
@@ -248,11 +248,12 @@ def test_flipped_bytes_are_refused_or_read(tmp_path):
             broken = whole.copy()
             broken[at] ^= int(rng.integers(1, 256))
             path.write_bytes(broken)
+            refusals = []
             try:
                 rows_of(path)
             except DataError as error:
-                assert str(error).isprintable()
-                assert "\n" not in str(error)
+                refusals.append(str(error))
+            assert all(line.isprintable() for line in refusals)
 
 
 TYPES = [

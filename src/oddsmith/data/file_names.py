@@ -58,7 +58,7 @@ def format_of(paths: tuple[Path, ...]) -> Format:
     DataError
         If it is not known, or not one.
     """
-    formats = [_by_name(path) for path in paths]
+    formats: list[Format | None] = [_by_name(path) for path in paths]
     for path, found in zip(paths, formats, strict=True):
         if found is None:
             raise DataError(f"{_shown(path)}: has no known ending; {_KNOWN}")
@@ -122,7 +122,7 @@ def _in_folder(folder: Path) -> list[Path]:
 
 def _in_glob(pattern: str) -> list[Path]:
     own = set(Path(pattern).parts)
-    found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
+    found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
     files = [
         path
         for path in found
