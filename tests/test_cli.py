@@ -19,7 +19,8 @@ from sklearn import metrics
 from sklearn.datasets import load_breast_cancer, load_iris
 
 from oddsmith import LogisticRegression, __version__
-from oddsmith.cli import _program, cli, fitting, main
+from oddsmith.cli import cli, fitting, main
+from oddsmith.cli.showing import program
 from oddsmith.export.json import dump, read_model
 from oddsmith.export.predictions import predictions_csv
 from oddsmith.export.provenance import Certificate, Training
@@ -589,7 +590,7 @@ def test_suggested_commands_can_be_typed(here, monkeypatch, called, shown):
         (here / program).chmod(0o755)
     monkeypatch.setenv("PATH", str(here / "path"))
     monkeypatch.setattr(sys, "argv", [called])
-    assert _program() == shown
+    assert program() == shown
 
 
 # ---- whole or not at all ------------------------------------------------------------------------
@@ -626,14 +627,14 @@ def test_the_current_folder_with_predictions_of_the_users_own(here, capsys):
 
 
 def test_files_that_appear_during_the_fit_are_left_alone(here, monkeypatch):
-    plain = fitting.read_csv
+    plain = fitting.open_files
 
-    def read(*args):
+    def read(*args, **kwargs):
         (here / "data-model").mkdir()
         (here / "data-model/loss.png").write_text("mine")
-        return plain(*args)
+        return plain(*args, **kwargs)
 
-    monkeypatch.setattr(fitting, "read_csv", read)
+    monkeypatch.setattr(fitting, "open_files", read)
     assert fit() == 2
     assert (here / "data-model/loss.png").read_text() == "mine"
 
@@ -683,7 +684,7 @@ def test_nothing_is_staged_while_a_fit_runs(here, monkeypatch):
 
     def estimate(*args):
         seen.extend(names(here))
-        return plain(*args)
+        return plain(*args, **kwargs)
 
     monkeypatch.setattr(fitting, "_estimate", estimate)
     assert fit() == 0

@@ -160,7 +160,7 @@ LESSONS: dict[str, Callable[[], _Rows]] = {
 
 def _own_rows(data: Path, target: str) -> _Rows:
     table = read_csv(data)
-    labels, y = choose_classes(table, target, None)
+    labels, y = choose_classes(table.labels(target), f"{data}: column {quoted(target)}", None)
     if len(labels) != 2:
         raise DataError(
             f"{data}: column {quoted(target)} has {len(labels)} classes, and a lesson is about "

@@ -1,16 +1,18 @@
-"""From the cells of a CSV file to features and class indices, with or without a model."""
+"""From the values of a target column to classes and class indices, with or without a model."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from oddsmith.core.labels import Label, label_text, quoted
-from oddsmith.core.stable import Array
-from oddsmith.data.cells import read_label
-from oddsmith.data.files import Table
+from oddsmith.data.batches import Batch
+from oddsmith.data.cells import is_missing, read_label
+from oddsmith.data.csv_bytes import arrow_csv
+from oddsmith.data.scored_rows import codes_of, place_of
 from oddsmith.errors import DataError, ParameterError
 
-__all__ = ["Indices", "choose_classes", "match_classes", "match_features"]
+__all__ = ["Indices", "choose_classes", "labels_of", "match_labels", "target_codes"]
 
 Indices = np.ndarray[Any, np.dtype[np.intp]]
 
@@ -18,29 +20,48 @@ Indices = np.ndarray[Any, np.dtype[np.intp]]
 _MOST_NUMBERS = 100
 
 
+def labels_of(cells: Sequence[Any]) -> list[Label]:
+    """Labels of one kind that cells of a CSV file stand for; other values are what they are.
+
+    Examples
+    --------
+    >>> labels_of(["1", "0.5"]), labels_of(["1", "a"]), labels_of([True, False])
+    ([1.0, 0.5], ['1', 'a'], [True, False])
+    """
+    if not all(isinstance(cell, str) for cell in cells):
+        return list(cells)
+    read = [read_label(cell) for cell in cells]
+    kinds = {type(value) for value in read}
+    if kinds == {int, float}:
+        return [float(value) for value in read]
+    return read if len(kinds) == 1 else list(cells)
+
+
 def choose_classes(
-    table: Table, target: str, positive: str | None
+    labels: Sequence[Label], where: str, positive: str | None
 ) -> tuple[tuple[Label, ...], Indices]:
     """Classes of a target column, the positive one second if there are two, and each row's index.
 
     Raises
     ------
     DataError
-        If the column holds no classes.
+        If the column holds no classes; `where` begins the message.
     ParameterError
         If `positive` is not one of two labels.
     """
-    labels = table.labels(target)
-    classes = tuple(sorted(set(labels)))  # type: ignore[type-var]  # labels are of one kind
-    _refuse_unless_classes(table, target, classes)
+    try:
+        classes = tuple(sorted(set(labels)))  # type: ignore[type-var]  # labels are of one kind
+    except TypeError:
+        raise DataError(f"{where} holds labels of several kinds; make them one") from None
+    _refuse_unless_classes(len(labels), where, classes)
     if positive is not None:
         classes = _with_positive_second(classes, positive)
     index = {label: k for k, label in enumerate(classes)}
     return classes, np.array([index[label] for label in labels], dtype=np.intp)
 
 
-def _refuse_unless_classes(table: Table, target: str, classes: tuple[Label, ...]) -> None:
-    what, where = len(classes), f"{table.source}: column {quoted(target)}"
+def _refuse_unless_classes(n: int, where: str, classes: tuple[Label, ...]) -> None:
+    what = len(classes)
     if what == 1:
         raise DataError(
             f"{where} holds the label {_shown(classes[0])} only; a fit needs rows of two classes"
@@ -50,7 +71,7 @@ def _refuse_unless_classes(table: Table, target: str, classes: tuple[Label, ...]
             f"{where} holds {what} different numbers, so it is continuous and has no classes; "
             "choose another --target, or cut it into classes"
         )
-    if what == table.n_rows and what > 2:
+    if what == n and what > 2:
         raise DataError(
             f"{where} holds another label in each of its {what} rows, as an identifier does; "
             "choose another --target"
@@ -69,51 +90,73 @@ def _with_positive_second(classes: tuple[Label, ...], positive: str) -> tuple[La
     return classes if shown[1] == positive else classes[::-1]
 
 
-def match_classes(table: Table, target: str, classes: tuple[Label, ...]) -> Indices:
+def target_codes(batch: Batch, target: str) -> tuple[Indices, list[Any]]:
+    """Code of each row's label, and the value of each code.
+
+    Raises
+    ------
+    DataError
+        If a label is missing; the message names the row.
+    """
+    column = batch.columns[target]
+    if not arrow_csv().types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    codes, levels = codes_of(column)
+    known = [
+        level == level and not (isinstance(level, str) and is_missing(level)) for level in levels
+    ]
+    bad = ~np.array([*known, False])[codes]
+    if bad.any():
+        place = place_of(batch, int(np.argmax(bad)))
+        raise DataError(
+            f"{place}, column {quoted(target)}: the label is missing; fill it in, or delete the row"
+        )
+    return codes.astype(np.intp), levels
+
+
+def match_labels(
+    codes: Indices,
+    levels: Sequence[Any],
+    target: str,
+    classes: tuple[Label, ...],
+    place: Callable[[int], str],
+) -> Indices:
     """Index in `classes` of each row's label, which may be written otherwise (1.0 for 1).
 
+    Parameters
+    ----------
+    codes, levels
+        See `target_codes`.
+    target : str
+    classes : tuple of labels
+    place : callable
+        Says where a row stands, for a message.
+
     Raises
     ------
     DataError
-        If a label is missing or not among the classes; the message names the line.
+        If a label is not among the classes; the message names the row.
     """
-    table.labels(target)  # refuses missing ones
     by_text = {label_text(label): k for k, label in enumerate(classes)}
+    by_number: dict[Label, int] = {}
     if not isinstance(classes[0], str | bool):
         by_number = {label: k for k, label in enumerate(classes)}
-        for cell in set(table.text(target)) - by_text.keys():
-            value = read_label(cell)
-            if not isinstance(value, bool) and value in by_number:
-                by_text[cell] = by_number[value]
-    cells = table.text(target)
-    for row, cell in enumerate(cells):
-        if cell not in by_text:
-            known = ", ".join(_shown(label) for label in classes[:10])
-            raise DataError(
-                f"{table.source}: line {table.lines[row]}, column {quoted(target)}: "
-                f"{quoted(cell)} is not a class of the training data ({known}); "
-                "correct it, or delete the row"
-            )
-    return np.array([by_text[cell] for cell in cells], dtype=np.intp)
-
-
-def match_features(table: Table, names: tuple[str, ...]) -> Array:
-    """Matrix of shape (n, p) of the columns `names`, in any order in the file.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, or a cell of one is no number.
-    """
-    missing = [quoted(name) for name in names if name not in table.names]
-    if missing:
-        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
+    places: list[int] = []
+    for level in levels:
+        value = read_label(label_text(level))
+        found = by_text.get(label_text(level), -1)
+        if found < 0 and not isinstance(value, bool):
+            found = by_number.get(value, -1)
+        places.append(found)
+    index = np.array(places, dtype=np.intp)[codes]
+    if (index < 0).any():
+        row = int(np.argmax(index < 0))
+        known = ", ".join(_shown(label) for label in classes[:10])
         raise DataError(
-            f"{table.source}: lacks {'columns' if missing[1:] else 'column'} "
-            f"{', '.join(missing[:10])}{more}, which the model needs; "
-            "add what is missing, or check the header"
+            f"{place(row)}, column {quoted(target)}: {_shown(levels[codes[row]])} is not a class "
+            f"of the training data ({known}); correct it, or delete the row"
         )
-    return table.numbers(names)
+    return index
 
 
 def _shown(label: Label) -> str:

@@ -1,63 +1,318 @@
-"""A stored model on the rows of a CSV file. Without scikit-learn for predictions."""
+"""A stored model on the rows of files, batch by batch. Without scikit-learn for predictions."""
 
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from oddsmith.cli.inputs import several
 from oddsmith.cli.messages import say
-from oddsmith.cli.reading import match_classes, match_features
-from oddsmith.core.labels import quoted
+from oddsmith.core.labels import listed, quoted
 from oddsmith.core.stable import Array
-from oddsmith.data.files import Table, read_csv
-from oddsmith.errors import DataError, ModelFileError
+from oddsmith.core.table_columns import Column, some_rows
+from oddsmith.data.files import Batch, TableFiles, open_files
+from oddsmith.data.scored_rows import (
+    columns_of,
+    numbers_of,
+    place_of,
+    slice_of,
+    unscorable,
+)
+from oddsmith.errors import DataError, ModelFileError, ParameterError
 from oddsmith.export.json import read_model
-from oddsmith.export.predictions import predictions_csv, probability_columns
+from oddsmith.export.prediction_files import (
+    Scored,
+    Sink,
+    csv_sink,
+    file_sink,
+    format_of_output,
+    output_names,
+)
 from oddsmith.export.schema import Model
-from oddsmith.views.tables import Summary, evaluate, summarise
+from oddsmith.export.staging import staged_file
 
-__all__ = ["evaluation_of", "predictions_of"]
+if TYPE_CHECKING:
+    from oddsmith.views.tables import Summary
 
+__all__ = ["ScoreRequest", "evaluation_of", "judged", "write_predictions"]
 
-def predictions_of(model_file: Path, data: Path, threshold: float) -> str:
-    """CSV text of the predicted label and the probability of each class, row by row."""
-    model = read_model(model_file)
-    table, probabilities = _score(model, data)
-    chosen = model.choose(probabilities, threshold)
-    _say_what_is_ignored(model, table)
-    labels = [model.classes[k] for k in chosen.tolist()]
-    columns = probability_columns(probabilities, model.classes)
-    return predictions_csv({"prediction": labels, **columns})
+# Entries of encoded rows that are scored at once: 16 megabytes.
+_ENTRIES = 2**21
+# A batch takes about this share of the memory, and several are on their way.
+_BATCH = 32
+_EXPECTED = "add what is missing, or check the header"
 
 
-def evaluation_of(model_file: Path, data: Path, threshold: float) -> Summary:
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """What the user asked ``predict`` or ``evaluate`` for.
+
+    Attributes
+    ----------
+    model : Path
+    data : sequence of str or Path
+    threshold : float
+    keep : tuple of str
+        Columns of the data that are copied beside the predictions.
+    offset : str or None
+        Column that is added to the margins.
+    skip : bool
+        Whether rows that cannot be scored get empty cells, and are not refused.
+    memory : int
+        Bytes.
+    """
+
+    model: Path
+    data: Sequence[str | Path]
+    threshold: float
+    keep: tuple[str, ...] = ()
+    offset: str | None = None
+    skip: bool = False
+    memory: int = 2**30
+
+
+def write_predictions(request: ScoreRequest, out: Path | None) -> None:
+    """Write label and probabilities of each row, to standard output if `out` is None."""
+    model = read_model(request.model)
+    model.choose(np.full((1, len(model.classes)), 0.5), request.threshold)  # refuses it early
+    names = output_names(request.keep, model.classes)
+    if out is not None:
+        format_of_output(out)
+    source = _Source.of(model, request)
+    with _sink(out, names, model) as sink:
+        for batch, chosen, probabilities, known in source.scored():
+            kept = [batch.columns[name] for name in request.keep]
+            sink.add(Scored(kept, chosen, probabilities, known))
+    source.say_what_was_odd()
+
+
+@contextmanager
+def _sink(out: Path | None, names: list[str], model: Model) -> Iterator[Sink]:
+    if out is None:
+        sys.stdout.flush()
+        yield csv_sink(_write_bytes, names, model.classes)
+        sys.stdout.buffer.flush()
+        return
+    with staged_file(out) as place, file_sink(place, out, names, model.classes) as sink:
+        yield sink
+
+
+def _write_bytes(content: Any) -> None:
+    """Write all to standard output, which takes a part at a time where it is unbuffered."""
+    left = memoryview(content)
+    while left:
+        left = left[sys.stdout.buffer.write(left) :]
+
+
+def evaluation_of(request: ScoreRequest) -> "Summary":
     """Summary of a model with its evaluation on labelled rows."""
-    model = read_model(model_file)
-    table, probabilities = _score(model, data)
-    chosen = model.choose(probabilities, threshold)
+    from oddsmith.views.tables import summarise
+
+    model = read_model(request.model)
     if model.target is None:
         raise ModelFileError(
-            f"{model_file}: does not say which column held the labels; use oddsmith.load in Python"
-        )
-    true = match_classes(table, model.target, model.classes)
-    _say_what_is_ignored(model, table)
-    return summarise(model, evaluate(true, chosen, probabilities, model.classes))
-
-
-def _score(model: Model, data: Path) -> tuple[Table, Array]:
-    if not model.encoding.plain:
-        raise ModelFileError(
-            "the model has columns of text or of missing values, which this command does not read; "
+            f"{request.model}: does not say which column held the labels; "
             "use oddsmith.load in Python"
         )
-    table = read_csv(data)
-    X = match_features(table, model.input_names)
+    return summarise(model, judged(model, request))
+
+
+def judged(model: Model, request: ScoreRequest) -> Any:
+    """Evaluate a model on labelled rows, of which only labels and probabilities are kept."""
+    from oddsmith.cli.reading import match_labels, target_codes
+    from oddsmith.views.tables import evaluate
+
+    assert model.target is not None  # noqa: S101
+    source = _Source.of(model, request, target=model.target)
+    true, chosen, probabilities = [], [], []
+    for batch, own, p, known in source.scored():
+        codes, levels = target_codes(batch, model.target)
+        place = partial(place_of, batch)
+        index = match_labels(codes, levels, model.target, model.classes, place)
+        rows = slice(None) if known is None else known
+        true.append(index[rows])
+        chosen.append(own[rows])
+        probabilities.append(p[rows])
+    source.say_what_was_odd()
+    return evaluate(
+        np.concatenate(true),
+        np.concatenate(chosen),
+        np.concatenate(probabilities),
+        model.classes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Files whose columns are those of a model."""
+
+    model: Model
+    request: ScoreRequest
+    files: TableFiles
+    target: str | None
+    pooled: Counter[tuple[str, str]]
+    empty: Counter[str]
+
+    @classmethod
+    def of(cls, model: Model, request: ScoreRequest, target: str | None = None) -> "_Source":
+        files = _opened(model, request, target)
+        source = cls(model, request, files, target, Counter(), Counter())
+        source._say_what_is_ignored()
+        return source
+
+    def scored(self) -> Iterator[tuple[Batch, Any, Array, Any]]:
+        """Batches, the class that is chosen, the probabilities, and which rows have them."""
+        names = list(self.model.input_names)
+        names += [one for one in (*self.request.keep, self.target, self.request.offset) if one]
+        for batch in self.files.batches(list(dict.fromkeys(names))):
+            columns = columns_of(batch, self.model.encoding, self.model.input_names)
+            offset = None if self.request.offset is None else self._offset(batch)
+            known = self._known(batch, columns)
+            if known is not None:
+                columns = [some_rows(column, known) for column in columns]
+                offset = None if offset is None else offset[known]
+            self._count_pooled(columns)
+            found = self._probabilities(batch, columns, offset)
+            if known is not None:
+                whole = np.full((batch.n_rows, found.shape[1]), np.nan)
+                whole[known] = found
+                found = whole
+            yield batch, self.model.choose(found, self.request.threshold), found, known
+
+    def say_what_was_odd(self) -> None:
+        """Tell of rows that were not scored, and of levels that were pooled."""
+        for (name, level), count in self.pooled.most_common(10):
+            say(
+                f"{quoted(name)}: {quoted(level)} in {count} rows is a level that the fit has not "
+                "seen; it counts as the pooled one"
+            )
+        if len(self.pooled) > 10:
+            say(f"and {len(self.pooled) - 10} more levels that the fit has not seen")
+        for what, count in self.empty.items():
+            say(f"{count} rows cannot be scored, and their cells are empty; the first: {what}")
+
+    def _offset(self, batch: Batch) -> Array:
+        name = self.request.offset or ""
+        values = numbers_of(batch, name)
+        bad = ~np.isfinite(values)
+        if bad.any():
+            where = place_of(batch, int(np.argmax(bad)))
+            raise DataError(f"{where}, column {quoted(name)}: is no finite number; mend it")
+        return values
+
+    def _known(self, batch: Batch, columns: list[Column]) -> Any:
+        """Which rows can be scored; None if all."""
+        faults = unscorable(columns, self.model.encoding, self.model.input_names)
+        if not faults:
+            return None
+        first = min(faults, key=lambda fault: fault.first)
+        where = f"{place_of(batch, first.first)}, column {quoted(first.name)}: {first.what}"
+        if not self.request.skip:
+            raise DataError(f"{where}, or leave such rows empty with --unscorable empty")
+        known = ~np.logical_or.reduce([fault.rows for fault in faults])
+        key = next(iter(self.empty), where)
+        self.empty[key] += int(batch.n_rows - known.sum())
+        return known
+
+    def _count_pooled(self, columns: list[Column]) -> None:
+        encoding = self.model.encoding
+        if encoding.unseen != "pool":
+            return
+        names = self.model.input_names
+        for column, one, name in zip(columns, encoding.columns, names, strict=True):
+            for level, count in one.unseen(column).items():
+                self.pooled[name, str(level)] += count
+
+    def _probabilities(self, batch: Batch, columns: list[Column], offset: Any) -> Array:
+        model, n = self.model, columns[0].n_rows
+        encoding = model.encoding
+        stored = sum(one.n_parts for one in encoding.columns)
+        rows = max(1, _ENTRIES // max(1, stored if encoding.sparse else encoding.width))
+        found = np.empty((n, len(model.classes)))
+        for start in range(0, n, rows):
+            part = slice(start, min(n, start + rows))
+            X = encoding.rows(slice_of(columns, part) if n > rows else columns)
+            own = None if offset is None else offset[part]
+            try:
+                found[part] = model.predict_proba(X, own)
+            except DataError as error:
+                with np.errstate(over="ignore", invalid="ignore"):
+                    margin = X @ model.coef.T + model.intercept
+                bad = ~np.isfinite(margin).all(axis=1)
+                if not bad.any():
+                    raise DataError(f"{batch.path}: {error}") from None
+                row = start + int(bad.argmax())
+                where = place_of(batch, row) if n == batch.n_rows else f"{batch.path}"
+                raise DataError(f"{where}: data row {row + 1} of a batch: {error}") from None
+        return found
+
+    def _say_what_is_ignored(self) -> None:
+        model, request = self.model, self.request
+        known = {*model.input_names, model.target, *request.keep, request.offset}
+        extra = [quoted(name) for name in self.files.kinds if name not in known]
+        if extra:
+            source = several(self.files.paths)
+            say(f"{source}: not in the model, so ignored: {listed(extra)}")
+
+
+def _opened(model: Model, request: ScoreRequest, target: str | None) -> TableFiles:
+    """Open the files so that the model's columns are of the kinds that it knows."""
+    types = _types(model)
+    block = request.memory // _BATCH
+    own = {*types, target}
+    text = tuple(name for name in request.keep if name not in own)
+    wanted = [*model.input_names, *request.keep, *(() if target is None else (target,))]
+    wanted += [] if request.offset is None else [request.offset]
+    if target is not None:
+        text += (target,)
     try:
-        return table, model.predict_proba(X)
-    except DataError as error:
-        raise DataError(f"{data}: {error}") from None
+        files = open_files(request.data, types=types, text=text, block_bytes=block)
+        dates = [name for name in request.keep if files.kinds[name] == "other"]
+        if dates:  # which are copied as text
+            types |= dict.fromkeys(dates, "category")
+            files = open_files(request.data, types=types, text=text, block_bytes=block)
+        return _typed(files, model)
+    except ParameterError:
+        found = open_files(request.data, block_bytes=block)
+        _refuse_lacking(found, model.input_names)
+        for name in (*request.keep, *(() if target is None else (target,))):
+            found.check(name, "labels" if name == target else "output (--keep)")
+        raise
 
 
-def _say_what_is_ignored(model: Model, table: Table) -> None:
-    known = {*model.input_names, model.target}
-    extra = [quoted(name) for name in table.names if name not in known]
-    if extra:
-        more = f" and {len(extra) - 10} more" if len(extra) > 10 else ""
-        say(f"{table.source}: not in the model, so ignored: {', '.join(extra[:10])}{more}")
+def _types(model: Model) -> dict[str, str]:
+    """Kinds that columns must be of; booleans may be written as 0 and 1, so they are inferred."""
+    found: dict[str, str] = {}
+    for one, name in zip(model.encoding.columns, model.input_names, strict=True):
+        if one.kind == "number":
+            found[name] = "number"
+        elif one.kind == "category" and one.levels.size:
+            found[name] = "category" if isinstance(one.levels[0], str) else "number"
+    return found
+
+
+def _typed(files: TableFiles, model: Model) -> TableFiles:
+    """Refuse what lacks or is of another kind."""
+    _refuse_lacking(files, model.input_names)
+    for one, name in zip(model.encoding.columns, model.input_names, strict=True):
+        if one.kind == "boolean" and files.kinds[name] == "category":
+            raise DataError(
+                f"{files.paths[0]}: column {quoted(name)} holds text, and held true and false at "
+                "the fit; write true and false, or 1 and 0"
+            )
+    return files
+
+
+def _refuse_lacking(files: TableFiles, names: Sequence[str]) -> None:
+    missing = [quoted(name) for name in names if name not in files.kinds]
+    if missing:
+        raise DataError(
+            f"{files.paths[0]}: lacks {'columns' if missing[1:] else 'column'} "
+            f"{listed(missing)}, which the model needs; {_EXPECTED}"
+        )

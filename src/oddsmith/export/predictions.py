@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from oddsmith.core.labels import Label, label_text
 from oddsmith.core.stable import Array
 
-__all__ = ["predictions_csv", "probability_columns"]
+__all__ = ["escaped", "predictions_csv", "probability_columns"]
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -49,8 +49,17 @@ def probability_columns(probabilities: Array, classes: tuple[Label, ...]) -> dic
     }
 
 
+def escaped(text: str) -> str:
+    """Text that a spreadsheet would run, with a single quote in front; other text as it is.
+
+    Examples
+    --------
+    >>> escaped("=1+1"), escaped("-1.5"), escaped("plain")
+    ("'=1+1", '-1.5', 'plain')
+    """
+    runs = text[:1] in ("=", "+", "-", "@", "\t", "\r") and not _NUMBER.fullmatch(text)
+    return f"'{text}" if runs else text
+
+
 def _cell(value: Label) -> str:
-    if not isinstance(value, str):
-        return label_text(value)
-    runs = value[:1] in ("=", "+", "-", "@", "\t", "\r") and not _NUMBER.fullmatch(value)
-    return f"'{value}" if runs else value
+    return escaped(value) if isinstance(value, str) else label_text(value)

@@ -103,13 +103,15 @@ class Model:
         """Names of the q columns, all different: ``dose``, ``site[b]``."""
         return tuple(self.encoding.names(self.input_names))
 
-    def margin(self, X: npt.ArrayLike) -> Array:
+    def margin(self, X: npt.ArrayLike, offset: Array | None = None) -> Array:
         """Margins (log-odds, nats) of n rows: shape (n,) for two classes, (n, K) for more.
 
         Parameters
         ----------
         X : array or sparse matrix of shape (n, q)
             Encoded rows, see `TableEncoding.rows`.
+        offset : array of shape (n,), optional
+            Added to the margins of two classes (nats).
 
         Raises
         ------
@@ -124,6 +126,10 @@ class Model:
             )
         with np.errstate(over="ignore", invalid="ignore"):
             margin = rows @ self.coef.T + self.intercept
+            if offset is not None:
+                if len(self.classes) > 2:
+                    raise ParameterError("an offset needs two classes; leave it out")
+                margin += offset[:, None]
         bad = ~np.isfinite(margin).all(axis=1)
         if bad.any():
             raise DataError(
@@ -132,9 +138,9 @@ class Model:
             )
         return margin[:, 0] if len(self.classes) == 2 else margin
 
-    def predict_proba(self, X: npt.ArrayLike) -> Array:
-        """Probabilities of shape (n, K), columns in the order of `classes`."""
-        margin = self.margin(X)
+    def predict_proba(self, X: npt.ArrayLike, offset: Array | None = None) -> Array:
+        """Probabilities of shape (n, K), columns in the order of `classes`; see `margin`."""
+        margin = self.margin(X, offset)
         if len(self.classes) == 2:
             return np.column_stack([sigmoid(-margin), sigmoid(margin)])
         return softmax(margin)

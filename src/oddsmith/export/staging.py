@@ -19,7 +19,7 @@ from pathlib import Path
 from oddsmith.errors import ParameterError
 from oddsmith.export.json import is_model
 
-__all__ = ["check_folder", "refuse_overwriting", "staged_folder", "write_whole"]
+__all__ = ["check_folder", "refuse_overwriting", "staged_file", "staged_folder", "write_whole"]
 
 _STAGING = re.compile(r"\.oddsmith-[0-9a-f]{16}")
 # No run of ours writes for so long: what is older was left by one that was killed.
@@ -109,8 +109,9 @@ def staged_folder(target: Path, owned: tuple[str, ...]) -> Iterator[Path]:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it appears at once, or replaces the one there at once.
+@contextmanager
+def staged_file(path: Path) -> Iterator[Path]:
+    """File to write to, which appears as `path` at once when the block ends without error.
 
     A device or pipe (``/dev/stdout``) is written to as it is.
 
@@ -121,17 +122,32 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     place = Path(os.path.realpath(path))
     with _writing(path):
-        if place.exists() and not place.is_file() and not place.is_dir():
-            place.write_bytes(content)
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if place.exists() and not place.is_file():
+            yield place
             return
         staging = _hidden(place.parent)
         try:
-            staging.write_bytes(content)
+            staging.touch()
+            yield staging
             if place.is_file():
                 shutil.copymode(place, staging)
             staging.replace(place)
         finally:
             staging.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it appears at once, or replaces the one there at once.
+
+    Raises
+    ------
+    ParameterError
+        If it cannot be written; see `staged_file`.
+    """
+    with staged_file(path) as place:
+        place.write_bytes(content)
 
 
 def refuse_overwriting(inputs: tuple[Path | None, ...], outputs: tuple[Path, ...]) -> None:

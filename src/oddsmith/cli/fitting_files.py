@@ -1,0 +1,156 @@
+"""A fit of files that need not fit in memory: with a checkpoint, from which it can go on."""
+
+import math
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from oddsmith.cli.fit_rows import Chosen, refuse_mixed, words_of_kinds
+from oddsmith.cli.fitting import (
+    FitRequest,
+    Fitted,
+    encoder_of,
+    say_what_was_encoded,
+    settled,
+)
+from oddsmith.cli.messages import say, warn
+from oddsmith.cli.scoring import ScoreRequest, judged
+from oddsmith.core.labels import printable
+from oddsmith.data.files import TableFiles
+from oddsmith.data.first_pass import Split
+from oddsmith.errors import OddsmithError, ParameterError
+from oddsmith.estimators.files import FilesFit, fit_and_hold_out
+from oddsmith.estimators.logistic import LogisticRegression
+from oddsmith.export.schema import Model
+from oddsmith.views.tables import Evaluation, evaluate, summarise
+
+__all__ = ["check_checkpoint", "fit_streamed"]
+
+# What a first pass writes when it is done.
+_DONE = "first-pass.json"
+
+
+def check_checkpoint(folder: Path | None, *, resume: bool) -> None:
+    """Refuse to go on from nothing, and to begin anew over what a fit has left.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if folder is None:
+        if resume:
+            raise ParameterError("--resume needs the checkpoint that --no-cache does not keep")
+        return
+    there = folder.is_dir() and any(folder.iterdir())
+    if resume and not there:
+        raise ParameterError(f"{folder}: there is no checkpoint to go on from; leave --resume out")
+    if there and not resume:
+        raise ParameterError(
+            f"{folder}: holds a fit that was cut short; go on with --resume, or delete the folder"
+        )
+
+
+def fit_streamed(request: FitRequest, files: TableFiles, chosen: Chosen) -> Fitted:
+    """Fit rows that are read in batches; they are kept on disk while the fit runs."""
+    _refuse_mixed_beginning(files, chosen)
+    say(f"{request.source}: {words_of_kinds(files, chosen.features)}; read in batches")
+    done = _fit(request, files, chosen)
+    messages = tuple(dict.fromkeys(message for _, message in done.complaints))
+    for message in messages:
+        warn(f"{request.source}: {message}")
+    estimator = done.model
+    results = getattr(estimator, "results_", None) if math.isinf(request.C) else None
+    rows = int(estimator.n_rows_)  # type: ignore[attr-defined]
+    weight = float(rows) if request.columns.weight is None else None
+    model = settled(estimator, request, rows, weight, messages, results)
+    say_what_was_encoded(model)
+    judgement = _judge(request, model, done)
+    if judgement is not None:
+        say("predictions.csv is not written for rows that are streamed; use oddsmith predict")
+    return Fitted(model, estimator.history_, summarise(model, judgement), None)
+
+
+def _fit(request: FitRequest, files: TableFiles, chosen: Chosen) -> FilesFit:
+    share = 0.0 if request.test is not None else request.test_size
+    with _leaving(request):
+        return fit_and_hold_out(
+            list(files.paths),
+            chosen.target,
+            LogisticRegression(C=request.C, encoder=encoder_of(request.columns)),
+            split=Split(share, request.seed) if share > 0 else None,
+            positive=request.positive,
+            progress=True,
+            note=say,
+            cache=request.checkpoint is not None,
+            checkpoint=request.checkpoint,
+            resume=request.resume,
+            features=chosen.features,
+            weight=chosen.weight,
+            offset=chosen.offset,
+            types={n: k for n, k in chosen.declared.items() if n in chosen.features},
+            memory=request.memory,
+        )
+
+
+def _refuse_mixed_beginning(files: TableFiles, chosen: Chosen) -> None:
+    texts = [name for name in chosen.features if files.kinds[name] == "category"]
+    if not texts:
+        return
+    first = next(files.batches(texts), None)
+    if first is not None:
+        refuse_mixed(files, [first], chosen)
+
+
+def _judge(request: FitRequest, model: Model, done: FilesFit) -> Evaluation | None:
+    """Evaluate on the rows that were held out, or on those of another file."""
+    if request.test is not None:
+        asked = ScoreRequest(
+            Path(), request.test, 0.5, offset=request.columns.offset, memory=request.memory
+        )
+        return judged(model, asked)
+    held = done.held_out
+    if held is None or not held.true.size:
+        return None
+    if held.n_unseen:
+        say(
+            f"{held.n_unseen} held-out rows are not judged: they have a level or a gap that the "
+            "fit has not seen"
+        )
+    if held.true.size + held.n_unseen < held.n_rows:
+        say(f"judged by {held.true.size:,} of {held.n_rows:,} held-out rows, for want of memory")
+    return evaluate(held.true, model.choose(held.probabilities), held.probabilities, model.classes)
+
+
+@contextmanager
+def _leaving(request: FitRequest) -> Iterator[None]:
+    """Say what a fit that was cut short has left, and how to go on; leave nothing useless."""
+    try:
+        yield
+    except OddsmithError:
+        if not request.resume:
+            _remove(request.checkpoint)
+        raise
+    except BaseException as error:
+        error.add_note(_what_is_left(request))
+        raise
+
+
+def _what_is_left(request: FitRequest) -> str:
+    folder = request.checkpoint
+    if folder is None:
+        return "nothing is left, as --no-cache keeps no checkpoint"
+    if not (folder / _DONE).is_file():
+        _remove(folder)
+        return "the first pass over the rows was not done, so nothing is left to go on from"
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    folds = sum(1 for _ in folder.glob("fold-*.npz"))
+    return (
+        f"{printable(str(folder))} ({size / 1e6:,.0f} MB) keeps the rows and {folds} passes; go on "
+        f"with: {request.again}"
+    )
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
