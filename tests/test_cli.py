@@ -19,8 +19,7 @@ from sklearn import metrics
 from sklearn.datasets import load_breast_cancer, load_iris
 
 from oddsmith import LogisticRegression, __version__
-from oddsmith.cli import cli, fitting, main
-from oddsmith.cli.showing import program
+from oddsmith.cli import cli, fitting, main, showing
 from oddsmith.export.json import dump, read_model
 from oddsmith.export.predictions import predictions_csv
 from oddsmith.export.provenance import Certificate, Training
@@ -481,7 +480,7 @@ def test_bad_files_in_a_real_run(here, name):
         (["fit"], ["DATA", "see oddsmith fit --help"]),
         (["fit", "data.csv"], ["--target"]),
         (["fit", "none.csv", "--target", "y"], ["none.csv", "no such file"]),
-        (["fit", ".", "--target", "y", "--out", "x"], ["is a folder"]),
+        (["fit", ".", "--target", "y", "--out", "x"], ["unlike"]),
         (["fit", "data.csv", "--target", "y", "--C", "0"], ["--C 0", "inf"]),
         (["fit", "none.csv", "--target", "y", "--C", "-1"], ["--C -1", "inf"]),
         (["fit", "data.csv", "--target", "y", "--C", "nan"], ["--C nan", "inf"]),
@@ -501,7 +500,7 @@ def test_bad_files_in_a_real_run(here, name):
         (["predict", "data.csv", "new.csv"], ["data.csv", "not a model"]),
         (["predict", ".", "new.csv"], ["is a folder"]),
         (["predict", "model.json", "none.csv"], ["none.csv", "no such file"]),
-        (["predict", "model.json", "."], ["is a folder"]),
+        (["predict", "model.json", "."], ["unlike"]),
         (["predict", "model.json", "short.csv"], ["short.csv", 'column "b"']),
         (["predict", "model.json", "far.csv"], ["far.csv", "data row 1"]),
         (["predict", "model.json", "new.csv", "--threshold", "1.1"], ["threshold", "1.1"]),
@@ -549,10 +548,10 @@ def test_hostile_file_names_are_shown_on_one_line(here, capsys):
 def test_files_without_permission(here, capsys, monkeypatch):
     """Root may read everything, so the refusal is the operating system's own, said by hand."""
 
-    def refuse(path):
+    def refuse(path, *args, **kwargs):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    monkeypatch.setattr("pathlib.Path.open", refuse)
     assert fit() == 2
     one_line_error(capsys, "data.csv", "Permission denied")
 
@@ -590,7 +589,7 @@ def test_suggested_commands_can_be_typed(here, monkeypatch, called, shown):
         (here / program).chmod(0o755)
     monkeypatch.setenv("PATH", str(here / "path"))
     monkeypatch.setattr(sys, "argv", [called])
-    assert program() == shown
+    assert showing.program() == shown
 
 
 # ---- whole or not at all ------------------------------------------------------------------------
@@ -684,7 +683,7 @@ def test_nothing_is_staged_while_a_fit_runs(here, monkeypatch):
 
     def estimate(*args):
         seen.extend(names(here))
-        return plain(*args, **kwargs)
+        return plain(*args)
 
     monkeypatch.setattr(fitting, "_estimate", estimate)
     assert fit() == 0

@@ -153,7 +153,8 @@ def refuse_other_columns(
         return
     lacking = [quoted(name) for name in expected if name not in names]
     extra = [quoted(name) for name in names if name not in expected]
-    found = [f"lacks {listed(lacking)}"] * bool(lacking) + [f"has {listed(extra)}"] * bool(extra)
+    pairs = (("lacks", lacking), ("has", extra))
+    found = [f"{word} {listed(some)}" for word, some in pairs if some]
     raise DataError(
         f"{path}: {' and '.join(found)}, unlike {first}; give files with the same columns"
     )

@@ -134,23 +134,23 @@ def file_sink(
 
 class _CsvSink:
     def __init__(self, write: Any, names: Sequence[str], classes: Sequence[Label]) -> None:
-        arrow = _arrow()
         self._write = write
         self._header = (",".join(map(_cell, names)) + "\n").encode()
-        self._labels = arrow.array([_cell(label_text(label)) for label in classes])
-        texts = [isinstance(label, str) for label in classes]
-        if not all(texts):  # numbers and booleans are what they are
-            self._labels = arrow.array([label_text(label) for label in classes])
+        # Numbers and booleans are what they are.
+        texts = [label if isinstance(label, str) else None for label in classes]
+        cells = [_cell(text) for text in texts if text is not None]
+        self._labels = _texts(cells or [label_text(label) for label in classes])
 
     def add(self, scored: Scored) -> None:
         arrow = _arrow()
         labels, *probabilities = _filled(scored, self._labels)
         cells = [_cells(column) for column in scored.kept]
         cells += [labels, *(column.cast(arrow.string()) for column in probabilities)]
-        cells = [column.fill_null("") if column.null_count else column for column in cells]
-        rows = arrow.compute.binary_join_element_wise(*cells, ",")
-        whole = arrow.ListArray.from_arrays(arrow.array([0, len(rows)], arrow.int32()), rows)
-        text = arrow.compute.binary_join(whole, "\n")
+        empty, comma = _texts(["", ","])
+        cells = [column.fill_null(empty) if column.null_count else column for column in cells]
+        rows = arrow.compute.binary_join_element_wise(*cells, comma)
+        whole = arrow.ListArray.from_arrays(_numbers(np.array([0, len(rows)], np.int32)), rows)
+        text = arrow.compute.binary_join(whole, _texts(["\n"])[0])
         self._write(self._header)
         self._header = b""
         self._write(memoryview(text[0].as_buffer()))
@@ -203,12 +203,33 @@ class _TableSink:
 
 def _filled(scored: Scored, labels: Any) -> list[Any]:
     """Label and probabilities of each row as Arrow arrays, null where a row was not scored."""
-    arrow = _arrow()
-    absent = None if scored.known is None else ~scored.known
     K = scored.probabilities.shape[1]
-    chosen = labels.take(arrow.array(scored.chosen, mask=absent))
-    parts = (np.ascontiguousarray(scored.probabilities[:, k]) for k in range(K))
-    return [chosen, *(arrow.array(part, mask=absent) for part in parts)]
+    chosen = labels.take(_numbers(scored.chosen, scored.known))
+    return [chosen, *(_numbers(scored.probabilities[:, k], scored.known) for k in range(K))]
+
+
+# Arrow's own ways to take values from Python and NumPy import pandas, which takes long.
+
+
+def _numbers(values: Any, known: Any = None) -> Any:
+    """Arrow array of a NumPy array of numbers, null where they are not known."""
+    arrow = _arrow()
+    kind = {"f8": arrow.float64(), "i8": arrow.int64(), "i4": arrow.int32()}[values.dtype.str[1:]]
+    mask = None if known is None else arrow.py_buffer(np.packbits(known, bitorder="little"))
+    values = arrow.py_buffer(np.ascontiguousarray(values))
+    return arrow.Array.from_buffers(kind, len(values) // (kind.bit_width // 8), [mask, values])
+
+
+def _texts(values: Sequence[str | None]) -> Any:
+    """Arrow array of text."""
+    arrow = _arrow()
+    raw = [b"" if value is None else value.encode() for value in values]
+    ends = arrow.py_buffer(np.cumsum([0, *map(len, raw)], dtype=np.int32))
+    there = np.array([value is not None for value in values], dtype=bool)
+    mask = arrow.py_buffer(np.packbits(there, bitorder="little"))
+    return arrow.Array.from_buffers(
+        arrow.string(), len(raw), [mask, ends, arrow.py_buffer(b"".join(raw))]
+    )
 
 
 def _plain(column: Any) -> Any:
@@ -233,7 +254,7 @@ def _safe(cells: Any) -> Any:
         return cells
     mended = [None if cell is None else _cell(cell) for cell in cells.filter(special).to_pylist()]
     special = special.fill_null(False)
-    return arrow.compute.replace_with_mask(cells, special, arrow.array(mended, arrow.string()))
+    return arrow.compute.replace_with_mask(cells, special, _texts(mended))
 
 
 def _cell(text: str) -> str:
