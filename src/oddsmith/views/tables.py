@@ -47,12 +47,17 @@ class CoefficientRow:
     odds_ratio : float or None
         Factor on the odds per unit of the feature, of this class against the reference (the first
         class); ``inf`` or 0 where it does not fit a floating point number; None for intercepts.
+    std_error, p_value : float or None
+        Of the coefficient, with more than two classes of its difference from the first class; NaN
+        where it was not estimated. None where the model has no covariance.
     """
 
     label: str | None
     name: str
     coefficient: float
     odds_ratio: float | None
+    std_error: float | None = None
+    p_value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +217,8 @@ def summarise(model: Model, evaluation: Evaluation | None = None) -> Summary:
     >>> proof = Certificate(0.5, 2e-17, 1e-12, True)
     >>> model = plain_model(("dose",), ("no", "yes"), "alive", [[0.0]], [-1.0], None, proof)
     >>> summary = summarise(model)
-    >>> summary.coefficients[0]
-    CoefficientRow(label=None, name='dose', coefficient=0.0, odds_ratio=1.0)
+    >>> summary.coefficients[0]  # doctest: +ELLIPSIS
+    CoefficientRow(label=None, name='dose', coefficient=0.0, odds_ratio=1.0, std_error=None, ...)
     >>> summary.notes[1]
     'Proved: no coefficients give an objective lower by more than 2e-17 nats per unit of weight.'
     """
@@ -221,7 +226,7 @@ def summarise(model: Model, evaluation: Evaluation | None = None) -> Summary:
         classes=tuple(label_text(label) for label in model.classes),
         target="y" if model.target is None else model.target,
         coefficients=tuple(_coefficients(model)),
-        notes=_notes(model.training, model.certificate),
+        notes=(*_notes(model.training, model.certificate), *_note_of_errors(model)),
         warnings=model.training.warnings or (),
         evaluation=evaluation,
     )
@@ -233,13 +238,34 @@ def _coefficients(model: Model) -> list[CoefficientRow]:
     reference = np.zeros_like(model.coef[0]) if binary else model.coef[0]
     with np.errstate(over="ignore", under="ignore"):
         ratios = np.exp(model.coef - reference)
+    errors, p_values = _errors(model)
     rows: list[CoefficientRow] = []
     for k, intercept in enumerate(model.intercept.tolist()):
         label = None if binary else label_text(model.classes[k])
-        columns = zip(model.feature_names, model.coef[k].tolist(), ratios[k].tolist(), strict=True)
-        rows += [CoefficientRow(label, name, value, ratio) for name, value, ratio in columns]
-        rows.append(CoefficientRow(label, "(intercept)", intercept, None))
+        values = [*model.coef[k].tolist(), intercept]
+        names = [*model.feature_names, "(intercept)"]
+        shown = [*ratios[k].tolist(), None]
+        columns = zip(names, values, shown, errors[k], p_values[k], strict=True)
+        rows += [CoefficientRow(label, *column) for column in columns]
     return rows
+
+
+def _errors(model: Model) -> tuple[list[list[float | None]], list[list[float | None]]]:
+    """Standard error and p value (Wald, two-sided) of each coefficient, the intercept last."""
+    rows, width = model.coef.shape[0], model.coef.shape[1] + 1
+    nothing: list[float | None] = [None] * width
+    if model.covariance is None:
+        return [nothing] * rows, [nothing] * rows
+    equations = len(model.classes) - 1
+    variance = np.diag(model.covariance)
+    slopes = variance[: equations * (width - 1)].reshape(equations, width - 1)
+    errors = np.sqrt(np.column_stack([slopes, variance[equations * (width - 1) :]]))
+    coef = np.column_stack([model.coef, model.intercept])
+    z = np.abs(coef if rows == 1 else coef[1:] - coef[0]) / errors
+    p_values = [[math.erfc(x / math.sqrt(2.0)) for x in row] for row in z.tolist()]
+    # The first of several classes is what the others differ from.
+    first = [] if rows == 1 else [nothing]
+    return [*first, *errors.tolist()], [*first, *p_values]
 
 
 def _notes(training: Training, certificate: Certificate) -> tuple[str, ...]:
@@ -270,6 +296,13 @@ def _notes(training: Training, certificate: Certificate) -> tuple[str, ...]:
     verdicts = {True: "Converged", False: "NOT CONVERGED", None: "Solver"}
     verdict = f"{verdicts[certificate.converged]}: {', '.join(steps)}."
     return (objective, proof, *([verdict] if steps else []))
+
+
+def _note_of_errors(model: Model) -> tuple[str, ...]:
+    if model.covariance is None or len(model.classes) == 2:
+        return ()
+    first = quoted(label_text(model.classes[0]))
+    return (f"Standard errors and p values are of the differences from {first}.",)
 
 
 def _rows_and_penalty(training: Training) -> str:
@@ -321,14 +354,18 @@ def page_of(summary: Summary) -> Page:
 
 def _coefficient_table(summary: Summary) -> TextTable:
     several = len(summary.classes) > 2
+    inferred = any(row.std_error is not None for row in summary.coefficients)
     rows: list[tuple[str, ...]] = []
     for row in summary.coefficients:
         cells = row.name, number_text(row.coefficient), ratio_text(row.odds_ratio)
+        if inferred:
+            cells += number_text(row.std_error), number_text(row.p_value, 3)
         rows.append((row.label or "", *cells) if several else cells)
     headers = ("class",) if several else ()
+    more = ("std. error", "p") if inferred else ()
     return TextTable(
         heading(summary),
-        (*headers, "column", "coefficient", "odds ratio"),
+        (*headers, "column", "coefficient", "odds ratio", *more),
         tuple(rows),
         words=1 + several,
     )
