@@ -232,6 +232,10 @@ def summarise(model: Model, evaluation: Evaluation | None = None) -> Summary:
     )
 
 
+def _p_text(value: float | None) -> str:
+    return "< 4.9e-324" if value == 0.0 else number_text(value, 3)
+
+
 def _coefficients(model: Model) -> list[CoefficientRow]:
     binary = len(model.classes) == 2
     # exp(w_k - w_0) is the odds ratio of class k against class 0, whatever is added to all w.
@@ -359,7 +363,7 @@ def _coefficient_table(summary: Summary) -> TextTable:
     for row in summary.coefficients:
         cells = row.name, number_text(row.coefficient), ratio_text(row.odds_ratio)
         if inferred:
-            cells += number_text(row.std_error), number_text(row.p_value, 3)
+            cells += number_text(row.std_error), _p_text(row.p_value)
         rows.append((row.label or "", *cells) if several else cells)
     headers = ("class",) if several else ()
     more = ("std. error", "p") if inferred else ()
