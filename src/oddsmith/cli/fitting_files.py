@@ -127,13 +127,22 @@ def _leaving(request: FitRequest) -> Iterator[None]:
     """Say what a fit that was cut short has left, and how to go on; leave nothing useless."""
     try:
         yield
-    except OddsmithError:
+    except OddsmithError as error:
         if not request.resume:
             _remove(request.checkpoint)
-        raise
+        raise _in_words_of_options(error, request.source) from None
     except BaseException as error:
         error.add_note(_what_is_left(request))
         raise
+
+
+def _in_words_of_options(error: OddsmithError, source: str) -> OddsmithError:
+    """Name the file, and the option, where an error names what a programmer would give."""
+    what = str(error)
+    if what.startswith("values are missing"):
+        said = what.partition(";")[0]
+        return type(error)(f"{source}: {said}; fill them in, or say what to do with --missing")
+    return error
 
 
 def _what_is_left(request: FitRequest) -> str:
@@ -145,9 +154,10 @@ def _what_is_left(request: FitRequest) -> str:
         return "the first pass over the rows was not done, so nothing is left to go on from"
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     folds = sum(1 for _ in folder.glob("fold-*.npz"))
+    passes = f"{folds} pass{'es' if folds != 1 else ''}"
     return (
-        f"{printable(str(folder))} ({size / 1e6:,.0f} MB) keeps the rows and {folds} passes; go on "
-        f"with: {request.again}"
+        f"{printable(str(folder))} ({size / 1e6:,.0f} MB) keeps the rows and {passes}; go on with: "
+        f"{request.again}"
     )
 
 

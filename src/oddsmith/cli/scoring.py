@@ -276,6 +276,7 @@ def _opened(model: Model, request: ScoreRequest, target: str | None) -> TableFil
         dates = [name for name in request.keep if files.kinds[name] == "other"]
         if dates:  # which are copied as text
             types |= dict.fromkeys(dates, "category")
+            text = tuple(name for name in text if name not in dates)
             files = open_files(request.data, types=types, text=text, block_bytes=block)
         return _typed(files, model)
     except ParameterError:

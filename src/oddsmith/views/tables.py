@@ -255,7 +255,7 @@ def _coefficients(model: Model) -> list[CoefficientRow]:
 
 
 def _errors(model: Model) -> tuple[list[list[float | None]], list[list[float | None]]]:
-    """Standard error and p value (Wald, two-sided) of each coefficient, the intercept last."""
+    """Give standard error and p value (Wald, two-sided) of each coefficient, the intercept last."""
     rows, width = model.coef.shape[0], model.coef.shape[1] + 1
     nothing: list[float | None] = [None] * width
     if model.covariance is None:
