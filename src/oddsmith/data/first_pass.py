@@ -5,12 +5,13 @@ pass decodes the files again. All that the pass found can be written down, and r
 """
 
 import json
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -75,7 +76,7 @@ class Split:
         Examples
         --------
         >>> int(Split(0.2, 0).held(0, 100_000).sum())
-        19979
+        19933
         """
         z = np.arange(first, first + n, dtype=np.uint64) + np.uint64(1)
         with np.errstate(over="ignore"):
@@ -328,7 +329,7 @@ def save_first_pass(found: FirstPass, identity: dict[str, Any]) -> None:
 
 
 def load_first_pass(folder: Path, identity: dict[str, Any]) -> FirstPass | None:
-    """What a first pass left in a folder; None if it did not come to its end.
+    """Read what a first pass left in a folder; None if it did not come to its end.
 
     Raises
     ------
@@ -337,9 +338,9 @@ def load_first_pass(folder: Path, identity: dict[str, Any]) -> FirstPass | None:
     """
     try:
         document = json.loads((folder / _FOUND).read_text(encoding="utf-8"))
-        with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
+        with (folder / _ARRAYS).open("rb") as file, np.load(file) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
     was = document["identity"]
     for name, value in identity.items():
@@ -379,7 +380,7 @@ def load_first_pass(folder: Path, identity: dict[str, Any]) -> FirstPass | None:
         layout,
         document["levels"],
         found,
-        RawRows(**({"weight": None, "offset": None} | taken)),
+        RawRows(**cast("Any", {"weight": None, "offset": None} | taken)),
         document["stride"],
         document["n_dropped"],
         spool,

@@ -86,7 +86,7 @@ class RawRows:
         return self.labels.size
 
     def take(self, rows: Any) -> Self:
-        """Some of the rows: a slice, a mask or numbers."""
+        """Take some of the rows: a slice, a mask or numbers."""
         return replace(self, **{name: own[..., rows] for name, own in self.arrays().items()})
 
     def arrays(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class RawRows:
     @property
     def missing(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which rows lack a value, of shape (n,)."""
-        return np.isnan(self.numbers).any(axis=0) | (self.codes < 0).any(axis=0)
+        return np.asarray(np.isnan(self.numbers).any(axis=0) | (self.codes < 0).any(axis=0))
 
 
 class Vocabulary:
@@ -115,7 +115,7 @@ class Vocabulary:
 
     def codes(self, column: Any) -> Indices:
         """Codes of an Arrow array of dictionary type, -1 where it is null; new levels are added."""
-        import pyarrow
+        import pyarrow as pa
         import pyarrow.compute as compute
 
         known = self._code
@@ -124,8 +124,9 @@ class Vocabulary:
             for level in column.dictionary.to_pylist()
         ]
         self.levels.extend(list(known)[len(self.levels) :])
-        places = compute.fill_null(column.indices.cast(pyarrow.int32()), len(own))
-        return np.array([*own, -1], dtype=np.int32)[np.from_dlpack(places)]
+        places = compute.fill_null(column.indices.cast(pa.int32()), len(own))
+        at: Any = np.from_dlpack(places)
+        return np.array([*own, -1], dtype=np.int32)[at]
 
 
 class RowReader:
@@ -144,6 +145,11 @@ class RowReader:
         self.vocabularies = {
             name: Vocabulary(known.get(name, ())) for name in (*layout.categories, layout.target)
         }
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """How many levels each column has so far."""
+        return {name: len(own.levels) for name, own in self.vocabularies.items()}
 
     def read(self, batch: Batch) -> RawRows:
         """Rows of a batch.
@@ -182,13 +188,12 @@ class RowReader:
                 raise _refusal(batch, name, bad, "is infinite", todo)
 
     def _labels(self, batch: Batch) -> Indices:
-        import pyarrow
-        import pyarrow.compute as compute
+        import pyarrow as pa
 
         name = self.layout.target
         column = batch.columns[name]
-        if not pyarrow.types.is_dictionary(column.type):
-            column = compute.dictionary_encode(column)
+        if not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
         vocabulary = self.vocabularies[name]
         codes = vocabulary.codes(column)
         if len(vocabulary.levels) > _MOST_LABELS:
@@ -236,7 +241,7 @@ class Cutter:
             self._held += len(part) - start
 
     def rest(self) -> Iterator[RawRows]:
-        """The last block, if rows are left."""
+        """Give the last block, if rows are left."""
         if self._waiting:
             yield _joined(self._waiting)
             self._waiting, self._held = [], 0
@@ -261,13 +266,13 @@ def _joined(parts: list[RawRows]) -> RawRows:
 
 def _floats(column: Any) -> Any:
     """Numbers of an Arrow array, NaN where it is null; Arrow's own to_numpy would import pandas."""
-    import pyarrow
+    import pyarrow as pa
     import pyarrow.compute as compute
 
     kind = column.type
-    if not pyarrow.types.is_floating(kind) or pyarrow.types.is_float16(kind):
-        small = pyarrow.types.is_boolean(kind) or kind.bit_width <= 16
-        column = column.cast(pyarrow.float32() if small else pyarrow.float64())
+    if not pa.types.is_floating(kind) or pa.types.is_float16(kind):
+        small = pa.types.is_boolean(kind) or kind.bit_width <= 16
+        column = column.cast(pa.float32() if small else pa.float64())
     if column.null_count:
         column = compute.fill_null(column, float("nan"))
     return np.from_dlpack(column)

@@ -50,10 +50,11 @@ from oddsmith.views.tables import number_text
 
 __all__ = ["FilesFit", "HeldOut", "fit_and_hold_out", "fit_files"]
 
-# Python, its libraries and machine code take about this much before the first row.
-_LEAST_MEMORY = 384 * 2**20
-# Shares of the memory for one batch, rows kept in memory, the sample, and scores of held-out rows.
-_BATCH, _IN_MEMORY, _SAMPLE, _HELD_OUT = 32, 8, 16, 8
+# Python, its libraries, machine code and Arrow's decoders take about this much.
+_LIBRARIES = 448 * 2**20
+_LEAST_MEMORY = 640 * 2**20
+# Shares of what is left for a batch, rows kept in memory, the sample, scores of held-out rows.
+_BATCH, _IN_MEMORY, _SAMPLE, _HELD_OUT = 32, 8, 8, 8
 # Rows of the sample for each column at the most. About half are kept at the least, and the solver
 # asks for 2000, or up to 1.4 times as many, so as to have every 2**k-th row.
 _ROWS_A_COLUMN = 5700
@@ -74,7 +75,7 @@ def fit_files(
     checkpoint: str | Path | None = None,
     resume: bool = False,
 ) -> LogisticRegression:
-    """Fit files that need not fit in memory to the same proved optimum as rows in memory.
+    r"""Fit files that need not fit in memory to the same proved optimum as rows in memory.
 
     The files are decoded once: a first pass learns the encoding, takes a sample from which the
     solver starts, and writes the columns uncompressed to disk, where the passes that follow map
@@ -130,7 +131,7 @@ def fit_files(
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "doses.csv")
-    ...     _ = path.write_text("dose,site,alive\\n1,a,no\\n2,b,yes\\n3,a,yes\\n4,b,no\\n")
+    ...     _ = path.write_text("dose,site,alive\n1,a,no\n2,b,yes\n3,a,yes\n4,b,no\n")
     ...     model = fit_files(path, "alive")
     >>> model.coef_names_.tolist(), model.classes_.tolist(), model.converged_
     (['dose', 'site[b]'], ['no', 'yes'], True)
@@ -186,7 +187,7 @@ class FilesFit:
     """
 
     model: LogisticRegression
-    complaints: list[tuple[type[Warning], str]]
+    complaints: list[tuple[type[UserWarning], str]]
     held_out: HeldOut | None
 
 
@@ -254,7 +255,7 @@ class _Asked:
     model: LogisticRegression
     encoder: TableEncoder
     penalty: tuple[float, float]
-    memory: int
+    room: int
     identity: dict[str, Any]
     split: Split | None
     positive: str | None
@@ -274,7 +275,7 @@ class _Asked:
         split: Split | None = None,
         positive: str | None = None,
     ) -> "_Asked":
-        fitted = LogisticRegression() if model is None else clone(model)
+        fitted = LogisticRegression() if model is None else model
         if not isinstance(fitted, LogisticRegression):
             raise ParameterError(
                 f"model is a {type(fitted).__name__}; files are fitted by LogisticRegression"
@@ -284,11 +285,13 @@ class _Asked:
                 f"memory={memory!r} is less than the {_LEAST_MEMORY} bytes that Python and its "
                 "libraries take with a few rows; give more"
             )
+        fitted = clone(fitted)
+        room = int(memory) - _LIBRARIES
         penalty = elastic_net(fitted.C, fitted.l1_ratio, fitted.penalty)
         check_stopping(fitted.tol, fitted.max_iter)
-        encoder = TableEncoder() if fitted.encoder is None else clone(fitted.encoder)
+        encoder: Any = TableEncoder() if fitted.encoder is None else clone(fitted.encoder)
         encoder.rules()
-        there = open_files(files, types=types, text=(target,), block_bytes=memory // _BATCH)
+        there = open_files(files, types=types, text=(target,), block_bytes=room // _BATCH)
         roles = _roles(there, target, weight, offset)
         names = _features(there, features, roles)
         kinds: dict[str, Any] = {name: there.kinds[name] for name in names}
@@ -303,13 +306,11 @@ class _Asked:
             "weight": weight,
             "offset": offset,
             "types": kinds,
-            "memory": int(memory),
+            "memory": room,
             "missing": encoder.missing,
             "split": None if split is None else [split.share, split.seed],
         }
-        return cls(
-            there, layout, kinds, fitted, encoder, penalty, int(memory), identity, split, positive
-        )
+        return cls(there, layout, kinds, fitted, encoder, penalty, room, identity, split, positive)
 
     @property
     def drop(self) -> bool:
@@ -417,10 +418,10 @@ def _rows(asked: _Asked, place: _Place, resume: bool, tell: Told) -> FirstPass:
         _refuse_full_disk(place.folder, rows * bytes_a_row(layout), tell)
     width = len(layout.numbers) + len(layout.categories)
     size = max(1, rows or asked.files.n_bytes // 8) * (width + 1)
-    limit = 0 if place.journal is not None else asked.memory // _IN_MEMORY
+    limit = 0 if place.journal is not None else asked.room // _IN_MEMORY
     most = min(
         max(_LEAST_SAMPLE, _ROWS_A_COLUMN * (width + 1)),
-        max(1000, asked.memory // _SAMPLE // bytes_a_row(layout)),
+        max(1000, asked.room // _SAMPLE // bytes_a_row(layout)),
     )
     found = first_pass(
         asked.files,
@@ -432,6 +433,7 @@ def _rows(asked: _Asked, place: _Place, resume: bool, tell: Told) -> FirstPass:
         tell=partial(_told, tell, asked.files),
         split=asked.split,
     )
+    tell.done_reading(found.survey.n_rows + found.n_dropped + found.n_held)
     if found.held is None:
         raise ParameterError(
             f"{found.n_held} rows held out are more than memory keeps, and there is no cache; hold "
@@ -482,10 +484,10 @@ def _fit(
         walk = model._walk(source, training, watch=tell.iteration)
         complaints = model._settle(walk, training)
         if is_likelihood(model):
-            model.results_, more = results_of(model, walk, training)
+            results, more = results_of(model, walk, training)
+            vars(model)["results_"] = results
             complaints = more or complaints
-    model.n_rows_ = found.survey.n_rows
-    model.n_dropped_ = found.n_dropped
+    vars(model).update(n_rows_=found.survey.n_rows, n_dropped_=found.n_dropped)
     held = None if asked.split is None else _judged(asked, found, encoder)
     return FilesFit(model, complaints, held)
 
@@ -520,10 +522,10 @@ def _what_was_read(found: FirstPass, classes: Classes) -> str:
 
 
 def _judged(asked: _Asked, found: FirstPass, encoder: RowEncoder) -> HeldOut:
-    """What the model says of the rows that were held out."""
+    """Let the model judge the rows that were held out."""
     model = asked.model
     K = model.classes_.size
-    every = max(1, -(-found.n_held * 8 * (K + 1) // (asked.memory // _HELD_OUT)))
+    every = max(1, -(-found.n_held * 8 * (K + 1) // (asked.room // _HELD_OUT)))
     true: list[Indices] = [np.empty(0, np.intp)]
     probabilities: list[Array] = [np.empty((0, K))]
     n_unseen = 0
@@ -545,7 +547,7 @@ def _name_columns(model: LogisticRegression, asked: _Asked, names: list[str]) ->
     encoding = asked.encoder.encoding_
     plain = model.encoder is None and encoding.plain
     model.encoder_ = None if plain else asked.encoder
-    model.feature_names_in_ = np.array(names, dtype=object)
+    vars(model)["feature_names_in_"] = np.array(names, dtype=object)
     model.n_features_in_ = len(names)
     vars(model).pop("coef_names_", None)
     model.target_ = asked.layout.target
@@ -581,8 +583,8 @@ def _training(asked: _Asked, found: FirstPass, classes: Classes) -> tuple[RowEnc
 def _factors(
     model: LogisticRegression, found: FirstPass, classes: Classes
 ) -> tuple[Array | None, float]:
-    """What multiplies the weights of each class, and the penalty: they are kept near 1."""
-    weight = np.bincount(classes.index, found.survey.label_weight)
+    """Find what multiplies the weights of each class, and the penalty: they are kept near 1."""
+    weight = np.bincount(classes.index, found.survey.label_weight).astype(np.float64)
     K = len(classes.labels)
     scale = 1.0
     heaviest = float(weight.max()) / found.survey.n_rows

@@ -1,7 +1,7 @@
 """LogisticRegression: scikit-learn's contract, with a proof of optimality on every fit."""
 
 import warnings
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
@@ -291,7 +291,7 @@ class LogisticRegression(LinearClassifier):
     def _fit_blocks(self, rows: Training, held_out: RowSource | None = None) -> Complaints:
         """Fit rows in blocks, wherever they live, on threads; return what there is to warn of."""
         with (
-            Threads(rows.blocks, self.n_jobs) as threads,
+            Threads(cast("Any", rows.blocks), self.n_jobs) as threads,
             training_progress(bool(self.verbose)) as watch,
         ):
             return self._fit_source(
@@ -414,7 +414,7 @@ class LogisticRegression(LinearClassifier):
         labels = Encoded(classes, known_index(y, classes, X.shape[0], "y", "classes"))
         weight, offset = of_kept(kept, sample_weight), of_kept(kept, offset)
         rows = self._training(X, labels, (l1, l2), weight, offset, all_classes=False)
-        with Threads(rows.blocks, self.n_jobs) as threads:
+        with Threads(cast("Any", rows.blocks), self.n_jobs) as threads:
             source = CountedSource(threads)
             columns = rows.statistics(source)
             check_columns(self, columns, rows.explain, penalised=True)
