@@ -1,7 +1,6 @@
 """`fit_files`: CSV, Parquet and Arrow files to a fitted model, at bounded memory."""
 
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,24 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 
 from oddsmith.core.block import Block, Blocks, RowSource
 from oddsmith.core.labels import label_text, listed, quoted
 from oddsmith.core.scoring import put_probabilities
 from oddsmith.core.stable import Array
 from oddsmith.core.table_columns import Indices
-from oddsmith.data.files import Batch, TableFiles, open_files
-from oddsmith.data.first_pass import (
-    FirstPass,
-    Kept,
-    Split,
-    first_pass,
-    load_first_pass,
-    rows_again,
-    save_first_pass,
-)
-from oddsmith.data.raw_rows import Layout
+from oddsmith.data.checkpoint import load_first_pass, save_first_pass
+from oddsmith.data.files import Batch, TableFiles
+from oddsmith.data.first_pass import FirstPass, Split, first_pass, rows_again
+from oddsmith.data.keeper import Kept
 from oddsmith.data.row_encoder import RowEncoder, Taken
 from oddsmith.data.spool import RowBlocks, bytes_a_row
 from oddsmith.data.survey import Classes, classes_of
@@ -37,24 +28,21 @@ from oddsmith.engines.streams import Streams
 from oddsmith.engines.threads import BlockThreads
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.file_inference import is_likelihood, results_of
+from oddsmith.estimators.file_request import Asked
 from oddsmith.estimators.inputs import class_weights
 from oddsmith.estimators.labels import Encoded
 from oddsmith.estimators.logistic import LogisticRegression
-from oddsmith.estimators.parameters import check_stopping, elastic_net
 from oddsmith.estimators.scoring import Scorer
-from oddsmith.estimators.table_encoder import TableEncoder
 from oddsmith.estimators.training import Training
+from oddsmith.estimators.workplace import Place, workplace
 from oddsmith.solvers.choose import Problem, kernels_for
 from oddsmith.views.files_progress import Told, files_progress
 from oddsmith.views.tables import number_text
 
 __all__ = ["FilesFit", "HeldOut", "fit_and_hold_out", "fit_files"]
 
-# Python, its libraries, machine code and Arrow's decoders take about this much.
-_LIBRARIES = 448 * 2**20
-_LEAST_MEMORY = 640 * 2**20
-# Shares of what is left for a batch, rows kept in memory, the sample, scores of held-out rows.
-_BATCH, _IN_MEMORY, _SAMPLE, _HELD_OUT = 32, 8, 8, 8
+# Shares of memory for rows that are kept in it, the sample, and scores of held-out rows.
+_IN_MEMORY, _SAMPLE, _HELD_OUT = 8, 8, 8
 # Rows of the sample for each column at the most. About half are kept at the least, and the solver
 # asks for 2000, or up to 1.4 times as many, so as to have every 2**k-th row.
 _ROWS_A_COLUMN = 5700
@@ -220,192 +208,16 @@ def fit_and_hold_out(
     note : callable, optional
         Called with a line that says what was read, once the first pass is done.
     """
-    asked = _Asked.of(files, target, model, split=split, positive=positive, **how)
+    asked = Asked.of(files, target, model, split=split, positive=positive, **how)
     shown = bool(asked.model.verbose) if progress is None else progress
     with ExitStack() as stack:
-        place = stack.enter_context(_workplace(cache, checkpoint, resume=resume))
+        place = stack.enter_context(workplace(cache, checkpoint, resume=resume))
         tell = stack.enter_context(files_progress(shown))
         found = _rows(asked, place, resume, tell)
         return _fit(asked, found, place, tell, note)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a fit may write.
-
-    Attributes
-    ----------
-    folder : Path or None
-        Of the cache; None writes nothing.
-    journal : Path or None
-        Of the folds, where the fit may be resumed.
-    """
-
-    folder: Path | None
-    journal: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the user asked for, checked."""
-
-    files: TableFiles
-    layout: Layout
-    kinds: dict[str, Any]
-    model: LogisticRegression
-    encoder: TableEncoder
-    penalty: tuple[float, float]
-    room: int
-    identity: dict[str, Any]
-    split: Split | None
-    positive: str | None
-
-    @classmethod
-    def of(
-        cls,
-        files: Any,
-        target: str,
-        model: LogisticRegression | None,
-        *,
-        features: Sequence[str] | None = None,
-        weight: str | None = None,
-        offset: str | None = None,
-        types: Mapping[str, str] | None = None,
-        memory: int = 2**30,
-        split: Split | None = None,
-        positive: str | None = None,
-    ) -> "_Asked":
-        fitted = LogisticRegression() if model is None else model
-        if not isinstance(fitted, LogisticRegression):
-            raise ParameterError(
-                f"model is a {type(fitted).__name__}; files are fitted by LogisticRegression"
-            )
-        if isinstance(memory, bool) or not hasattr(memory, "__index__") or memory < _LEAST_MEMORY:
-            raise ParameterError(
-                f"memory={memory!r} is less than the {_LEAST_MEMORY} bytes that Python and its "
-                "libraries take with a few rows; give more"
-            )
-        fitted = clone(fitted)
-        room = int(memory) - _LIBRARIES
-        penalty = elastic_net(fitted.C, fitted.l1_ratio, fitted.penalty)
-        check_stopping(fitted.tol, fitted.max_iter)
-        encoder: Any = TableEncoder() if fitted.encoder is None else clone(fitted.encoder)
-        encoder.rules()
-        there = open_files(files, types=types, text=(target,), block_bytes=room // _BATCH)
-        roles = _roles(there, target, weight, offset)
-        names = _features(there, features, roles)
-        kinds: dict[str, Any] = {name: there.kinds[name] for name in names}
-        texts = tuple(name for name in names if kinds[name] == "category")
-        numbers = tuple(name for name in names if kinds[name] != "category")
-        wide = np.float32 if set(numbers) <= there.narrow else np.float64
-        layout = Layout(numbers, texts, target, weight, offset, np.dtype(wide))
-        identity = {
-            "set of files": there.identity(),
-            "target": target,
-            "features": list(names),
-            "weight": weight,
-            "offset": offset,
-            "types": kinds,
-            "memory": room,
-            "missing": encoder.missing,
-            "split": None if split is None else [split.share, split.seed],
-        }
-        return cls(there, layout, kinds, fitted, encoder, penalty, room, identity, split, positive)
-
-    @property
-    def drop(self) -> bool:
-        return self.encoder.missing == "drop"
-
-
-def _roles(
-    files: TableFiles, target: str, weight: str | None, offset: str | None
-) -> dict[str, str]:
-    """Columns that are no features, by what they are."""
-    roles = {
-        word: name
-        for word, name in (("target", target), ("weight", weight), ("offset", offset))
-        if name is not None
-    }
-    for word, name in roles.items():
-        files.check(name, word)
-        if word != "target" and files.kinds[name] != "number":
-            raise DataError(
-                f"{files.paths[0]}: the {word} column {quoted(name)} holds no numbers; name "
-                "another one"
-            )
-    if len(set(roles.values())) < len(roles):
-        raise ParameterError("target, weight and offset must be different columns")
-    return roles
-
-
-def _features(
-    files: TableFiles, features: Sequence[str] | None, roles: Mapping[str, str]
-) -> tuple[str, ...]:
-    if features is None:
-        names = tuple(name for name in files.kinds if name not in roles.values())
-    else:
-        names = tuple(features)
-        for name in names:
-            files.check(name, "feature")
-            if name in roles.values() or names.count(name) > 1:
-                raise ParameterError(
-                    f"features names {quoted(name)}, which is named already; name each column once"
-                )
-    if not names:
-        raise DataError(f"{files.paths[0]}: there is no column besides the target; add features")
-    return names
-
-
-@contextmanager
-def _workplace(
-    cache: bool | str | Path, checkpoint: str | Path | None, *, resume: bool
-) -> Iterator[_Place]:
-    """Folder for the cache: a checkpoint stays where the fit is cut short, all else goes."""
-    if checkpoint is not None:
-        folder = Path(checkpoint)
-        _admit_checkpoint(folder, resume=resume)
-        yield _Place(folder, folder)
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-    if resume:
-        raise ParameterError("resume=True needs checkpoint, the folder to go on from; name it")
-    if cache is False:
-        yield _Place(None, None)
-        return
-    try:
-        above = None if cache is True else str(cache)
-        folder = Path(tempfile.mkdtemp(prefix="oddsmith-", dir=above))
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise ParameterError(f"cache={cache!r} cannot be written ({why}); name a folder") from None
-    try:
-        yield _Place(folder, None)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _admit_checkpoint(folder: Path, *, resume: bool) -> None:
-    if resume:
-        if not folder.is_dir():
-            raise ParameterError(
-                f"{folder}: there is no checkpoint to go on from; leave resume out"
-            )
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        empty = not any(folder.iterdir())
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise ParameterError(
-            f"{folder}: cannot be a checkpoint ({why}); name a new folder"
-        ) from None
-    if not empty:
-        raise ParameterError(
-            f"{folder}: is not empty; go on from it with resume=True, or name a new folder"
-        )
-
-
-def _rows(asked: _Asked, place: _Place, resume: bool, tell: Told) -> FirstPass:
+def _rows(asked: Asked, place: Place, resume: bool, tell: Told) -> FirstPass:
     """First pass, or what an earlier one has left."""
     if resume and place.journal is not None:
         found = load_first_pass(place.journal, asked.identity)
@@ -460,9 +272,9 @@ def _refuse_full_disk(folder: Path, size: int, tell: Told) -> None:
 
 
 def _fit(
-    asked: _Asked,
+    asked: Asked,
     found: FirstPass,
-    place: _Place,
+    place: Place,
     tell: Told,
     note: Callable[[str], None] | None,
 ) -> FilesFit:
@@ -492,7 +304,7 @@ def _fit(
     return FilesFit(model, complaints, held)
 
 
-def _classes(asked: _Asked, found: FirstPass) -> Classes:
+def _classes(asked: Asked, found: FirstPass) -> Classes:
     target = found.layout.target
     where = f"{asked.files.paths[0]}: column {quoted(target)}"
     cells = asked.files.format == "csv"
@@ -521,7 +333,7 @@ def _what_was_read(found: FirstPass, classes: Classes) -> str:
     return f"{rows}; {quoted(found.layout.target)}: {listed(shown)}"
 
 
-def _judged(asked: _Asked, found: FirstPass, encoder: RowEncoder) -> HeldOut:
+def _judged(asked: Asked, found: FirstPass, encoder: RowEncoder) -> HeldOut:
     """Let the model judge the rows that were held out."""
     model = asked.model
     K = model.classes_.size
@@ -543,7 +355,7 @@ def _judged(asked: _Asked, found: FirstPass, encoder: RowEncoder) -> HeldOut:
     return HeldOut(found.n_held, n_unseen, np.concatenate(true), np.concatenate(probabilities))
 
 
-def _name_columns(model: LogisticRegression, asked: _Asked, names: list[str]) -> None:
+def _name_columns(model: LogisticRegression, asked: Asked, names: list[str]) -> None:
     encoding = asked.encoder.encoding_
     plain = model.encoder is None and encoding.plain
     model.encoder_ = None if plain else asked.encoder
@@ -553,7 +365,7 @@ def _name_columns(model: LogisticRegression, asked: _Asked, names: list[str]) ->
     model.target_ = asked.layout.target
 
 
-def _training(asked: _Asked, found: FirstPass, classes: Classes) -> tuple[RowEncoder, Training]:
+def _training(asked: Asked, found: FirstPass, classes: Classes) -> tuple[RowEncoder, Training]:
     model, encoding = asked.model, asked.encoder.encoding_
     K = len(classes.labels)
     width = 1 if K == 2 else K
@@ -604,7 +416,7 @@ def _blocks(found: FirstPass, encoder: RowEncoder) -> RowBlocks:
 
 @contextmanager
 def _source(
-    asked: _Asked, found: FirstPass, encoder: RowEncoder, blocks: Blocks, tell: Told
+    asked: Asked, found: FirstPass, encoder: RowEncoder, blocks: Blocks, tell: Told
 ) -> Iterator[RowSource]:
     if found.rows is not None:
         with BlockThreads(tell.blocks(blocks), asked.model.n_jobs) as threads:
