@@ -272,3 +272,12 @@ def test_good_rows_of_the_corpus_are_read(path):
     assert kinds == {"a": "number", "b": "number", "y": "category"}
     assert lines == list(range(2, 22))
     assert set(found["y"]) == {"yes", "no"}
+
+
+@pytest.mark.parametrize("block", [1, BIG])
+def test_quotes_within_a_cell_are_as_they_stand(path, block):
+    path.write_text('a,b\nz,1;"x\n5" pipe,y";2\n"u\n",""""\n')
+    assert outcome(path, block)[1:] == (
+        [2, 3, 4],
+        {"a": ["z", '5" pipe', "u"], "b": ['1;"x', 'y";2', '"']},
+    )

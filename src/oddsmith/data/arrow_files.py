@@ -54,8 +54,8 @@ class ArrowFiles:
         known = [count for count in counts if count is not None]
         self.n_rows = sum(known) if len(known) == len(counts) else None
         if self.n_rows == 0:
-            more = f", and so have all {len(self._paths)} files" if len(self._paths) > 1 else ""
-            raise DataError(f"{self._paths[0]}: has no row{more}; give files with rows")
+            more = f", and so have all {len(paths)} files" if paths[1:] else ""
+            raise DataError(f"{paths[0]}: has no row{more}; give files with rows")
         self.kinds = self._kinds([schema for schema, _ in found])
 
     def batches(self, names: list[str]) -> Iterator[Batch]:
