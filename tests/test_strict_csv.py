@@ -1,6 +1,7 @@
 """The streamed CSV reader gives what the whole one does, and refuses the same, in any blocks."""
 
 import re
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -13,6 +14,15 @@ from oddsmith.data.files import open_files, read_csv
 from oddsmith.errors import DataError, ParameterError
 
 BIG = 2**25
+
+
+def in_pieces(path, block_bytes, types=None):
+    """The same, the file read in pieces of a few bytes, as a large one is in large pieces."""
+    with (
+        patch("oddsmith.data.csv_bytes._PIECE", 1 + block_bytes // 8),
+        patch("oddsmith.data.csv_records._FIRST_BYTES", 1),
+    ):
+        return outcome(path, block_bytes, types)
 
 
 def outcome(path, block_bytes, types=None, text=()):
@@ -79,7 +89,7 @@ def good_files(draw):
 @settings(max_examples=300)
 def test_blocks_do_not_change_what_is_read(path, content, block):
     path.write_bytes(content)
-    assert outcome(path, block) == outcome(path, BIG)
+    assert outcome(path, block) == in_pieces(path, block) == outcome(path, BIG)
 
 
 @given(
@@ -96,7 +106,8 @@ def test_blocks_do_not_change_what_is_refused(path, content, cut, junk, block):
     for types in (None, {"a": "number"}):
         if types and not content.startswith(b"a,b\n"):
             continue
-        assert outcome(path, block, types) == outcome(path, BIG, types)
+        whole = outcome(path, BIG, types)
+        assert outcome(path, block, types) == in_pieces(path, block, types) == whole
 
 
 @given(content=good_files())
