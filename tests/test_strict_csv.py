@@ -292,3 +292,15 @@ def test_quotes_within_a_cell_are_as_they_stand(path, block):
         [2, 3, 4],
         {"a": ["z", '5" pipe', "u"], "b": ['1;"x', 'y";2', '"']},
     )
+    path.write_text('a,b\nz,1;"x\n5",y\n')  # as if a quote opened behind a semicolon
+    assert outcome(path, block)[1:] == ([2, 3], {"a": ["z", '5"'], "b": ['1;"x', "y"]})
+
+
+@pytest.mark.parametrize("block", [1, BIG])
+def test_a_bad_cell_before_a_short_row_comes_first(path, block, monkeypatch):
+    monkeypatch.setattr("oddsmith.data.csv_files._SAMPLE_BYTES", 1)
+    monkeypatch.setattr("oddsmith.data.csv_files._SAMPLE_BLOCK", 1)
+    path.write_text('a,b\n1,"é\n"\nx,2\n1\n')
+    assert 'line 4, column "a": "x" is text' in outcome(path, block)
+    path.write_text('a,b\n1,"é\n"\n3,2\n1\n')
+    assert "line 5: has 1 cells where the header has 2" in outcome(path, block)
