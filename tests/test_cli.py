@@ -548,10 +548,10 @@ def test_hostile_file_names_are_shown_on_one_line(here, capsys):
 def test_files_without_permission(here, capsys, monkeypatch):
     """Root may read everything, so the refusal is the operating system's own, said by hand."""
 
-    def refuse(path):
+    def refuse(path, *_):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    monkeypatch.setattr("pathlib.Path.open", refuse)
     assert fit() == 2
     one_line_error(capsys, "data.csv", "Permission denied")
 

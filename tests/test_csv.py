@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from bad_csv import BAD
+from bad_csv import BAD, FIT_ONLY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,18 +30,6 @@ def refusal(tmp_path, content, read=lambda table: table):
 
 def features_and_labels(table):
     return table.numbers(tuple(n for n in table.names if n != "y")), table.labels("y")
-
-
-# What only a fit can refuse: the cells themselves are in order.
-FIT_ONLY = {
-    "no target",
-    "target only",
-    "one class",
-    "continuous target",
-    "identifier as target",
-    "class of one row",
-    "too few rows",
-}
 
 
 @pytest.mark.parametrize("name", sorted(BAD.keys() - FIT_ONLY))

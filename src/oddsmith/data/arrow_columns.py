@@ -1,4 +1,4 @@
-"""What the columns of Parquet and Arrow files are, and how they come: numbers, booleans, categories."""
+"""Columns of Parquet and Arrow files: what they are, and how they come."""
 
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def kind_of_type(kind: Any) -> str:
-    """Number, boolean, category, nothing (all null), or other for what is refused.
+    """Name the kind: number, boolean, category, nothing (all null), or other: refused.
 
     Examples
     --------

@@ -47,13 +47,14 @@ class ArrowFiles:
         self._declared = {name: kind for name, kind in types.items() if name not in text}
         self._stamps = {path: stamp_of(path) for path in paths}
         found = [self._describe(path) for path in paths]
-        self._schema = found[0][0]
+        self._schema = next(schema for schema, _ in found)
         for path, (schema, _) in zip(paths, found, strict=True):
             refuse_other_columns(path, tuple(schema.names), paths[0], tuple(self._schema.names))
         counts = [count for _, count in found]
-        self.n_rows = None if None in counts else sum(counts)
+        known = [count for count in counts if count is not None]
+        self.n_rows = sum(known) if len(known) == len(counts) else None
         if self.n_rows == 0:
-            more = f", and so have all {len(paths)} files" if len(paths) > 1 else ""
+            more = f", and so have all {len(paths)} files" if paths[1:] else ""
             raise DataError(f"{paths[0]}: has no row{more}; give files with rows")
         self.kinds = self._kinds([schema for schema, _ in found])
         narrow = [{f.name for f in schema if is_narrow(f.type)} for schema, _ in found]
@@ -86,7 +87,7 @@ class ArrowFiles:
         return {**found, **{n: k for n, k in self._declared.items() if n in found}}
 
     def _describe(self, path: Path) -> tuple[Any, int | None]:
-        """Schema, and the number of rows where the file states it."""
+        """Give the schema, and the number of rows where the file states it."""
         with self._reading(path), self._open(path) as file:
             schema = file.schema_arrow if self._format == "parquet" else file.schema
             for name in schema.names:
@@ -131,11 +132,13 @@ class ArrowFiles:
 
     @contextmanager
     def _reading(self, path: Path) -> Iterator[None]:
-        """What goes wrong in reading is said in one line."""
+        """Say in one line what goes wrong in reading."""
         arrow = _arrow()
         try:
             yield
-        except (arrow.ArrowException, OSError, EOFError) as error:
+        except DataError:
+            raise
+        except (arrow.ArrowException, OSError, EOFError, ValueError, KeyError) as error:
             refuse_changed(path, self._stamps[path])
             why = printable(" ".join(str(error).split()))[:200].rstrip(".")
             title = "Parquet" if self._format == "parquet" else "Arrow"

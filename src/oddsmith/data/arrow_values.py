@@ -40,7 +40,7 @@ def floats(values: Sequence[float | None]) -> Any:
     [1.5, None]
     """
     arrow = arrow_csv()
-    known = np.packbits([value is not None for value in values], bitorder="little")
+    known = np.packbits(np.array([value is not None for value in values], bool), bitorder="little")
     found = np.array([0.0 if value is None else value for value in values], dtype=np.float64)
     buffers = [arrow.py_buffer(known.tobytes()), arrow.py_buffer(found.tobytes())]
     return arrow.Array.from_buffers(arrow.float64(), len(values), buffers)

@@ -1,4 +1,4 @@
-"""Batches of rows as they come from files, made ahead of their use, and files that must not change."""
+"""Batches of rows as they come from files, made ahead of their use; files must not change."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -59,8 +59,12 @@ class Reader(Protocol):
     """What reads the files of one format."""
 
     kinds: dict[str, str]
-    n_rows: int | None
     narrow: frozenset[str]
+
+    @property
+    def n_rows(self) -> int | None:
+        """Number of all rows, where the files state it."""
+        ...
 
     def batches(self, names: list[str]) -> Iterator[Batch]:
         """Rows of the columns `names`."""
@@ -78,7 +82,7 @@ def ahead(make: Callable[[S], T], items: Iterator[S], workers: int) -> Iterator[
     waiting: deque[Future[T]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="oddsmith-read")
     try:
-        for _ in range(workers):
+        for _ in range(workers + 1):  # one waits, so that no thread does
             _submit(pool, make, items, waiting)
         while waiting:
             result = waiting.popleft().result()
@@ -106,7 +110,7 @@ def _submit(
 
 
 def stamp_of(path: Path) -> Stamp:
-    """What tells that a file has changed.
+    """Tell whether a file is still the same, by size, time and place.
 
     Raises
     ------
@@ -131,7 +135,8 @@ def refuse_changed(path: Path, stamp: Stamp) -> None:
     """
     if stamp_of(path) != stamp:
         raise DataError(
-            f"{path}: has changed since it was opened; keep the files as they are while they are read"
+            f"{path}: has changed since it was opened; keep the files as they are until they are "
+            "read"
         )
 
 

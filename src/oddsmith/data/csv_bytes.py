@@ -9,7 +9,6 @@ from oddsmith.errors import DataError, MissingPackageError
 __all__ = ["CsvBytes", "arrow_csv"]
 
 _PACKED = {".gz": "gzip", ".zst": "zstd"}
-# Of one size whatever the blocks, so that what is corrupt is found at the same byte.
 _PIECE = 2**20
 
 
@@ -44,7 +43,7 @@ class CsvBytes:
         self._unpacked: Any = None
         try:
             self._open(path)
-            self._fill(_PIECE)
+            self._fill(max(_PIECE, len(codecs.BOM_UTF8)))
             if self._held.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 raise DataError(f"{source}: is UTF-16; save it as UTF-8")
         except BaseException:
@@ -64,6 +63,8 @@ class CsvBytes:
         end = self._at + size
         if self._held[end - 1 : end] == b"\r":
             end += 1
+        if not self._at and end >= len(self._held):
+            return self._held
         return self._held[self._at : end]
 
     def complete(self, size: int) -> bool:
@@ -106,7 +107,7 @@ class CsvBytes:
         end -= self._at
         self._at = 0
         while size < end or held[-1][-1:] == b"\r":
-            piece = self._piece()
+            piece = self._piece(end - size)
             if not piece:
                 self._ended = True
                 break
@@ -121,9 +122,10 @@ class CsvBytes:
             rest = self._held[self._at :].rstrip(b"\r\n")
             self._held, self._at = rest + b"\n" if rest else b"", 0
 
-    def _piece(self) -> bytes:
+    def _piece(self, wanted: int) -> bytes:
+        """Read on; what is unpacked by a fixed number, so that a fault is at the same byte."""
         try:
-            return self._unpacked.read(_PIECE)
+            return self._unpacked.read(_PIECE if self._packing else max(wanted, _PIECE))
         except OSError as error:
             self._fault = self._unreadable(error)
             if self._packing:

@@ -87,7 +87,7 @@ class CsvFiles:
         """Kinds of the columns, from the first rows of the files together."""
         seen: dict[str, set[str]] = {name: set() for name in self._names}
         size = 0
-        for path, header, records in self._first_records():
+        for header, records in self._first_records():
             size += records.lines.size
             for name, cells in zip(header.names, read_cells(records, header), strict=True):
                 if name not in declared and "text" not in seen[name]:
@@ -98,18 +98,18 @@ class CsvFiles:
         self._dates = {name for name, kind in kinds.items() if kind == "date"}
         return {name: "other" if kind == "date" else kind for name, kind in kinds.items()}
 
-    def _first_records(self) -> Iterator[tuple[Path, Header, Records]]:
+    def _first_records(self) -> Iterator[tuple[Header, Records]]:
         size = 0
         for path in self._paths:
             with CsvFile(path, str(path)) as file:
                 for records in file.records(_SAMPLE_BLOCK):
-                    yield path, file.header, records
+                    yield file.header, records
                     size += len(records.data)
                     if size >= _SAMPLE_BYTES:
                         return
 
     def _without_rows(self) -> str:
         what = "there is a header but no row; add data below line 1"
-        if len(self._paths) > 1:
+        if self._paths[1:]:
             what = f"has a header but no row, and so have all {len(self._paths)} files; add data"
         return f"{self._paths[0]}: {what}"

@@ -1,4 +1,4 @@
-"""A CSV file as runs of whole records: bytes in, and the faults that no cell can mend named by line.
+"""A CSV file as runs of whole records; faults that no cell can mend are named by line.
 
 A record ends at a line break outside quotes. What can be judged by counting quotes is judged so,
 which is quick; all else is walked through by Python's own reader, which is slow, strict, and has
@@ -23,7 +23,7 @@ from oddsmith.errors import DataError
 
 __all__ = ["CsvFile", "Header", "Records", "first_records"]
 
-# Python's reader takes no longer cell, so that a quote that is never closed does not go on for ever.
+# Python's reader takes no longer cell, so that a quote never closed does not go on for ever.
 _LONGEST_CELL = 131_072
 _FIRST_BYTES = 2**16
 
@@ -129,7 +129,7 @@ class CsvFile:
         self._bytes.close()
 
     def records(self, block_bytes: int) -> Iterator[Records]:
-        """Runs of records of about `block_bytes`, but of one record at least.
+        """Cut runs of records of about `block_bytes`, but of one record at least.
 
         Raises
         ------
@@ -194,7 +194,7 @@ class CsvFile:
 
 
 def first_records(records: Records, header: Header, count: int) -> Records:
-    r"""The first `count` of the records.
+    r"""Keep the first `count` of the records.
 
     Examples
     --------
@@ -242,19 +242,22 @@ def _held_back(cut: _Cut, data: bytes, complete: bool) -> _Cut:
     """Without the blank lines at its end, which say nothing where no record comes behind them."""
     if cut.fault is not None or complete or not cut.end:
         return cut
+    tail = data[max(0, cut.end - 3) : cut.end]
+    if tail.rstrip(b"\r\n") and _line_breaks(tail) == 1:
+        return cut
     end = len(data[: cut.end].rstrip(b"\r\n"))
     if end == 0:
         return _Cut(0, cut.lines[:1], None)
     end += 2 if data[end : end + 2] == b"\r\n" else 1
-    n_blank = _line_breaks(data[end : cut.end])
-    if not n_blank:
-        return cut
-    return _Cut(end, cut.lines[: cut.lines.size - n_blank], cut.quotes)
+    return _Cut(end, cut.lines[: cut.lines.size - _line_breaks(data[end : cut.end])], cut.quotes)
 
 
-def _line_breaks(data: bytes) -> int:
-    returns = data.count(b"\r")
-    return data.count(b"\n") + (returns - data.count(b"\r\n") if returns else 0)
+def _line_breaks(data: bytes, end: int | None = None) -> int:
+    """Line breaks among the first `end` bytes."""
+    found = data.count(b"\n", 0, end)
+    if data.find(b"\r", 0, end) >= 0:
+        found += data.count(b"\r", 0, end) - data.count(b"\r\n", 0, end)
+    return found
 
 
 def _quick_cut(data: bytes, separator: str, line: int) -> _Cut | None:
@@ -270,10 +273,9 @@ def _quick_cut(data: bytes, separator: str, line: int) -> _Cut | None:
         quotes = quotes[:before]
         if not end or not _quotes_are_plain(data, quotes, separator):
             return None
-    whole = data[:end]
-    if b"\0" in whole or not _is_utf8(whole):
+    if data.find(b"\0", 0, end) >= 0 or not _is_utf8(data, end):
         return None
-    return _Cut(end, _lines_of(whole, quotes, line), quotes)
+    return _Cut(end, _lines_of(data, end, quotes, line), quotes)
 
 
 def _last_break(data: bytes, end: int) -> int:
@@ -313,24 +315,24 @@ def _quotes_are_plain(data: bytes, quotes: Any, separator: str) -> bool:
     return bool(opens.all() and np.isin(cells[stops + 1], beside).all())
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(data: bytes, end: int) -> bool:
     if data.isascii():
         return True
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for at in range(0, len(data), 2**20):
-            decoder.decode(data[at : at + 2**20])
+        for at in range(0, end, 2**20):
+            decoder.decode(data[at : min(end, at + 2**20)])
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _lines_of(data: bytes, quotes: Any, line: int) -> Lines:
+def _lines_of(data: bytes, end: int, quotes: Any, line: int) -> Lines:
     """Line on which each record starts, and that after the last one."""
     if not quotes.size:
-        return np.arange(line, line + _line_breaks(data) + 1)
-    cells = np.frombuffer(data, np.uint8)
+        return np.arange(line, line + _line_breaks(data, end) + 1)
+    cells = np.frombuffer(data, np.uint8, end)
     breaks = cells == ord("\n")
     if b"\r" in data:
         returns = cells == ord("\r")

@@ -58,7 +58,7 @@ def format_of(paths: tuple[Path, ...]) -> Format:
     DataError
         If it is not known, or not one.
     """
-    formats = [_by_name(path) for path in paths]
+    formats: list[Format | None] = [_by_name(path) for path in paths]
     for path, found in zip(paths, formats, strict=True):
         if found is None:
             raise DataError(f"{_shown(path)}: has no known ending; {_KNOWN}")
@@ -85,17 +85,16 @@ def _shown(path: str | Path) -> str:
 
 def _expand(name: str | Path) -> list[Path]:
     path = Path(name)
-    try:
-        if path.is_dir():
-            return _in_folder(path)
-        if path.is_file():
-            return [path]
-        if path.exists():
-            raise DataError(f"{_shown(path)}: is no regular file; it must be read more than once")
-        if glob.has_magic(str(name)):
-            return _in_glob(str(name))
-    except ValueError:
-        raise DataError(f"{_shown(path)}: cannot be the name of a file") from None
+    if "\0" in str(path):
+        raise DataError(f"{_shown(path)}: cannot be the name of a file; check it")
+    if path.is_dir():
+        return _in_folder(path)
+    if path.is_file():
+        return [path]
+    if path.exists():
+        raise DataError(f"{_shown(path)}: is no regular file; it must be read more than once")
+    if glob.has_magic(str(name)):
+        return _in_glob(str(name))
     raise DataError(f"{_shown(path)}: there is no such file; check its name")
 
 
@@ -123,7 +122,7 @@ def _in_folder(folder: Path) -> list[Path]:
 
 def _in_glob(pattern: str) -> list[Path]:
     own = set(Path(pattern).parts)
-    found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
+    found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
     files = [
         path
         for path in found

@@ -1,7 +1,7 @@
 """Which columns of CSV records hold numbers with leading zeros, found in the bytes.
 
-``007`` is a code, but readers of numbers take it for 7. To look at each cell as text would cost more
-than to read it as a number; here whole bytes are compared, at gigabytes per second.
+``007`` is a code, but readers of numbers take it for 7. To look at each cell as text would cost
+more than to read it as a number; here bytes are compared, gigabytes per second.
 """
 
 from typing import Any
@@ -18,11 +18,11 @@ _SIGNS, _EXPONENTS = np.frombuffer(b"+-", np.uint8), np.frombuffer(b"eE", np.uin
 
 
 def columns_with_leading_zeros(records: Records, separator: str, width: int) -> set[int] | None:
-    """Places of columns that may hold such a cell; None where cells cannot be counted.
+    r"""Places of columns that may hold such a cell; None where cells cannot be counted.
 
     Examples
     --------
-    >>> data = b"1.05,1e-05,01-02,0\\n0.5,-1,1,-07\\n"
+    >>> data = b"1.05,1e-05,01-02,0\n0.5,-1,1,-07\n"
     >>> columns_with_leading_zeros(Records(data, 0, np.array([2, 3]), np.empty(0, int)), ",", 4)
     {2, 3}
     """

@@ -83,7 +83,7 @@ def read_cells(records: Records, header: Header) -> list[Any]:
 
 
 def numbers_in(cells: Any) -> tuple[Any, int | None]:
-    """Numbers that text stands for, null where they are missing, and the row of the first that is none.
+    """Numbers that text stands for, null where missing, and the row of the first that is none.
 
     Examples
     --------
@@ -242,7 +242,7 @@ _READ = {"number": numbers_in, "boolean": booleans_in, "category": _categories_i
 
 
 def _tidy(column: Any) -> Any:
-    """Dictionary whose levels have no blanks around them, and are not missing values."""
+    """Make levels free of blanks around them, and of missing values."""
     arrow = arrow_csv()
     compute = arrow.compute
     levels = compute.utf8_trim_whitespace(column.dictionary)
@@ -307,7 +307,7 @@ def _parse(records: Records, header: Header, types: Mapping[str, Any]) -> list[A
 
 
 def _spellings(word: str) -> list[str]:
-    """A word with each letter large or small."""
+    """Write a word with each letter large or small."""
     found = [""]
     for letter in word:
         found = [head + tail for head in found for tail in sorted({letter, letter.upper()})]
