@@ -101,6 +101,7 @@ def test_folders_lists_and_globs(tmp_path, name):
     (tmp_path / "_SUCCESS").write_text("")
     (tmp_path / "README.md").write_text("not data")
     (tmp_path / f".{name}.crc").write_text("x")
+    (tmp_path / f"_{name}").write_text("half")
     twice = {column: values * 2 for column, values in COLUMNS.items()}
     for files in (
         tmp_path,
@@ -349,7 +350,7 @@ def test_text_of_parquet_must_be_whole(tmp_path):
     raw = pa.array([b"\xff", b"ok"], pa.binary())
     bad = pa.Array.from_buffers(pa.string(), 2, raw.buffers())
     pq.write_table(pa.table({"a": bad}), tmp_path / "t.parquet")
-    assert 'column "a" holds text that is corrupt' in refusal(tmp_path / "t.parquet")
+    assert 'column "a" holds values that are corrupt' in refusal(tmp_path / "t.parquet")
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.arrow"])
@@ -391,3 +392,18 @@ def test_errors_ahead_come_in_their_turn():
     assert [next(found), next(found)] == [10, 20]
     with pytest.raises(DataError, match="third"):
         next(found)
+
+
+def test_a_stream_without_its_end_is_refused(tmp_path):
+    write_stream(TABLE, tmp_path / "t.ipc")
+    (tmp_path / "t.ipc").write_bytes((tmp_path / "t.ipc").read_bytes()[:-8])
+    assert "is no whole Arrow stream (its end is missing)" in refusal(tmp_path / "t.ipc")
+
+
+def test_decimals_are_rounded_once(tmp_path):
+    values = [
+        Decimal(k) / 10**12 for k in np.random.default_rng(0).integers(0, 2**60, 500).tolist()
+    ]
+    exact = pa.array(values, pa.decimal128(30, 12))
+    pq.write_table(pa.table({"a": exact}), tmp_path / "t.parquet")
+    assert rows_of(tmp_path / "t.parquet")["a"] == [float(value) for value in exact.to_pylist()]

@@ -16,7 +16,7 @@ __all__ = ["ArrowFiles"]
 # Read through buffers of this size, a whole column of a row group need not be held.
 _BUFFER_BYTES = 2**18
 # What ends a stream of record batches; without it, some may have been cut off.
-_END_OF_STREAM = b"\0\0\0\0"
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 def _arrow() -> Any:
@@ -184,8 +184,8 @@ def _is_file(path: Path) -> bool:
 
 def _refuse_cut_stream(path: Path) -> None:
     with path.open("rb") as file:
-        file.seek(-min(4, path.stat().st_size), 2)
-        if file.read(4) != _END_OF_STREAM:
+        file.seek(-min(8, path.stat().st_size), 2)
+        if file.read(8) != _END_OF_STREAM:
             raise DataError(
                 f"{path}: is no whole Arrow stream (its end is missing); write it again"
             )
