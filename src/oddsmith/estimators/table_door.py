@@ -119,7 +119,8 @@ def _encoder_of(model: Any) -> tuple[TableEncoder, bool]:
             "go before the model in a pipeline."
         )
     if not frozen:
-        return clone(encoder), False
+        own: Any = clone(encoder)
+        return own, False
     check_is_fitted(encoder)
     own = clone(encoder)
     vars(own).update({k: v for k, v in vars(encoder).items() if k.endswith("_")})
