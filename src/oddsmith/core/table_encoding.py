@@ -174,7 +174,7 @@ def _dense(parts: list[Part], n: int, width: int) -> Array:
 def _sparse(parts: list[Part], n: int, width: int) -> sp.csr_array:
     """Rows of the parts side by side, whose columns rise from part to part."""
     stored = sum(_stored(part) for part in parts)
-    index = np.int32 if stored < 2**31 and width < 2**31 else np.int64
+    index: Any = np.int32 if stored < 2**31 and width < 2**31 else np.int64
     data, columns = np.empty(stored), np.empty(stored, dtype=index)
     ends = np.zeros(n + 1, dtype=index)
     at = 0
@@ -197,10 +197,11 @@ def _stored(part: Part) -> int:
     return int(np.count_nonzero(part.values))
 
 
-def _side_by_side(parts: list[Part], rows: slice, index: type) -> tuple[Any, Array]:
+def _side_by_side(parts: list[Part], rows: slice, index: Any) -> tuple[Any, Array]:
     """Columns and values of some rows, each of shape (rows, parts)."""
     shape = (rows.stop - rows.start, len(parts))
-    columns, values = np.empty(shape, dtype=index), np.ones(shape)
+    columns: Any = np.empty(shape, dtype=index)
+    values = np.ones(shape)
     for place, part in enumerate(parts):
         columns[:, place] = part.places[rows] if part.values is None else part.places
         if part.values is not None:
