@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -219,11 +220,15 @@ def refuse_rounded(name: str, values: npt.NDArray[Any]) -> None:
 def _fits(value: Any) -> bool:
     """Whether a float is this number, if it is a whole one."""
     if isinstance(value, Decimal):
-        whole = value.is_finite() and abs(value) > _EXACT and value == value.to_integral_value()
+        large = value.is_finite() and abs(value) > _EXACT
+        whole = large and value == value.to_integral_value()
         return not whole or Decimal(float(value)) == value
-    if not isinstance(value, (int, np.integer)) or -_EXACT <= value <= _EXACT:
+    if not isinstance(value, Integral):
+        return True
+    whole = int(value)
+    if -_EXACT <= whole <= _EXACT:
         return True
     try:
-        return int(float(value)) == int(value)
+        return int(float(whole)) == whole
     except OverflowError:  # which is named elsewhere
         return True

@@ -117,7 +117,8 @@ class OpenTable:
             refuse_rounded(name, part)
             parts.append(part)
         single = all(part.dtype == np.float32 for part in parts)
-        out = np.empty((parts[0].size, len(parts)), np.float32 if single else np.float64, order="F")
+        kind: Any = np.float32 if single else np.float64
+        out = np.empty((parts[0].size, len(parts)), kind, order="F")
         for place, part in enumerate(parts):
             out[:, place] = part
         return out
@@ -130,7 +131,8 @@ class OpenTable:
             if kind.kind in "iu" and kind.itemsize == 8:
                 refuse_rounded(name, self.column(name).to_numpy())
         single = set(kinds.values()) == {np.dtype(np.float32)}
-        return frame.to_numpy(dtype=np.float32 if single else np.float64)
+        found: Array = frame.to_numpy(dtype=np.float32 if single else np.float64)
+        return found
 
 
 def open_table(data: Any) -> OpenTable:
