@@ -19,6 +19,7 @@ from oddsmith.estimators.door import fitted_columns, name_bad_entry, names_of
 from oddsmith.estimators.inputs import row_offset
 from oddsmith.estimators.scoring import Put, Scorer
 from oddsmith.export.json import dump, load
+from oddsmith.export.onnx import onnx_model
 from oddsmith.export.python_code import python_source
 from oddsmith.export.rule import LinearRule, linear_rule
 from oddsmith.export.schema import Model
@@ -157,6 +158,28 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         found = sql_expressions(self._rule(columns), dialect)
         return found if len(found) > 1 else next(iter(found.values()))
 
+    def to_onnx(self, path: str | Path | None = None, columns: Sequence[str] | None = None) -> Any:
+        """Model as an ONNX graph in double precision; needs the package onnx.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            File to write it to.
+        columns : sequence of str, optional
+            Names of the columns; by default those of the fit, or x0, x1, ... if it had none.
+
+        Returns
+        -------
+        onnx.ModelProto
+            A table of numbers is its input ``X``; a table that is encoded has one input of shape
+            (n, 1) for each column, strings or doubles, "" and NaN where a value is missing. The
+            outputs are ``label`` and ``probabilities``, at offset 0.
+        """
+        model = onnx_model(self._rule(columns))
+        if path is not None:
+            write_whole(Path(path), model.SerializeToString())
+        return model
+
     def to_scorecard(
         self,
         points_to_double_odds: float = 20.0,
@@ -185,7 +208,14 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
             = base_score - factor log(base_odds).
         """
         rule = self._rule(columns)
-        return scorecard(rule, points_to_double_odds, base_score, base_odds, good)
+        encoder = getattr(self, "encoder_", None)
+        if encoder is not None and columns is not None:
+            raise ParameterError(
+                "the columns of a scorecard of an encoded table have its own names; leave columns "
+                "out"
+            )
+        encode = None if encoder is None else encoder.transform
+        return scorecard(rule, points_to_double_odds, base_score, base_odds, good, encode)
 
     def _rule(self, columns: Sequence[str] | None) -> LinearRule:
         check_is_fitted(self)
