@@ -342,7 +342,7 @@ def test_what_no_file_can_hold_is_refused_and_leaves_nothing(tmp_path):
     frame = {"a": ["\udfff", "b", "c"] * 20}
     with pytest.raises(ParameterError, match="not valid Unicode"):
         fitted_to_table(frame, np.arange(60) % 2).save(path)
-    with pytest.raises(ParameterError, match=r"no[/\\]m\.json: cannot be written"):
+    with pytest.raises(ParameterError, match=r"m\.json: cannot be .*choose another path"):
         LogisticRegression().fit(X, y).save(tmp_path / "no" / "m.json")
     assert list(tmp_path.iterdir()) == []
 

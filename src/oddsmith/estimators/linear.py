@@ -29,6 +29,8 @@ from oddsmith.export.staging import write_whole
 
 __all__ = ["LinearClassifier"]
 
+_ELSEWHERE = "choose another path"
+
 
 class LinearClassifier(ClassifierMixin, BaseEstimator):
     """Rows to probabilities by `coef_` and `intercept_`, whoever fitted them.
@@ -118,7 +120,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
             raise ParameterError(
                 f"{path}: the model cannot be written ({error}); change it before"
             ) from None
-        write_whole(Path(path), document.encode())
+        write_whole(Path(path), document.encode(), _ELSEWHERE)
 
     def _description(self, covariance: Any) -> Model:
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -177,7 +179,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         """
         model = onnx_model(self._rule(columns))
         if path is not None:
-            write_whole(Path(path), model.SerializeToString())
+            write_whole(Path(path), model.SerializeToString(), _ELSEWHERE)
         return model
 
     def to_scorecard(

@@ -66,9 +66,14 @@ class StoredModel(LinearClassifier):
     """
 
     coef_names_: np.ndarray[Any, Any]
+    n_features_in_: int
+    feature_names_in_: np.ndarray[Any, Any]
+    encoder_: TableEncoder | None
+    target_: str | None
     covariance_: Array | None
     certificate_: Certificate
     training_: Training
+    _model: Model
 
     def __init__(self, n_jobs: int | None = None) -> None:
         self.n_jobs = n_jobs
