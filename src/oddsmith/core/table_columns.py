@@ -1,6 +1,9 @@
 """One column of a table with its values, and what an encoding learns from it: sums that add."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +13,22 @@ from oddsmith.core.labels import quoted
 from oddsmith.core.stable import Array
 from oddsmith.errors import DataError
 
-__all__ = ["Column", "ColumnSummary", "Indices", "Kind", "Levels", "objects", "summarise", "unread"]
+__all__ = [
+    "Column",
+    "ColumnSummary",
+    "Indices",
+    "Kind",
+    "Levels",
+    "complete_rows",
+    "objects",
+    "refuse_rounded",
+    "some_rows",
+    "summarise",
+    "unread",
+]
+
+# Floats hold every whole number up to here.
+_EXACT = 2**53
 
 Kind = Literal["number", "boolean", "category", "nothing"]
 Indices = npt.NDArray[np.integer[Any]]
@@ -129,3 +147,88 @@ def objects(values: list[Any]) -> Levels:
 def unread(name: str, found: str, hint: str) -> DataError:
     """Error that names a column which cannot be encoded."""
     return DataError(f"column {quoted(name)} of X holds {found}; {hint}.")
+
+
+def complete_rows(columns: Sequence[Column]) -> npt.NDArray[np.bool_]:
+    """Which rows have a value in every column.
+
+    Examples
+    --------
+    >>> dose = Column("dose", "number", np.array([1.0, np.nan]), np.empty(0), np.empty(0))
+    >>> complete_rows([dose])
+    array([ True, False])
+    """
+    found = np.ones(columns[0].n_rows, dtype=bool)
+    for column in columns:
+        found &= column.codes >= 0 if column.kind == "category" else ~np.isnan(column.values)
+    return found
+
+
+def some_rows(column: Column, rows: npt.NDArray[np.bool_]) -> Column:
+    """Column with some of its rows, and the levels that these have.
+
+    Examples
+    --------
+    >>> site = Column("site", "category", np.empty(0), np.array([1, 0]), objects(["a", "b"]))
+    >>> part = some_rows(site, np.array([True, False]))
+    >>> part.codes, part.levels.tolist()
+    (array([0]), ['b'])
+    """
+    if column.kind != "category":
+        return replace(column, values=column.values[rows])
+    codes = column.codes[rows]
+    there = np.bincount(codes[codes >= 0], minlength=column.levels.size) > 0
+    own = np.append(np.cumsum(there) - 1, -1)
+    return replace(column, codes=own[codes], levels=column.levels[there])
+
+
+def refuse_rounded(name: str, values: npt.NDArray[Any]) -> None:
+    """Refuse whole numbers that floats would round, as identifiers are: two could become one.
+
+    Parameters
+    ----------
+    name : str
+    values : array of shape (n,)
+        As they are stored: integers, objects, or anything else, which is no matter here.
+
+    Raises
+    ------
+    DataError
+
+    Examples
+    --------
+    >>> refuse_rounded("id", np.array([2**53, 2**60]))
+    >>> refuse_rounded("id", np.array([1, 2**53 + 1]))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    oddsmith.errors.DataError: column "id" of X holds 9007199254740993 in row 1 (from 0), ...
+    """
+    kind = values.dtype.kind
+    if not values.size or not (kind == "O" or (kind in "iu" and values.dtype.itemsize == 8)):
+        return
+    if kind != "O" and int(values.max()) <= _EXACT and int(values.min()) >= -_EXACT:
+        return
+    for row, value in enumerate(values.tolist()):
+        if not _fits(value):
+            raise unread(
+                name,
+                f"{value} in row {row} (from 0), a whole number that floats would round",
+                "make text of it if it is an identifier, or round it yourself",
+            )
+
+
+def _fits(value: Any) -> bool:
+    """Whether a float is this number, if it is a whole one."""
+    if isinstance(value, Decimal):
+        large = value.is_finite() and abs(value) > _EXACT
+        whole = large and value == value.to_integral_value()
+        return not whole or Decimal(float(value)) == value
+    if not isinstance(value, Integral):
+        return True
+    whole = int(value)
+    if -_EXACT <= whole <= _EXACT:
+        return True
+    try:
+        return int(float(whole)) == whole
+    except OverflowError:  # which is named elsewhere
+        return True

@@ -158,7 +158,8 @@ def told_apart(names: list[str]) -> list[str]:
 
 
 def _dense(parts: list[Part], n: int, width: int) -> Array:
-    out = np.zeros((n, width))
+    # Column after column is how it is filled, and how plain tables are.
+    out = np.zeros((n, width), order="F")
     for part in parts:
         if part.values is not None:
             out[:, part.places] = part.values

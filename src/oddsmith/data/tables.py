@@ -5,8 +5,7 @@ is installed; nothing here needs it, or pandas.
 """
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 from importlib import import_module
@@ -18,11 +17,12 @@ import numpy as np
 
 from oddsmith.core.labels import quoted
 from oddsmith.core.stable import Array
-from oddsmith.core.table_columns import Column, Kind, unread
-from oddsmith.data.frames import is_frame, missing_rows
-from oddsmith.errors import DataError, MissingPackageError
+from oddsmith.core.table_columns import Column, Kind, refuse_rounded, unread
+from oddsmith.data.frames import missing_rows
+from oddsmith.data.opened import OpenTable, open_table
+from oddsmith.errors import DataError
 
-__all__ = ["is_table", "read_array", "read_table", "unmasked"]
+__all__ = ["read_array", "read_columns", "read_table", "unmasked"]
 
 # Strings from which on it pays to import PyArrow for them.
 _MANY = 20_000
@@ -32,31 +32,12 @@ _DATE_HINT = (
 )
 
 
-def is_table(data: Any) -> bool:
-    """Whether data has named columns: a frame of any library, a dict, or an Arrow C stream.
-
-    Examples
-    --------
-    >>> is_table({"dose": [1, 2]}), is_table(np.eye(2))
-    (True, False)
-    """
-    if isinstance(data, (np.ndarray, list, tuple)) or hasattr(data, "tocsr"):
-        return False
-    if isinstance(data, Mapping) or hasattr(data, "__arrow_c_stream__"):
-        return True
-    return hasattr(data, "collect_schema") or _is_relation(data) or is_frame(data)
-
-
-def _is_relation(data: Any) -> bool:
-    return type(data).__name__ == "DuckDBPyRelation"
-
-
 def read_table(data: Any, names: tuple[str, ...] | None = None) -> list[Column]:
     """Columns of a table, in its order, or those that are named, in theirs.
 
     Parameters
     ----------
-    data : see `is_table`
+    data : see `oddsmith.data.opened.is_table`
     names : tuple of str, optional
         Exactly these columns must be there, in any order.
 
@@ -71,13 +52,21 @@ def read_table(data: Any, names: tuple[str, ...] | None = None) -> list[Column]:
     >>> dose.values, site.codes, site.levels.tolist()
     (array([1., 2.]), array([1, 0]), ['a', 'b'])
     """
-    given = dict(data) if isinstance(data, Mapping) else _opened(data)
-    known = {str(name): values for name, values in given.items()}
-    if len(known) < len(given):
-        raise DataError("X has two columns whose names read the same; rename all but one.")
+    table = open_table(data)
     if names is not None:
-        _match(known, names)
-    columns = [_read(name, known[name]) for name in (known if names is None else names)]
+        table.matched(names)
+    return read_columns(table, table.names if names is None else names)
+
+
+def read_columns(table: OpenTable, names: Sequence[str]) -> list[Column]:
+    """Read columns of an open table, in the order of the names.
+
+    Raises
+    ------
+    DataError
+        If they are not equally long, or hold what is no number, boolean or text.
+    """
+    columns = [_read(name, table.column(name)) for name in names]
     if not columns:
         raise DataError("X has no column, and so 0 feature(s); give at least one.")
     for column in columns:
@@ -121,61 +110,6 @@ def unmasked(values: Any) -> np.ndarray[Any, Any]:
     return found
 
 
-def _match(known: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    lacking = [name for name in names if name not in known]
-    if lacking:
-        raise DataError(
-            f"X lacks {_several(lacking)}, which the fit had; give the columns of the fit."
-        )
-    extra = sorted(set(known) - set(names))
-    if extra:
-        raise DataError(f"X has {_several(extra)}, which the fit did not have; leave it out.")
-
-
-def _several(names: list[str]) -> str:
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"the column {quoted(names[0])}{more}"
-
-
-def _opened(data: Any) -> dict[str, Any]:
-    """Columns of a frame as Narwhals' series; what is lazy is collected."""
-    try:
-        import narwhals.stable.v2 as narwhals
-    except ImportError:
-        raise MissingPackageError(
-            'data frames need narwhals; install it with: pip install "oddsmith[table]"'
-        ) from None
-    _refuse_twins(data)
-    frame: Any = narwhals.from_native(data, pass_through=True)
-    if isinstance(frame, narwhals.LazyFrame):
-        frame = frame.collect(None if frame.implementation.is_polars() else "pyarrow")
-    elif not isinstance(frame, narwhals.DataFrame):
-        try:
-            library = "pyarrow" if find_spec("pyarrow") else "polars"
-            frame = narwhals.from_arrow(data, backend=library)
-        except ImportError:
-            raise MissingPackageError(
-                "an Arrow stream needs pyarrow or Polars to be read; install one of them with: "
-                'pip install "oddsmith[table]"'
-            ) from None
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                f"X of type {type(data).__name__} is no table that can be read ({error}); give a "
-                "data frame, a dict of columns or a two-dimensional array."
-            ) from error
-    return {name: frame.get_column(name) for name in frame.columns}
-
-
-def _refuse_twins(data: Any) -> None:
-    if hasattr(data, "collect_schema"):  # Polars has none, and would have to plan to say so
-        return
-    shown = getattr(data, "column_names", None)
-    shown = getattr(data, "columns", ()) if shown is None else shown
-    twins = [name for name, count in Counter(map(str, shown)).items() if count > 1]
-    if twins:
-        raise DataError(f"X has more than one column {quoted(twins[0])}; rename all but one.")
-
-
 def _read(name: str, values: Any) -> Column:
     if isinstance(values, np.ma.MaskedArray):
         return _of_array(name, unmasked(values))
@@ -206,7 +140,9 @@ def _of_series(name: str, series: Any) -> Column:
     if kind.is_numeric() or text == "Boolean":
         absent = series.is_null().to_numpy()
         whole = series.fill_null(False if text == "Boolean" else 0) if absent.any() else series
-        numbers = np.array(whole.to_numpy(), dtype=np.float64)
+        given = whole.to_numpy()
+        refuse_rounded(name, given)
+        numbers = np.array(given, dtype=np.float64)
         numbers[absent] = np.nan
         return _numbers(name, "boolean" if text == "Boolean" else "number", numbers)
     if kind.is_temporal():
@@ -269,6 +205,7 @@ def _of_array(name: str, column: np.ndarray[Any, Any]) -> Column:
         raise unread(name, f"an array of shape {column.shape}", "give one value per row")
     kind = column.dtype.kind
     if kind in "fiu":
+        refuse_rounded(name, column)
         with np.errstate(over="ignore"):  # extended precision; infinity is named
             return _numbers(name, "number", np.array(column, dtype=np.float64))
     if kind == "b":
@@ -298,6 +235,7 @@ def _of_objects(name: str, column: np.ndarray[Any, Any]) -> Column:
         codes[~absent] = own
         return _category(name, codes, levels)
     values = np.full(column.size, np.nan)
+    refuse_rounded(name, column)
     try:
         values[~absent] = np.fromiter(map(float, there.tolist()), np.float64, there.size)
     except OverflowError:

@@ -1,7 +1,7 @@
 """LogisticRegressionCV: the penalty that predicts held-out rows best, every fold's fit proved."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral
@@ -12,14 +12,21 @@ from sklearn.model_selection import check_cv
 
 from oddsmith.core.stable import Array
 from oddsmith.errors import ConvergenceWarning, DataError, OddsmithWarning, ParameterError
-from oddsmith.estimators.door import admit, name_bad_entry, names_of
+from oddsmith.estimators.door import (
+    Admitted,
+    admit,
+    column_places,
+    name_bad_entry,
+    names_of,
+    tell_dropped,
+)
 from oddsmith.estimators.folds import Given, Paths, kinked_paths, ridge_paths
 from oddsmith.estimators.held_out import Rule, choose_penalty, log_loss, score, scorer_of
 from oddsmith.estimators.inputs import class_weights, row_offset, row_weights
 from oddsmith.estimators.labels import Encoded
 from oddsmith.estimators.linear import LinearClassifier
 from oddsmith.estimators.logistic import LogisticRegression
-from oddsmith.estimators.parameters import check_stopping, penalty_grid
+from oddsmith.estimators.parameters import check_stopping, column_limits, penalty_grid
 from oddsmith.views.progress import counted_progress
 
 __all__ = ["LogisticRegressionCV"]
@@ -96,6 +103,10 @@ class LogisticRegressionCV(LinearClassifier):
         Whether the chosen penalty is fitted to all rows; else coefficients are the folds' mean.
     solver, tol, max_iter, random_state, n_jobs, penalty_factors, lower_bounds, upper_bounds
         As in `LogisticRegression`.
+    encoder : TableEncoder or None
+        As in `LogisticRegression`. It learns from all rows, and from no label, before they are
+        shared out to the folds: which levels there are, which are rare, and the mean that stands
+        for a missing number. `GridSearchCV` of a `LogisticRegression` encodes fold by fold.
     verbose : int, default 0
         1 shows progress on standard error.
 
@@ -117,6 +128,8 @@ class LogisticRegressionCV(LinearClassifier):
     coef_, intercept_, classes_, n_iter_, objective_, optimality_gap_, converged_, solver_
         Of the fit to all rows, as in `LogisticRegression`; n_iter_ and the three after it only
         with refit=True.
+    encoder_, coef_names_, feature_names_in_, target_, n_dropped_
+        As in `LogisticRegression`.
 
     Examples
     --------
@@ -148,6 +161,7 @@ class LogisticRegressionCV(LinearClassifier):
         penalty_factors: Any = None,
         lower_bounds: Any = None,
         upper_bounds: Any = None,
+        encoder: Any = None,
     ) -> None:
         self.Cs = Cs
         self.l1_ratios = l1_ratios
@@ -166,6 +180,7 @@ class LogisticRegressionCV(LinearClassifier):
         self.penalty_factors = penalty_factors
         self.lower_bounds = lower_bounds
         self.upper_bounds = upper_bounds
+        self.encoder = encoder
 
     def fit(
         self,
@@ -179,8 +194,8 @@ class LogisticRegressionCV(LinearClassifier):
 
         Parameters
         ----------
-        X : array, sparse matrix (CSR, CSC) or data frame of shape (n, p)
-        y : array of shape (n,)
+        X : array, sparse matrix (CSR, CSC) or table of shape (n, p)
+        y : array or column of shape (n,)
         sample_weight : array of shape (n,), optional
             Used in the fits and in the scores.
         offset : array of shape (n,), or (n, K) for K > 2 classes, optional
@@ -209,8 +224,9 @@ class LogisticRegressionCV(LinearClassifier):
         if self.rule not in ("best", "1se"):
             raise ParameterError(f"rule={self.rule!r} is not known; use 'best' or '1se'.")
         check_stopping(self.tol, self.max_iter)
-        given = X
-        X, labels = admit(self, X, y)
+        admitted = admit(self, X, y)
+        tell_dropped(self)
+        X, labels = admitted.X, admitted.labels
         error = name_bad_entry(X, names_of(self))
         if error is not None:
             raise error
@@ -219,7 +235,8 @@ class LogisticRegressionCV(LinearClassifier):
                 f"scoring={self.scoring!r} knows no offset; use 'neg_log_loss', or none."
             )
         X = X.tocsr() if hasattr(X, "tocsr") else X
-        rows = self._rows(X, labels, sample_weight, offset)
+        rows = self._rows(X, labels, admitted.beside(sample_weight), admitted.beside(offset))
+        groups = admitted.beside(groups)
         self.Cs_, self.l1_ratios_ = penalty_grid(
             self.Cs, self.l1_ratios, X, labels.index, rows.weight
         )
@@ -230,7 +247,7 @@ class LogisticRegressionCV(LinearClassifier):
         self._choose(rows, folds)
         self.classes_ = labels.classes
         if self.refit:
-            self._refit(given, rows)
+            self._refit(admitted, rows)
         else:
             self._average()
         return self
@@ -289,11 +306,17 @@ class LogisticRegressionCV(LinearClassifier):
         )
 
     def _limits(self) -> dict[str, Any]:
-        return {
-            "penalty_factors": self.penalty_factors,
-            "lower_bounds": self.lower_bounds,
-            "upper_bounds": self.upper_bounds,
-        }
+        """Factors and bounds of the encoded columns, which the folds' rows have no names for."""
+        names = ("penalty_factors", "lower_bounds", "upper_bounds")
+        given = [getattr(self, name) for name in names]
+        if any(isinstance(one, Mapping) for one in given):
+            known = names_of(self)
+            p = 0 if known is None else len(known)
+            factors, lower, upper = given
+            limits: Any = column_limits(factors, lower, upper, p, lambda: column_places(self))
+            found = (limits.factors, limits.lower, limits.upper)
+            given = [None if one is None else own for one, own in zip(given, found, strict=True)]
+        return dict(zip(names, given, strict=True))
 
     def _search(self, rows: _Rows, folds: list[_Fold]) -> None:
         """Fit and score every fold, ratio and penalty."""
@@ -368,11 +391,15 @@ class LogisticRegressionCV(LinearClassifier):
         self.C_, self.l1_ratio_ = float(self.Cs_[c]), float(self.l1_ratios_[r])
         self._chosen = (r, c)
 
-    def _refit(self, X: Any, rows: _Rows) -> None:
+    def _refit(self, admitted: Admitted, rows: _Rows) -> None:
         model = self._model(
             self.C_, self.l1_ratio_, class_weight=rows.class_weight, verbose=self.verbose
         )
-        model.fit(X, rows.y, sample_weight=rows.weight, offset=rows.offset)
+        for name in ("encoder_", "feature_names_in_", "n_features_in_"):  # of which warnings speak
+            if hasattr(self, name):
+                setattr(model, name, getattr(self, name))
+        for kind, message in model.fit_admitted(admitted, rows.weight, rows.offset):
+            warnings.warn(message, kind, stacklevel=3)
         for name in ("coef_", "intercept_", *_OF_THE_FIT):
             setattr(self, name, getattr(model, name))
 

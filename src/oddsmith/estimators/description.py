@@ -9,7 +9,6 @@ from sklearn.utils.validation import check_is_fitted
 import oddsmith
 from oddsmith.core.stable import Array
 from oddsmith.errors import ModelFileError, ParameterError
-from oddsmith.estimators.door import names_of
 from oddsmith.estimators.parameters import elastic_net
 from oddsmith.export.provenance import Certificate, Training
 from oddsmith.export.rule import plain_label
@@ -35,7 +34,7 @@ def describe(model: Any, written_at: str | None = None, covariance: Any = None) 
         If something of it has no place in a file, such as labels that are dates.
     """
     check_is_fitted(model)
-    names = names_of(model)
+    names = getattr(model, "feature_names_in_", None)
     encoder = getattr(model, "encoder_", None)
     if encoder is not None:
         encoding = encoder.encoding_

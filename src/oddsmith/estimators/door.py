@@ -4,6 +4,8 @@ Plain arrays, which leave nothing to ask, walk in; for all else scikit-learn's c
 longer than a small fit, say what they always say.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,24 +13,33 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from oddsmith.core.block import CountedSource
 from oddsmith.core.columns import Columns
-from oddsmith.core.labels import column_name, quoted
+from oddsmith.core.labels import column_name, listed, quoted
 from oddsmith.data.memory import memory_blocks
+from oddsmith.data.outcome import read_outcome
 from oddsmith.engines.threads import Threads
-from oddsmith.errors import DataError
+from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.inputs import row_offset
 from oddsmith.estimators.labels import Encoded, encode_labels, encode_quickly, known_index
+from oddsmith.estimators.table_door import Kept, first_rows, other_rows, read_y, takes
 from oddsmith.solvers.choose import Problem, kernels_for
+from oddsmith.views.progress import note
 
 __all__ = [
+    "Admitted",
     "admit",
     "admit_columns",
     "admit_held_out",
     "beyond_floats",
+    "check_columns",
     "checked",
+    "column_places",
+    "enter",
     "fitted_columns",
     "name_bad_entry",
     "name_text_column",
     "names_of",
+    "of_kept",
+    "tell_dropped",
 ]
 
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
@@ -36,50 +47,119 @@ _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 _LEAST_SPREAD = 2.0**-1021
 
 
-def admit(model: Any, X: Any, y: Any) -> tuple[Any, Encoded]:
-    """Rows and labels of a first fit, whose columns the model is to know from now on.
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Rows of a fit.
 
-    Returns
-    -------
+    Attributes
+    ----------
     X : ndarray, CSR or CSC of shape (n, p), float64 or float32
         The user's own where it is one. Whether it is finite, the columns tell.
     labels : Encoded
+        Of the n rows.
+    kept : boolean array, or None
+        Which rows of the user's these are; None if all.
+    """
+
+    X: Any
+    labels: Encoded
+    kept: Kept | None = None
+
+    def beside(self, values: Any) -> Any:
+        """Take what the user gave for each row, such as weights, of the rows that are left."""
+        return of_kept(self.kept, values)
+
+
+def of_kept(kept: Kept | None, values: Any) -> Any:
+    """Values of the rows that are left.
+
+    Examples
+    --------
+    >>> of_kept(np.array([True, False, True]), [1.0, 2.0, 3.0])
+    array([1., 3.])
+    """
+    if kept is None or values is None:
+        return values
+    given = np.asarray(values)
+    if given.ndim == 0:
+        return values
+    if given.shape[0] != kept.size:
+        raise DataError(
+            f"X has {kept.size} rows, those with missing values included, and what was given "
+            f"beside them has shape {given.shape}; give one value per row."
+        )
+    return given[kept]
+
+
+def admit(model: Any, X: Any, y: Any) -> Admitted:
+    """Rows and labels of a first fit, whose columns the model is to know from now on.
 
     Raises
     ------
     DataError, ValueError
-        If X is not made of numbers, or y not of labels.
+        If X is not made of numbers and cannot be encoded, or y not of labels.
     """
-    if _plain(X) and type(y) is np.ndarray and y.shape == X.shape[:1] and X.size:
+    fitted = vars(model)
+    asked = fitted.get("encoder") is not None
+    fitted.pop("coef_names_", None)
+    if not asked and _plain(X) and type(y) is np.ndarray and y.shape == X.shape[:1] and X.size:
         labels = encode_quickly(y)
         if labels is not None:
             model.n_features_in_ = X.shape[1]
-            vars(model).pop("feature_names_in_", None)
-            return X, labels
-    X, y = checked(model, X, y, reset=True)
-    return X, encode_labels(y)
+            fitted.pop("feature_names_in_", None)
+            model.encoder_, model.target_, model.n_dropped_ = None, None, 0
+            return Admitted(X, labels)
+    X, y, kept = enter(model, X, y, reset=True)
+    return Admitted(X, encode_labels(y), kept)
 
 
-def fitted_columns(model: Any, X: Any) -> Any:
-    """X for a fitted model to predict from: as many columns as it was fitted with, and named so.
+def enter(model: Any, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any, Kept | None]:
+    """Rows and labels, checked and encoded, and which of the user's rows they are.
+
+    With `reset` the model learns the columns, and how to encode them; without it knows them.
 
     Raises
     ------
     DataError, ValueError
-        If X is not made of numbers, or its columns are not those of the fit.
+    """
+    if not reset:
+        X, kept = _entered(model, X, drop=True)
+        y, _ = read_y(y, X.shape[0] if kept is None else kept.size)
+        return X, of_kept(kept, y), kept
+    vars(model).pop("coef_names_", None)
+    if vars(model).get("encoder") is not None or takes(X):
+        X, y, kept = first_rows(model, X, y)
+        model.n_dropped_ = 0 if kept is None else int(kept.size - kept.sum())
+        return X, y, kept
+    y, name = read_outcome(y)
+    X, y = checked(model, X, y, reset=True)
+    model.encoder_, model.target_, model.n_dropped_ = None, name, 0
+    return X, y, None
+
+
+def fitted_columns(model: Any, X: Any) -> Any:
+    """X for a fitted model to predict from: its columns, encoded, in the order of `coef_`.
+
+    Raises
+    ------
+    DataError, ValueError
+        If X is not made of numbers and cannot be encoded, or its columns are not those of the fit.
     NotFittedError
         If there was no fit.
     """
     fitted = vars(model)
     same = _plain(X) and fitted.get("n_features_in_") == X.shape[1] and X.shape[0] > 0
-    known = "coef_" in fitted and "feature_names_in_" not in fitted
-    if same and known and fitted.get("encoder_") is None:
+    same = same and "coef_" in fitted and "feature_names_in_" not in fitted
+    if same and fitted.get("encoder_") is None:
         return X
     check_is_fitted(model)
-    encoder = fitted.get("encoder_")
-    if encoder is not None:
-        return encoder.transform(X)
-    return checked(model, X, None, reset=False)[0]
+    return _entered(model, X, drop=False)[0]
+
+
+def _entered(model: Any, X: Any, *, drop: bool) -> tuple[Any, Kept | None]:
+    if vars(model).get("encoder_") is not None or takes(X):
+        return other_rows(model, X, drop=drop)
+    return checked(model, X, None, reset=False)[0], None
 
 
 def _plain(X: Any) -> bool:
@@ -128,15 +208,31 @@ def admit_columns(
         entries=getattr(X, "nnz", 0),
     )
     columns = source.fold(kernels_for(shape).columns)
-    if not columns.finite:
-        error = name_bad_entry(X, names_of(model))
+    check_columns(model, columns, lambda: name_bad_entry(X, names_of(model)), penalised=penalised)
+    return columns
+
+
+def check_columns(
+    model: Any,
+    columns: Columns,
+    explain: Callable[[], DataError | None] | None,
+    *,
+    penalised: bool,
+) -> None:
+    """Refuse entries that are not finite, which `explain` names, and coefficients beyond floats.
+
+    Raises
+    ------
+    DataError
+    """
+    if not columns.finite and explain is not None:
+        error = explain()
         if error is not None:
             raise error
     if not penalised:
         tiny = np.flatnonzero((columns.spread < _LEAST_SPREAD) & ~columns.constant)
         if tiny.size:
             raise beyond_floats(model, columns, int(tiny[0]))
-    return columns
 
 
 def beyond_floats(model: Any, columns: Columns, column: int) -> DataError:
@@ -168,22 +264,46 @@ def admit_held_out(
             + (f" of {len(validation)}." if isinstance(validation, (tuple, list)) else ".")
         )
     try:
-        X, _ = checked(model, validation[0], None, reset=False)
+        X, kept = _entered(model, validation[0], drop=True)
     except ValueError as error:
         raise DataError(f"the X of validation does not fit: {error}") from error
     error = name_bad_entry(X, names_of(model))
     if error is not None:
         raise error
-    index = known_index(
-        validation[1], classes, X.shape[0], "the y of validation", "the y of the fit"
-    )
-    offset = row_offset(validation[2], X.shape[0], width) if with_offset else None
-    return Threads(memory_blocks(X, index, offset=offset, width=width), n_jobs=1)
+    n = X.shape[0] if kept is None else kept.size
+    labels = read_outcome(validation[1])[0]
+    index = known_index(labels, classes, n, "the y of validation", "the y of the fit")
+    offset = row_offset(validation[2], n, width) if with_offset else None
+    rows = memory_blocks(X, of_kept(kept, index), offset=of_kept(kept, offset), width=width)
+    return Threads(rows, n_jobs=1)
 
 
 def names_of(model: Any) -> Any:
-    """Names of a model's columns; None if they are numbered."""
+    """Names of the columns of a model's `coef_`; None if they are numbered."""
+    if getattr(model, "encoder_", None) is not None:
+        return model.coef_names_
     return getattr(model, "feature_names_in_", None)
+
+
+def column_places(model: Any) -> dict[str, range]:
+    """Columns of `coef_` by name: their own, or that of the column of X from which they come."""
+    names, places = names_of(model), dict[str, range]()
+    if names is None:
+        raise ParameterError(
+            "columns without names cannot be named: give a number for each column, or a table."
+        )
+    if getattr(model, "encoder_", None) is not None:
+        start = 0
+        for one in model.encoder_.encoding_.columns:
+            places[one.name] = range(start, start + one.width)
+            start += one.width
+    return places | {str(name): range(j, j + 1) for j, name in enumerate(names)}
+
+
+def tell_dropped(model: Any) -> None:
+    """Say how many rows were left out, to whoever wants to hear."""
+    if model.n_dropped_:
+        note(bool(model.verbose), f"{model.n_dropped_} rows miss a value and are left out")
 
 
 def name_bad_entry(X: Any, names: Any) -> DataError | None:
@@ -203,10 +323,24 @@ def name_bad_entry(X: Any, names: Any) -> DataError | None:
             value = entries[row, column]
         found = "NaN" if np.isnan(value) else "infinity"
         return DataError(
-            f"X contains {found}: column {column_name(names, column)}, row {row} (from 0); fill "
-            "or drop such rows before the fit (scikit-learn's SimpleImputer does, for NaN)."
+            f"X contains {found}: column {column_name(names, column)}, row {row} (from 0)"
+            f"{_counted(X, names)}; fill or drop such rows before the fit (scikit-learn's "
+            "SimpleImputer does, for NaN)."
         )
     return None
+
+
+def _counted(X: Any, names: Any) -> str:
+    """Values that are missing in all, by column where columns have names."""
+    if names is None or hasattr(X, "tocoo"):
+        return ""
+    missing = np.isnan(X)
+    counts = missing.sum(axis=0)
+    if counts.sum() < 2:
+        return ""
+    found = [f"{quoted(str(names[j]))} {counts[j]}" for j in np.flatnonzero(counts).tolist()]
+    rows = int(missing.any(axis=1).sum())
+    return f"; values are missing in {rows} of {len(X)} rows, by column: {listed(found)}"
 
 
 def name_text_column(X: Any, error: ValueError) -> DataError | None:

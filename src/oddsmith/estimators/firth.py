@@ -66,6 +66,8 @@ class FirthLogisticRegression(LinearClassifier):
     max_iter : int, default 500
     n_jobs : int or None
         Threads; None and -1 use all cores.
+    encoder : TableEncoder or None
+        As in `LogisticRegression`.
 
     Attributes
     ----------
@@ -80,6 +82,8 @@ class FirthLogisticRegression(LinearClassifier):
         Length of the last step (standard errors).
     converged_ : bool
         Whether it ended where rounding leaves nothing to gain.
+    encoder_, coef_names_, feature_names_in_, target_, n_dropped_
+        As in `LogisticRegression`.
 
     Examples
     --------
@@ -101,6 +105,7 @@ class FirthLogisticRegression(LinearClassifier):
         fit_intercept: bool = True,
         max_iter: int = 500,
         n_jobs: int | None = None,
+        encoder: Any = None,
     ) -> None:
         self.prior = prior
         self.m = m
@@ -108,6 +113,7 @@ class FirthLogisticRegression(LinearClassifier):
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.n_jobs = n_jobs
+        self.encoder = encoder
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -158,15 +164,19 @@ class FirthLogisticRegression(LinearClassifier):
         self, X: Any, y: Any, sample_weight: Any, offset: Any
     ) -> tuple[Rows, Callable[[CountedSource], Columns]]:
         check_stopping(_TOL, self.max_iter)
-        X, labels = admit(self, X, y)
+        given = admit(self, X, y)
+        X, labels = given.X, given.labels
         n, p = X.shape
-        given = names_of(self)
-        names = (
-            tuple(map(str, given)) if given is not None else tuple(f"x{j + 1}" for j in range(p))
-        )
-        weight = row_weights(sample_weight, None, labels)
+        known = names_of(self)
         rows = Rows(
-            X, labels, names, weight, row_offset(offset, n, 1), intercept=bool(self.fit_intercept)
+            X,
+            labels,
+            tuple(f"x{j + 1}" for j in range(p)) if known is None else tuple(map(str, known)),
+            row_weights(given.beside(sample_weight), None, labels),
+            row_offset(given.beside(offset), n, 1),
+            intercept=bool(self.fit_intercept),
+            target=self.target_ or "y",
+            counted=given.kept,
         )
 
         def admitted(source: CountedSource) -> Columns:

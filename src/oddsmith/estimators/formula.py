@@ -138,7 +138,8 @@ def _rows(model: Any, table: _Table, kind: str) -> Rows:
         # An intercept alone, which scikit-learn's checks do not know.
         X, labels = table.X, encode_labels(y)
     else:
-        X, labels = admit(model, table.X, y)
+        admitted = admit(model, table.X, y)
+        X, labels = admitted.X, admitted.labels
     n, K = X.shape[0], labels.classes.size
     model.feature_names_in_ = np.array(table.names, dtype=object)
     return Rows(

@@ -12,7 +12,7 @@ from oddsmith.core.fit import Fit
 from oddsmith.core.stable import Array
 from oddsmith.engines.threads import OnDemand, Threads
 from oddsmith.errors import DataError, ParameterError
-from oddsmith.estimators.door import admit_columns, checked, names_of
+from oddsmith.estimators.door import admit_columns, column_places, enter, names_of, of_kept
 from oddsmith.estimators.inputs import row_offset, row_weights
 from oddsmith.estimators.labels import Encoded, known_index
 from oddsmith.estimators.likelihood import (
@@ -92,7 +92,7 @@ def _refuse_what_is_no_likelihood(model: Any, penalty: str, weights_are: str) ->
 
 
 def _rows(model: Any, X: Any, y: Any, sample_weight: Any, offset: Any, groups: Any) -> Rows:
-    X, y = checked(model, X, y, reset=False)
+    X, y, kept = enter(model, X, y, reset=False)
     classes = model.classes_
     index = known_index(y, classes, X.shape[0], "y", "the y of the fit")
     labels = Encoded(classes, index)
@@ -103,10 +103,12 @@ def _rows(model: Any, X: Any, y: Any, sample_weight: Any, offset: Any, groups: A
         X,
         labels,
         tuple(numbered) if known is None else tuple(str(name) for name in known),
-        row_weights(sample_weight, model.class_weight, labels),
-        row_offset(offset, n, 1 if K == 2 else int(K)),
-        admit_groups(groups, n),
+        row_weights(of_kept(kept, sample_weight), model.class_weight, labels),
+        row_offset(of_kept(kept, offset), n, 1 if K == 2 else int(K)),
+        admit_groups(of_kept(kept, groups), n),
         bool(model.fit_intercept),
+        target=getattr(model, "target_", None) or "y",
+        counted=kept,
     )
 
 
@@ -178,7 +180,11 @@ def _bootstrap(model: Any, rows: Rows, penalty: str, count: Any, seed: Any) -> B
     rows = left_out(rows)
     l1, l2 = elastic_net(model.C, model.l1_ratio, model.penalty)
     limits = column_limits(
-        model.penalty_factors, model.lower_bounds, model.upper_bounds, rows.X.shape[1]
+        model.penalty_factors,
+        model.lower_bounds,
+        model.upper_bounds,
+        rows.X.shape[1],
+        lambda: column_places(model),
     )
     start = (model.coef_.T.copy(), model.intercept_.copy())
 

@@ -147,6 +147,10 @@ def left_out(rows: Rows) -> Rows:
     if rows.weight is None or rows.weight.all():
         return rows
     kept = rows.weight > 0
+    counted = kept
+    if rows.counted is not None:
+        counted = rows.counted.copy()
+        counted[counted] = kept
     return replace(
         rows,
         X=rows.X[kept],
@@ -154,7 +158,7 @@ def left_out(rows: Rows) -> Rows:
         weight=rows.weight[kept],
         offset=None if rows.offset is None else rows.offset[kept],
         group=None if rows.group is None else rows.group[kept],
-        counted=kept,
+        counted=counted,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 from oddsmith.core.labels import Label
 from oddsmith.core.scoring import class_index, put_log_probabilities, put_probabilities
 from oddsmith.core.stable import Array
+from oddsmith.data.outcome import read_outcome
 from oddsmith.errors import DataError, ModelFileError, ParameterError
 from oddsmith.estimators.description import describe
 from oddsmith.estimators.door import fitted_columns, name_bad_entry, names_of
 from oddsmith.estimators.inputs import row_offset
 from oddsmith.estimators.scoring import Put, Scorer
+from oddsmith.estimators.table_encoder import TableEncoder
 from oddsmith.export.json import dump, load
 from oddsmith.export.onnx import onnx_model
 from oddsmith.export.python_code import python_source
@@ -46,10 +49,28 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
     intercept_: Array
     classes_: np.ndarray[Any, Any]
     n_jobs: int | None
+    encoder_: TableEncoder | None
+    target_: str | None
+    n_features_in_: int
+
+    @cached_property
+    def coef_names_(self) -> np.ndarray[Any, Any]:
+        """Names of the columns of `coef_`: those of X, encoded; x0, x1, ... if it had none."""
+        check_is_fitted(self)
+        encoder = getattr(self, "encoder_", None)
+        if encoder is not None:
+            return encoder.get_feature_names_out()
+        names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            names = [f"x{place}" for place in range(self.coef_.shape[1])]
+        return np.array(names, dtype=object)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        encodes = getattr(self, "encoder", None) is not None
+        tags.input_tags.sparse = not encodes
+        tags.input_tags.string = tags.input_tags.categorical = encodes
+        tags.input_tags.allow_nan = encodes and _holes_are_welcome(self)
         return tags
 
     def decision_function(self, X: Any, offset: Any = None) -> Array:
@@ -93,7 +114,8 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
         """Accuracy: the share of the rows' weight that `predict` gets right."""
-        return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
+        labels, _ = read_outcome(y)
+        return float(accuracy_score(labels, self.predict(X, offset), sample_weight=sample_weight))
 
     def save(self, path: str | Path, *, covariance: Any = None) -> None:
         """Write the model to a file, from which `oddsmith.load` makes a classifier.
@@ -221,7 +243,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
 
     def _rule(self, columns: Sequence[str] | None) -> LinearRule:
         check_is_fitted(self)
-        names = names_of(self) if columns is None else columns
+        names = getattr(self, "feature_names_in_", None) if columns is None else columns
         encoder = getattr(self, "encoder_", None)
         encoding = None if encoder is None else encoder.encoding_
         return linear_rule(names, self.classes_, self.coef_, self.intercept_, encoding)
@@ -245,3 +267,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
                 f"the margin of row {int(np.argmax(bad))} (from 0) is the difference of two "
                 "numbers beyond the largest float; the row is far outside the data of the fit."
             )
+
+
+def _holes_are_welcome(model: Any) -> bool:
+    return getattr(model.encoder, "missing", "refuse") != "refuse"

@@ -1,52 +1,34 @@
 """LogisticRegression: scikit-learn's contract, with a proof of optimality on every fit."""
 
 import warnings
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.utils.metaestimators import available_if
 
 from oddsmith.core.block import CountedSource
-from oddsmith.core.columns import Columns
-from oddsmith.core.fit import Fit
-from oddsmith.core.stable import Array
-from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.threads import Threads
-from oddsmith.errors import SolverWarning
 from oddsmith.estimators.door import (
     admit,
-    admit_columns,
     admit_held_out,
-    beyond_floats,
-    checked,
-    names_of,
+    check_columns,
+    enter,
+    of_kept,
+    tell_dropped,
 )
 from oddsmith.estimators.infer import infer
-from oddsmith.estimators.inputs import in_range, row_offset, row_weights
 from oddsmith.estimators.labels import Encoded, known_classes, known_index
-from oddsmith.estimators.linear import LinearClassifier
 from oddsmith.estimators.parameters import (
     check_stopping,
-    column_limits,
     elastic_net,
     refuse_balanced,
-    seed_of,
 )
-from oddsmith.inference.diagnosis import Diagnosis, diagnose
-from oddsmith.solvers.choose import FOREIGN
+from oddsmith.estimators.trained import TrainedClassifier
 from oddsmith.solvers.gradient_descent import GradientDescent
-from oddsmith.solvers.minimise import Task, minimise, objective_of
 from oddsmith.solvers.run import Solver
 from oddsmith.solvers.stream import Streamed, stream
-from oddsmith.views.complaints import complaints
-from oddsmith.views.progress import training_progress
 
 __all__ = ["LogisticRegression"]
-
-# Entries of the rows up to which the columns that separate are looked for: under a second.
-_MOST_ENTRIES = 2**22
 
 
 def _goes_on(model: Any) -> bool:
@@ -66,42 +48,7 @@ def _goes_on(model: Any) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Rows as they are fitted, and the penalty in the unit of their weights."""
-
-    X: Any
-    labels: Encoded
-    weight: Array | None
-    offset: Array | None
-    width: int
-    l1: float
-    l2: float
-
-    def blocks(self) -> Any:
-        return memory_blocks(self.X, self.labels.index, self.weight, self.offset, self.width)
-
-    def usual_offset(self) -> Array | None:
-        return None if self.offset is None else np.atleast_1d(np.median(self.offset, axis=0))
-
-
-def _weighed(
-    X: Any,
-    labels: Encoded,
-    penalty: tuple[float, float],
-    sample_weight: Any,
-    class_weight: Any,
-    offset: Any,
-    *,
-    all_classes: bool = True,
-) -> _Rows:
-    weight = row_weights(sample_weight, class_weight, labels, all_classes=all_classes)
-    weight, l1, l2 = in_range(weight, *penalty)
-    width = 1 if labels.classes.size == 2 else labels.classes.size
-    return _Rows(X, labels, weight, row_offset(offset, X.shape[0], width), width, l1, l2)
-
-
-class LogisticRegression(LinearClassifier):
+class LogisticRegression(TrainedClassifier):
     """Logistic regression for two or more classes, fitted to a proved optimum.
 
     Minimises, over the coefficients w (the intercept is never penalised),
@@ -143,10 +90,14 @@ class LogisticRegression(LinearClassifier):
         As scikit-learn's users used to write: None is ``C=inf``, "l1" is ``l1_ratio=1``.
     record_coef : bool, default False
         Whether `history_` keeps the coefficients of every iteration, to replay the fit.
-    penalty_factors : array of shape (p,), optional
-        Multiplies the penalty of each column: 0 is no penalty, ``numpy.inf`` leaves it out.
-    lower_bounds, upper_bounds : float or array of shape (p,), optional
+    penalty_factors : array of shape (p,) or dict of name to float, optional
+        Multiplies the penalty of each column: 0 is no penalty, ``numpy.inf`` leaves it out. A dict
+        names columns of `coef_names_`, or of X with all that they become; others have 1.
+    lower_bounds, upper_bounds : float, array of shape (p,) or dict of name to float, optional
         Bounds on the coefficients, lower <= 0 <= upper; those of a column hold for every class.
+    encoder : TableEncoder or None
+        How the columns of a table become numbers; a copy of it is fitted. None takes tables of
+        numbers and booleans as they are, and encodes all others by ``TableEncoder()``.
 
     Attributes
     ----------
@@ -169,6 +120,16 @@ class LogisticRegression(LinearClassifier):
     descent_ : oddsmith.solvers.gradient_descent.Descent
         Where gradient descent ended, all that `partial_fit` needs to go on; other solvers leave
         none.
+    encoder_ : TableEncoder or None
+        Fitted, where the columns had to be encoded.
+    coef_names_ : array of shape (p,)
+        Names of the columns of `coef_`.
+    feature_names_in_ : array of shape (n_features_in_,)
+        Names of the columns of X, where they have names.
+    target_ : str or None
+        Name of the column that y was, where it had one.
+    n_dropped_ : int
+        Rows that an encoder with ``missing="drop"`` left out.
     history_ : dict of str to array
         Per iteration, the start first: iteration, gap, objective, loss, gradient_norm; with
         validation data also accuracy, validation_loss and validation_accuracy; with record_coef
@@ -202,6 +163,7 @@ class LogisticRegression(LinearClassifier):
         penalty_factors: Any = None,
         lower_bounds: Any = None,
         upper_bounds: Any = None,
+        encoder: Any = None,
     ) -> None:
         self.C = C
         self.l1_ratio = l1_ratio
@@ -219,6 +181,7 @@ class LogisticRegression(LinearClassifier):
         self.penalty_factors = penalty_factors
         self.lower_bounds = lower_bounds
         self.upper_bounds = upper_bounds
+        self.encoder = encoder
 
     def fit(
         self,
@@ -232,9 +195,10 @@ class LogisticRegression(LinearClassifier):
 
         Parameters
         ----------
-        X : array, sparse matrix (CSR, CSC) or data frame of shape (n, p)
-            Neither copied nor converted as a whole if float64 or float32.
-        y : array of shape (n,)
+        X : array, sparse matrix (CSR, CSC) or table of shape (n, p)
+            Arrays are neither copied nor converted as a whole if float64 or float32. Tables of any
+            library may hold text and the outcome itself, which is left out: see docs/tables.md.
+        y : array or column of shape (n,)
             Labels: numbers, strings or booleans.
         sample_weight : array of shape (n,), optional
             2 counts a row twice, 0 leaves it out.
@@ -262,31 +226,14 @@ class LogisticRegression(LinearClassifier):
         """
         l1, l2 = elastic_net(self.C, self.l1_ratio, self.penalty)
         check_stopping(self.tol, self.max_iter)
-        X, labels = admit(self, X, y)
-        rows = _weighed(X, labels, (l1, l2), sample_weight, self.class_weight, offset)
-        with (
-            Threads(rows.blocks(), self.n_jobs) as threads,
-            training_progress(bool(self.verbose)) as watch,
-        ):
-            source = CountedSource(threads)
-            columns = admit_columns(
-                self, source, X, rows.width, penalised=rows.l1 > 0 or rows.l2 > 0
-            )
-            task = self._task(
-                rows,
-                max_iter=self.max_iter,
-                start=self._start(labels.classes, X.shape[1], rows.width),
-                offset=rows.usual_offset(),
-                validation=admit_held_out(
-                    self, validation, labels.classes, rows.width, offset is not None
-                ),
-                watch=watch if self.verbose else None,
-                record_coef=bool(self.record_coef),
-            )
-            fit = minimise(source, columns, self.solver, task)
-            found = self._diagnosed(fit, source, columns, task, labels.classes)
-        self._keep(fit, labels.classes, columns)
-        self._warn(fit, found)
+        given = admit(self, X, y)
+        tell_dropped(self)
+        rows = self._training(
+            given.X, given.labels, (l1, l2), given.beside(sample_weight), given.beside(offset)
+        )
+        held_out = admit_held_out(self, validation, rows.classes, rows.width, offset is not None)
+        for kind, message in self._fit_blocks(rows, held_out):
+            warnings.warn(message, kind, stacklevel=2)
         return self
 
     @available_if(_goes_on)
@@ -342,14 +289,14 @@ class LogisticRegression(LinearClassifier):
         l1, l2 = elastic_net(self.C, self.l1_ratio, self.penalty)
         classes = known_classes(classes, self.classes_ if known else None)
         refuse_balanced(self.class_weight)
-        X, y = checked(self, X, y, reset=not known)
+        X, y, kept = enter(self, X, y, reset=not known)
         labels = Encoded(classes, known_index(y, classes, X.shape[0], "y", "classes"))
-        rows = _weighed(
-            X, labels, (l1, l2), sample_weight, self.class_weight, offset, all_classes=False
-        )
-        with Threads(rows.blocks(), self.n_jobs) as threads:
+        weight, offset = of_kept(kept, sample_weight), of_kept(kept, offset)
+        rows = self._training(X, labels, (l1, l2), weight, offset, all_classes=False)
+        with Threads(rows.blocks, self.n_jobs) as threads:
             source = CountedSource(threads)
-            columns = admit_columns(self, source, X, rows.width, penalised=True)
+            columns = rows.statistics(source)
+            check_columns(self, columns, rows.explain, penalised=True)
             start = (self.coef_.T.copy(), self.intercept_.copy()) if known else None
             task = self._task(rows, start=start)
             solver = self.solver if isinstance(self.solver, GradientDescent) else GradientDescent()
@@ -415,49 +362,6 @@ class LogisticRegression(LinearClassifier):
             seed,
         )
 
-    def _task(self, rows: "_Rows", **more: Any) -> Task:
-        return Task(
-            n_classes=rows.labels.classes.size,
-            intercept=bool(self.fit_intercept),
-            l1=rows.l1,
-            l2=rows.l2,
-            sparse=sp.issparse(rows.X),
-            entries=getattr(rows.X, "nnz", 0),
-            tol=float(self.tol),
-            seed=seed_of(self.random_state),
-            limits=column_limits(
-                self.penalty_factors, self.lower_bounds, self.upper_bounds, rows.X.shape[1]
-            ),
-            **more,
-        )
-
-    def _start(
-        self, classes: np.ndarray[Any, Any], p: int, width: int
-    ) -> tuple[Array, Array] | None:
-        if not (self.warm_start and hasattr(self, "coef_")):
-            return None
-        same = np.array_equal(self.classes_, classes) and self.coef_.shape == (width, p)
-        return (self.coef_.T.copy(), self.intercept_.copy()) if same else None
-
-    def _keep(self, fit: Fit, classes: np.ndarray[Any, Any], columns: Columns) -> None:
-        bad = np.flatnonzero(~np.isfinite(fit.coef).all(axis=1))
-        if bad.size:
-            raise beyond_floats(self, columns, int(bad[0]))
-        self.classes_ = classes
-        self.coef_ = np.ascontiguousarray(fit.coef.T)
-        self.intercept_ = fit.intercept
-        self.n_iter_ = np.array([fit.n_iter])
-        self.n_passes_ = fit.n_passes
-        self.objective_ = fit.objective
-        self.optimality_gap_ = fit.gap
-        self.converged_ = fit.converged
-        self.solver_ = fit.solver
-        self.history_ = fit.history
-        if fit.state is None:
-            vars(self).pop("descent_", None)
-        else:
-            self.descent_ = fit.state
-
     def _keep_stream(self, after: Streamed, classes: np.ndarray[Any, Any]) -> None:
         row = {
             "iteration": after.descent.epoch,
@@ -476,24 +380,3 @@ class LogisticRegression(LinearClassifier):
         self.solver_ = GradientDescent.name
         self.history_ = {name: np.append(before.get(name, []), row[name]) for name in row}
         self.descent_ = after.descent
-
-    def _diagnosed(
-        self, fit: Fit, source: CountedSource, columns: Columns, task: Task, classes: Any
-    ) -> tuple[Diagnosis, ...]:
-        """Name the columns that separate or are aliased, where the fit says that some do."""
-        if (fit.separated is None and not fit.aliased) or not np.isfinite(fit.coef).all():
-            return ()
-        objective, _ = objective_of(CountedSource(source.source), columns, task)
-        coef = objective.from_user(fit.coef, fit.intercept)
-        return diagnose(objective, coef, fit, names_of(self), classes, most_entries=_MOST_ENTRIES)
-
-    def _warn(self, fit: Fit, diagnoses: tuple[Diagnosis, ...]) -> None:
-        found = complaints(fit, names_of(self), diagnoses)
-        if isinstance(self.solver, str) and self.solver in FOREIGN:
-            message = (
-                f"solver={self.solver!r} is another library's; solver='auto' ran instead "
-                f"({fit.solver}), and reaches the same optimum."
-            )
-            found.insert(0, (SolverWarning, message))
-        for kind, message in found:
-            warnings.warn(message, kind, stacklevel=3)

@@ -1,12 +1,14 @@
 """Parameters of an estimator as users write them, checked and turned into the house's own."""
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from oddsmith.core.certificate import FLOOR
+from oddsmith.core.labels import quoted
 from oddsmith.core.penalty import Limits
 from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
@@ -76,8 +78,20 @@ def elastic_net(C: Any, l1_ratio: Any, penalty: Any = "deprecated") -> tuple[flo
     return ratio * strength, (1.0 - ratio) * strength
 
 
-def column_limits(factors: Any, lower: Any, upper: Any, p: int) -> Limits | None:
+Places = Callable[[], Mapping[str, Sequence[int]]]
+
+
+def column_limits(
+    factors: Any, lower: Any, upper: Any, p: int, places: Places | None = None
+) -> Limits | None:
     """Factors and bounds of p columns, None where all three are.
+
+    Parameters
+    ----------
+    factors, lower, upper : number, array of shape (p,), dict of name to number, or None
+    p : int
+    places : callable, optional
+        Columns that each name stands for; asked where there is a dict.
 
     Raises
     ------
@@ -91,10 +105,37 @@ def column_limits(factors: Any, lower: Any, upper: Any, p: int) -> Limits | None
     """
     if factors is None and lower is None and upper is None:
         return None
-    scale = _by_column("penalty_factors", 1.0 if factors is None else factors, p, 0.0, math.inf)
-    low = _by_column("lower_bounds", -math.inf if lower is None else lower, p, -math.inf, 0.0)
-    high = _by_column("upper_bounds", math.inf if upper is None else upper, p, 0.0, math.inf)
+    inf = math.inf
+    scale = _by_column(
+        "penalty_factors", _spread("penalty_factors", factors, 1.0, p, places), p, 0.0, inf
+    )
+    low = _by_column("lower_bounds", _spread("lower_bounds", lower, -inf, p, places), p, -inf, 0.0)
+    high = _by_column("upper_bounds", _spread("upper_bounds", upper, inf, p, places), p, 0.0, inf)
     return Limits(scale, low, high)
+
+
+def _spread(name: str, given: Any, usual: float, p: int, places: Places | None) -> Any:
+    """Numbers by column of those that a dict gives by name; the names of single columns last."""
+    if given is None:
+        return usual
+    if not isinstance(given, Mapping) or places is None:
+        return given
+    known, numbers = places(), np.full(p, usual)
+    strange = [one for one in given if str(one) not in known]
+    if strange:
+        raise ParameterError(
+            f"{name} names the column {quoted(str(strange[0]))}, which is neither one of X nor one "
+            "of coef_names_; see coef_names_ of a fit without it."
+        )
+    widest_first = sorted(given, key=lambda one: -len(known[str(one)]))
+    for one in widest_first:
+        number = _float(given[one])
+        if math.isnan(number):
+            raise ParameterError(
+                f"{name} of column {quoted(str(one))} is {_shown(given[one])}; give a number."
+            )
+        numbers[list(known[str(one)])] = number
+    return numbers
 
 
 def penalties_of_a_path(

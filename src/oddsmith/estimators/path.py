@@ -17,9 +17,10 @@ from oddsmith.core.stable import Array
 from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.threads import Threads
 from oddsmith.errors import ConvergenceWarning
-from oddsmith.estimators.door import admit, admit_columns
+from oddsmith.estimators.door import admit, admit_columns, column_places, names_of
 from oddsmith.estimators.inputs import in_range, row_offset, row_weights
 from oddsmith.estimators.parameters import check_stopping, column_limits, penalties_of_a_path
+from oddsmith.estimators.table_encoder import TableEncoder
 from oddsmith.solvers.coordinate_descent import CoordinateDescent
 from oddsmith.solvers.path import Station, largest_lambda, null_fit, stations
 from oddsmith.views.plots import plot_path
@@ -60,7 +61,9 @@ class Path:
     n_passes : int
         How often the rows were read.
     feature_names : tuple of str
-        Of the data frame, else x0, x1, ...
+        Of the encoded columns, else x0, x1, ...
+    encoder : TableEncoder or None
+        Fitted, where the columns had to be encoded.
     """
 
     lambdas: Array
@@ -74,6 +77,7 @@ class Path:
     l1_ratio: float
     n_passes: int
     feature_names: tuple[str, ...]
+    encoder: TableEncoder | None = None
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the coefficients along the path, the seven that grow largest with their names.
@@ -100,6 +104,16 @@ class Path:
 class _Model(ClassifierMixin, BaseEstimator):
     """What the door asks of an estimator."""
 
+    encoder_: Any
+
+    def __init__(self, encoder: TableEncoder | None = None) -> None:
+        self.encoder = encoder
+
+    @property
+    def coef_names_(self) -> Any:
+        """Names of the encoded columns."""
+        return self.encoder_.get_feature_names_out()
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -123,6 +137,7 @@ def regularization_path(
     upper_bounds: Any = None,
     tol: float = 1e-9,
     n_jobs: int | None = None,
+    encoder: TableEncoder | None = None,
 ) -> Path:
     """Fit logistic regression for a path of penalties, each proved to be within tol of its minimum.
 
@@ -135,8 +150,8 @@ def regularization_path(
 
     Parameters
     ----------
-    X : array, sparse matrix (CSR, CSC) or data frame of shape (n, p)
-    y : array of shape (n,)
+    X : array, sparse matrix (CSR, CSC) or table of shape (n, p)
+    y : array or column of shape (n,)
         Labels of two or more classes.
     l1_ratio : float, default 1.0
         Share of the L1 penalty.
@@ -150,14 +165,16 @@ def regularization_path(
     sample_weight : array of shape (n,), optional
     class_weight : dict, "balanced" or None
     offset : array of shape (n,), or (n, K) for K > 2 classes, optional
-    penalty_factors : array of shape (p,), optional
+    penalty_factors : array of shape (p,) or dict of name to float, optional
         f; 0 is no penalty, ``numpy.inf`` leaves a column out.
-    lower_bounds, upper_bounds : float or array of shape (p,), optional
+    lower_bounds, upper_bounds : float, array of shape (p,) or dict of name to float, optional
         Bounds on the coefficients, lower <= 0 <= upper.
     tol : float, default 1e-9
         Gap to reach (nats per unit of weight).
     n_jobs : int or None
         Threads; the results are the same bits for any number.
+    encoder : TableEncoder or None
+        As in `LogisticRegression`.
 
     Returns
     -------
@@ -185,14 +202,19 @@ def regularization_path(
     """
     ratio, given = penalties_of_a_path(l1_ratio, n_lambdas, lambdas, lambda_ratio)
     check_stopping(tol, None)
-    model = _Model()
-    X, labels = admit(model, X, y)
-    weight = row_weights(sample_weight, class_weight, labels)
+    model = _Model(encoder)
+    given_rows = admit(model, X, y)
+    X, labels = given_rows.X, given_rows.labels
+    weight = row_weights(given_rows.beside(sample_weight), class_weight, labels)
     weight, _, _ = in_range(weight, 0.0, 0.0)
     K = labels.classes.size
     width = 1 if K == 2 else K
-    rows = memory_blocks(X, labels.index, weight, row_offset(offset, X.shape[0], width), width)
-    limits = column_limits(penalty_factors, lower_bounds, upper_bounds, X.shape[1])
+    rows = memory_blocks(
+        X, labels.index, weight, row_offset(given_rows.beside(offset), X.shape[0], width), width
+    )
+    limits = column_limits(
+        penalty_factors, lower_bounds, upper_bounds, X.shape[1], lambda: column_places(model)
+    )
     with Threads(rows, n_jobs) as threads, np.errstate(over="ignore", invalid="ignore"):
         source = CountedSource(threads)
         columns = admit_columns(model, source, X, width, penalised=True)
@@ -204,9 +226,10 @@ def regularization_path(
         if given is None:
             least = lambda_ratio or (_WIDE_RATIO if X.shape[0] < X.shape[1] else _TALL_RATIO)
             given = walk.largest * np.logspace(0.0, np.log10(least), n_lambdas)
-        names = getattr(model, "feature_names_in_", None)
+        names = names_of(model)
         shown = [f"x{j}" for j in range(X.shape[1])] if names is None else names
         path = walk.path(given, labels.classes, tuple(str(name) for name in shown))
+        path = replace(path, encoder=model.encoder_)
     _warn_of_gaps(path, float(tol))
     return path
 

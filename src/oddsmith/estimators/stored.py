@@ -65,11 +65,7 @@ class StoredModel(LinearClassifier):
     ('LogisticRegression', True)
     """
 
-    coef_names_: np.ndarray[Any, Any]
-    n_features_in_: int
     feature_names_in_: np.ndarray[Any, Any]
-    encoder_: TableEncoder | None
-    target_: str | None
     covariance_: Array | None
     certificate_: Certificate
     training_: Training
@@ -134,7 +130,6 @@ def stored_model(model: Model) -> StoredModel:
     found.coef_, found.intercept_ = np.array(model.coef), np.array(model.intercept)
     text = isinstance(model.classes[0], str)
     found.classes_ = np.array(model.classes, dtype=object if text else None)
-    found.coef_names_ = np.array(model.feature_names, dtype=object)
     found.n_features_in_ = len(model.encoding.columns)
     if model.named:
         found.feature_names_in_ = np.array(model.encoding.input_names(), dtype=object)

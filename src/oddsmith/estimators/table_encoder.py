@@ -13,7 +13,8 @@ from oddsmith.core.encoding import ColumnEncoding, refuse_missing_values
 from oddsmith.core.encoding_rules import Rules
 from oddsmith.core.table_columns import Column, ColumnSummary, summarise
 from oddsmith.core.table_encoding import TableEncoding, learn_table
-from oddsmith.data.tables import is_table, read_array, read_table, unmasked
+from oddsmith.data.opened import is_table
+from oddsmith.data.tables import read_array, read_table, unmasked
 from oddsmith.errors import DataError, ParameterError
 
 __all__ = ["TableEncoder"]
@@ -241,7 +242,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return [encoding for encoding in self.encoding_.columns if encoding.kind == "category"]
 
     def _fit(self, X: Any) -> list[Column]:
-        columns, names = self._first_columns(X)
+        columns, names = self.first_columns(X)
         if self.missing == "drop":
             raise ParameterError(
                 "missing='drop' is not possible in a transformer, which cannot drop the labels of "
@@ -287,7 +288,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             _one_of("reference", reference, ("first", "most_frequent"), " or a dict")
         return Rules(reference, int(count), missing)
 
-    def _first_columns(self, X: Any) -> tuple[list[Column], list[str] | None]:
+    def first_columns(self, X: Any) -> tuple[list[Column], list[str] | None]:
+        """Columns of rows to learn from, read, and their names where they have some."""
         if is_table(X):
             columns = read_table(X)
             return columns, [column.name for column in columns]

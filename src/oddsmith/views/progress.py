@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from oddsmith.solvers.run import Progress
 
-__all__ = ["counted_progress", "progress_text", "training_progress"]
+__all__ = ["counted_progress", "note", "progress_text", "training_progress"]
 
 
 def progress_text(progress: "Progress") -> str:
@@ -30,6 +30,19 @@ def progress_text(progress: "Progress") -> str:
     if progress.gap is None or progress.gap == float("inf"):
         return line
     return f"{line}, proved within {number_text(progress.gap, 2)} of the minimum"
+
+
+def note(enabled: bool, text: str, file: TextIO | None = None) -> None:
+    """Write one line beside the progress.
+
+    Examples
+    --------
+    >>> note(True, "3 rows are left out", sys.stdout)
+    3 rows are left out
+    """
+    if enabled:
+        stream = sys.stderr if file is None else file
+        stream.write(f"{text}\n")
 
 
 @contextmanager

@@ -1,0 +1,122 @@
+"""From rows in blocks, wherever they live, to the fit that an estimator keeps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from oddsmith.core.block import Blocks, CountedSource
+from oddsmith.core.columns import Columns
+from oddsmith.core.stable import Array
+from oddsmith.data.memory import memory_blocks
+from oddsmith.errors import DataError
+from oddsmith.estimators.inputs import in_range, row_offset, row_weights
+from oddsmith.estimators.labels import Encoded
+from oddsmith.solvers.choose import Problem, kernels_for
+
+__all__ = ["Training", "in_memory"]
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Rows as they are fitted, and the penalty in the unit of their weights.
+
+    Attributes
+    ----------
+    blocks : Blocks
+    classes : array of shape (K,)
+        Sorted; a block's y says which of them a row has.
+    l1, l2 : float
+        Penalty, as the weights of the blocks are scaled.
+    sparse : bool
+        Whether blocks are sparse.
+    entries : int
+        Entries that are stored, of sparse blocks.
+    offset : array of shape (1,) or (K,), or None
+        Median of the rows' offsets.
+    columns : Columns or None
+        Where the columns lie; one pass finds out where it is None.
+    explain : callable or None
+        Error that names an entry which is not finite, or None; asked where there is one.
+    """
+
+    blocks: Blocks
+    classes: np.ndarray[Any, Any]
+    l1: float
+    l2: float
+    sparse: bool = False
+    entries: int = 0
+    offset: Array | None = None
+    columns: Columns | None = None
+    explain: Callable[[], DataError | None] | None = None
+
+    @property
+    def width(self) -> int:
+        """Margins a row."""
+        return 1 if self.classes.size == 2 else int(self.classes.size)
+
+    @property
+    def n_features(self) -> int:
+        """Columns."""
+        return self.blocks.n_features
+
+    @property
+    def penalised(self) -> bool:
+        """Whether there is any penalty."""
+        return self.l1 > 0 or self.l2 > 0
+
+    def statistics(self, source: CountedSource) -> Columns:
+        """Where the columns lie: what is known, or what one fold of the source tells."""
+        if self.columns is not None:
+            return self.columns
+        size = self.n_features * self.width
+        shape = Problem(source.n_rows, size, self.width, self.sparse, entries=self.entries)
+        return source.fold(kernels_for(shape).columns)
+
+
+def in_memory(
+    X: Any,
+    labels: Encoded,
+    penalty: tuple[float, float],
+    sample_weight: Any,
+    class_weight: Any,
+    offset: Any,
+    *,
+    explain: Callable[[], DataError | None],
+    all_classes: bool = True,
+) -> Training:
+    """Rows of arrays, weighed.
+
+    Parameters
+    ----------
+    X : ndarray, CSR or CSC of shape (n, p)
+    labels : Encoded
+    penalty : tuple (l1, l2)
+    sample_weight, class_weight, offset
+        As the user gave them.
+    explain : callable
+        See `Training`.
+    all_classes : bool
+        Whether each class must have weight.
+
+    Raises
+    ------
+    DataError, ParameterError
+        If weights or offsets cannot be used.
+    """
+    weight = row_weights(sample_weight, class_weight, labels, all_classes=all_classes)
+    weight, l1, l2 = in_range(weight, *penalty)
+    width = 1 if labels.classes.size == 2 else labels.classes.size
+    given = row_offset(offset, X.shape[0], width)
+    return Training(
+        memory_blocks(X, labels.index, weight, given, width),
+        labels.classes,
+        l1,
+        l2,
+        sp.issparse(X),
+        getattr(X, "nnz", 0),
+        None if given is None else np.atleast_1d(np.median(given, axis=0)),
+        explain=explain,
+    )
