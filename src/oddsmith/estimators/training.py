@@ -16,7 +16,30 @@ from oddsmith.estimators.inputs import in_range, row_offset, row_weights
 from oddsmith.estimators.labels import Encoded
 from oddsmith.solvers.choose import Problem, kernels_for
 
-__all__ = ["Training", "in_memory"]
+__all__ = ["FitRecord", "Training", "in_memory"]
+
+
+@dataclass(frozen=True, slots=True)
+class FitRecord:
+    """What a fit leaves for the model's file beside its attributes.
+
+    Attributes
+    ----------
+    rows : int
+    weight : float or None
+        Sum of the weights; None where it is beyond what is counted.
+    warnings : tuple of str
+        What the fit warned of.
+    separated : "complete", "quasi" or None
+    aliased : tuple of int, or None
+        Encoded columns that are linear combinations of those before; None if nobody looked.
+    """
+
+    rows: int
+    weight: float | None
+    warnings: tuple[str, ...]
+    separated: str | None
+    aliased: tuple[int, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +63,8 @@ class Training:
         Where the columns lie; one pass finds out where it is None.
     explain : callable or None
         Error that names an entry which is not finite, or None; asked where there is one.
+    scaled : bool
+        Whether weights and penalty were multiplied by a power of two.
     """
 
     blocks: Blocks
@@ -51,6 +76,7 @@ class Training:
     offset: Array | None = None
     columns: Columns | None = None
     explain: Callable[[], DataError | None] | None = None
+    scaled: bool = False
 
     @property
     def width(self) -> int:
@@ -106,8 +132,8 @@ def in_memory(
     DataError, ParameterError
         If weights or offsets cannot be used.
     """
-    weight = row_weights(sample_weight, class_weight, labels, all_classes=all_classes)
-    weight, l1, l2 = in_range(weight, *penalty)
+    counted = row_weights(sample_weight, class_weight, labels, all_classes=all_classes)
+    weight, l1, l2 = in_range(counted, *penalty)
     width = 1 if labels.classes.size == 2 else labels.classes.size
     given = row_offset(offset, X.shape[0], width)
     return Training(
@@ -119,4 +145,5 @@ def in_memory(
         getattr(X, "nnz", 0),
         None if given is None else np.atleast_1d(np.median(given, axis=0)),
         explain=explain,
+        scaled=weight is not counted,
     )
