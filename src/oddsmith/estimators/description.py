@@ -147,11 +147,11 @@ def _symmetric(covariance: Array) -> Array:
 def _training(model: Any, written_at: str | None) -> Training:
     own = vars(model)
     C, ratio, penalty = _penalty(model)
-    record = own.get("_record")
+    record = own.get("_record", {})
     return Training(
         estimator=type(model).__name__,
-        rows=None if record is None else record.rows,
-        weight=None if record is None else record.weight,
+        rows=record.get("rows"),
+        weight=record.get("weight"),
         C=C,
         l1_ratio=ratio,
         penalty=penalty,
@@ -160,7 +160,7 @@ def _training(model: Any, written_at: str | None) -> Training:
         passes=_whole(own.get("n_passes_")),
         written_at=written_at,
         version=oddsmith.__version__,
-        warnings=None if record is None else record.warnings,
+        warnings=record.get("warnings"),
     )
 
 
@@ -185,15 +185,15 @@ def _penalty(model: Any) -> tuple[float | None, float | None, str | None]:
 def _certificate(model: Any) -> Certificate:
     own, names = vars(model), model.coef_names_
     gap = own.get("optimality_gap_")
-    record = own.get("_record")
-    aliased = None if record is None else record.aliased
+    record = own.get("_record", {})
+    aliased = record.get("aliased")
     converged = own.get("converged_")
     return Certificate(
         objective=_finite(own.get("objective_")),
         optimality_gap=None if gap is None or math.isnan(gap) else float(gap),
         tol=_number(own.get("tol")),
         converged=None if converged is None else bool(converged),
-        separated=None if record is None else record.separated,
+        separated=record.get("separated"),
         aliased=None if aliased is None else tuple(str(names[j]) for j in aliased),
     )
 

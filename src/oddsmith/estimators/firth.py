@@ -25,7 +25,7 @@ from oddsmith.estimators.inputs import row_offset, row_weights
 from oddsmith.estimators.likelihood import Rows, in_unit, left_out, of_fit
 from oddsmith.estimators.linear import LinearClassifier
 from oddsmith.estimators.parameters import check_stopping
-from oddsmith.estimators.training import FitRecord
+from oddsmith.estimators.training import fit_record
 from oddsmith.inference.collinearity import Alias, find_collinearity
 from oddsmith.inference.diagnosis import alias_text
 from oddsmith.inference.firth import Jeffreys, LogF, Peak, Prior
@@ -158,7 +158,7 @@ class FirthLogisticRegression(LinearClassifier):
         )
         self._keep(rows, found, peak, aliases)
         said = _complaints(peak, aliases, names_of(self))
-        self._record = FitRecord(
+        self._record = fit_record(
             rows.labels.index.size,
             None,
             tuple(message for _, message in said),

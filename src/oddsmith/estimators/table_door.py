@@ -17,7 +17,7 @@ from oddsmith.data.tables import read_columns
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.table_encoder import TableEncoder
 
-__all__ = ["Kept", "first_rows", "other_rows", "read_y", "takes"]
+__all__ = ["Kept", "first_rows", "keep_columns", "other_rows", "read_y", "takes"]
 
 Kept = np.ndarray[Any, np.dtype[np.bool_]]
 # Rows, and which of them are left; None where all are.
@@ -78,7 +78,7 @@ def first_rows(model: Any, X: Any, y: Any) -> tuple[Any, Any, Kept | None]:
         rows = None if asked else table.plain(names)
         if rows is not None and rows.shape[0]:
             labels, _ = read_y(labels, rows.shape[0])
-            _keep(model, None, names, len(names), target)
+            keep_columns(model, None, names, len(names), target)
             return rows, labels, None
         columns = read_columns(table, names)
         labels, _ = read_y(labels, columns[0].n_rows)
@@ -90,7 +90,7 @@ def first_rows(model: Any, X: Any, y: Any) -> tuple[Any, Any, Kept | None]:
         encoder.learn(columns, names)
     rows = encoder.encoding_.rows(columns)
     plain = not asked and encoder.encoding_.plain
-    _keep(model, None if plain else encoder, names, len(columns), target)
+    keep_columns(model, None if plain else encoder, names, len(columns), target)
     return rows, labels if kept is None else labels[kept], kept
 
 
@@ -139,9 +139,10 @@ def _complete(columns: list[Column]) -> tuple[list[Column], Kept | None]:
     return [some_rows(column, kept) for column in columns], kept
 
 
-def _keep(
+def keep_columns(
     model: Any, encoder: TableEncoder | None, names: Any, count: int, target: str | None
 ) -> None:
+    """Let a model know its columns, and how they are encoded."""
     model.encoder_ = encoder
     model.target_ = target
     model.n_features_in_ = count
@@ -158,7 +159,7 @@ def other_rows(model: Any, X: Any, *, drop: bool = False) -> Entered:
     DataError
         If a column is lacking or extra, or holds what the fit has not taught.
     """
-    encoder, names = model.encoder_, getattr(model, "feature_names_in_", None)
+    encoder, names = getattr(model, "encoder_", None), getattr(model, "feature_names_in_", None)
     if is_table(X) and names is not None:
         return _by_name(model, open_table(X), names.tolist(), encoder, drop)
     if encoder is not None:

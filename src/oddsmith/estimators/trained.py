@@ -21,7 +21,7 @@ from oddsmith.estimators.door import (
 from oddsmith.estimators.labels import Encoded
 from oddsmith.estimators.linear import LinearClassifier
 from oddsmith.estimators.parameters import column_limits, elastic_net, seed_of
-from oddsmith.estimators.training import FitRecord, Training, in_memory
+from oddsmith.estimators.training import Training, fit_record, in_memory
 from oddsmith.inference.diagnosis import Diagnosis, diagnose
 from oddsmith.solvers.choose import FOREIGN
 from oddsmith.solvers.minimise import Task, minimise, objective_of
@@ -141,7 +141,7 @@ class TrainedClassifier(LinearClassifier):
         found = self._diagnosed(fit, counted, columns, task, rows.classes)
         self._keep(fit, rows.classes, columns)
         said = self._complaints(fit, found)
-        self._record = FitRecord(
+        self._record = fit_record(
             counted.n_rows,
             None if rows.scaled else columns.weight,
             tuple(message for _, message in said),

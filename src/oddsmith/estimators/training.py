@@ -16,30 +16,7 @@ from oddsmith.estimators.inputs import in_range, row_offset, row_weights
 from oddsmith.estimators.labels import Encoded
 from oddsmith.solvers.choose import Problem, kernels_for
 
-__all__ = ["FitRecord", "Training", "in_memory"]
-
-
-@dataclass(frozen=True, slots=True)
-class FitRecord:
-    """What a fit leaves for the model's file beside its attributes.
-
-    Attributes
-    ----------
-    rows : int
-    weight : float or None
-        Sum of the weights; None where it is beyond what is counted.
-    warnings : tuple of str
-        What the fit warned of.
-    separated : "complete", "quasi" or None
-    aliased : tuple of int, or None
-        Encoded columns that are linear combinations of those before; None if nobody looked.
-    """
-
-    rows: int
-    weight: float | None
-    warnings: tuple[str, ...]
-    separated: str | None
-    aliased: tuple[int, ...] | None
+__all__ = ["Training", "fit_record", "in_memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +77,35 @@ class Training:
         size = self.n_features * self.width
         shape = Problem(source.n_rows, size, self.width, self.sparse, entries=self.entries)
         return source.fold(kernels_for(shape).columns)
+
+
+def fit_record(
+    rows: int,
+    weight: float | None,
+    warnings: tuple[str, ...],
+    separated: str | None,
+    aliased: tuple[int, ...] | None,
+) -> dict[str, Any]:
+    """What a fit leaves for the model's file beside its attributes, of built-in types alone.
+
+    Parameters
+    ----------
+    rows : int
+    weight : float or None
+        Sum of the weights; None where nobody knows it.
+    warnings : tuple of str
+        What the fit warned of.
+    separated : "complete", "quasi" or None
+    aliased : tuple of int, or None
+        Encoded columns that are linear combinations of those before; None if nobody looked.
+    """
+    return {
+        "rows": int(rows),
+        "weight": None if weight is None else float(weight),
+        "warnings": warnings,
+        "separated": separated,
+        "aliased": None if aliased is None else tuple(map(int, aliased)),
+    }
 
 
 def in_memory(
