@@ -86,7 +86,7 @@ def fit_record(
     separated: str | None,
     aliased: tuple[int, ...] | None,
 ) -> dict[str, Any]:
-    """What a fit leaves for the model's file beside its attributes, of built-in types alone.
+    """Put together what a fit leaves for the model's file, of built-in types alone.
 
     Parameters
     ----------
