@@ -40,6 +40,7 @@ _OF_THE_FIT = (
     "converged_",
     "solver_",
     "history_",
+    "_record",
 )
 
 

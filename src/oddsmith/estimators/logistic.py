@@ -371,7 +371,7 @@ class LogisticRegression(TrainedClassifier):
         }
         # What a fit before it has left is not true of these coefficients.
         before = {} if hasattr(self, "optimality_gap_") else getattr(self, "history_", {})
-        for name in ("n_passes_", "objective_", "optimality_gap_", "converged_"):
+        for name in ("n_passes_", "objective_", "optimality_gap_", "converged_", "_record"):
             vars(self).pop(name, None)
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(after.coef.T)

@@ -21,7 +21,7 @@ from oddsmith.estimators.door import (
 from oddsmith.estimators.labels import Encoded
 from oddsmith.estimators.linear import LinearClassifier
 from oddsmith.estimators.parameters import column_limits, elastic_net, seed_of
-from oddsmith.estimators.training import Training, Walked, in_memory
+from oddsmith.estimators.training import Training, Walked, fit_record, in_memory
 from oddsmith.inference.diagnosis import Diagnosis, diagnose
 from oddsmith.solvers.choose import FOREIGN
 from oddsmith.solvers.minimise import Task, minimise, objective_of
@@ -156,7 +156,15 @@ class TrainedClassifier(LinearClassifier):
         """Keep where a walk ended, and return what there is to warn of."""
         found = self._diagnosed(walk.fit, walk.source, walk.columns, walk.task, rows.classes)
         self._keep(walk.fit, rows.classes, walk.columns)
-        return self._complaints(walk.fit, found)
+        said = self._complaints(walk.fit, found)
+        self._record = fit_record(
+            walk.source.n_rows,
+            None if rows.scaled else walk.columns.weight,
+            tuple(message for _, message in said),
+            walk.fit.separated,
+            walk.fit.aliased,
+        )
+        return said
 
     def _task(self, rows: Training, **more: Any) -> Task:
         return Task(

@@ -109,10 +109,17 @@ def staged_folder(target: Path, owned: tuple[str, ...]) -> Iterator[Path]:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, otherwise: str = "choose another --out") -> None:
     """Write a file so that it appears at once, or replaces the one there at once.
 
     A device or pipe (``/dev/stdout``) is written to as it is.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes
+    otherwise : str
+        What an error says to do.
 
     Raises
     ------
@@ -120,7 +127,7 @@ def write_whole(path: Path, content: bytes) -> None:
         If it cannot be written.
     """
     place = Path(os.path.realpath(path))
-    with _writing(path):
+    with _writing(path, otherwise):
         if place.exists() and not place.is_file() and not place.is_dir():
             place.write_bytes(content)
             return
@@ -182,11 +189,11 @@ def _move(staging: Path, target: Path, owned: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _writing(path: Path, otherwise: str = "choose another --out") -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
         why = error.strerror or str(error)
-        raise ParameterError(f"{path}: cannot be written ({why}); choose another --out") from None
+        raise ParameterError(f"{path}: cannot be written ({why}); {otherwise}") from None
