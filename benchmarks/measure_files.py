@@ -84,15 +84,15 @@ class _Course:
     def race(self, files: Files, peers: Sequence[FilePeer]) -> FilesResult:
         """Ours, then each peer by turns with ours."""
         self.say(f"{self.case.name}: warming up ours")
-        warm = self.judged(files, self.run(OURS, files, {}, -math.inf))
-        own = [self.run(OURS, files, {}, -math.inf)]
+        warm = self.judged(files, self.ours(files))
+        own: list[FileFits] = []
         best = math.inf if warm.objective is None else warm.objective
         raced = []
         for peer in peers:
             raced.append(self.beside(peer, files, best, own))
             found = raced[-1].objective
             best = min(best, best if found is None else found)
-        return FilesResult(self.case.name, [_joined(own, warm)], raced)
+        return FilesResult(self.case.name, [_joined(own or [self.ours(files)], warm)], raced)
 
     def beside(self, peer: FilePeer, files: Files, best: float, own: list[FileFits]) -> FileFits:
         """Try each way once, and take turns with the fastest that is equal."""
@@ -117,7 +117,7 @@ class _Course:
         self.say(f"{self.case.name}: {peer.name}, taking turns with {words(chosen.options)}")
         try:
             for _ in range(self.settings.pairs if often else 1):
-                mine = self.run(OURS, files, {}, -math.inf)
+                mine = self.ours(files)
                 own.append(mine)
                 turn = self.run(peer, files, dict(chosen.options or {}), goal)
                 turns.append(replace(turn, ours=mine.seconds))
@@ -128,15 +128,19 @@ class _Course:
     def scale(self, made: Sequence[Files]) -> FilesResult:
         """Ours on each table by turns; one that takes longer than the limit once."""
         self.say(f"{self.case.name}: warming up")
-        self.run(OURS, made[0], {}, -math.inf)
+        self.ours(made[0])
         runs: list[list[FileFits]] = [[] for _ in made]
         for _ in range(self.settings.pairs):
             for files, own in zip(made, runs, strict=True):
                 if own and own[0].median > self.settings.limit:
                     continue
                 self.say(f"{self.case.name}: {files.n:,} rows")
-                own.append(self.run(OURS, files, {}, -math.inf))
+                own.append(self.ours(files))
         return FilesResult(self.case.name, [_joined(own, own[0]) for own in runs], [])
+
+    def ours(self, files: Files) -> FileFits:
+        """Fit with ours once."""
+        return self.run(OURS, files, OURS.ways[0], -math.inf)
 
     def run(self, program: FilePeer, files: Files, options: Options, goal: float) -> FileFits:
         """Fit once, in a fresh process."""
