@@ -117,7 +117,6 @@ _CASES = (
         ("10m-50",),
         6,
         kind="files",
-        equal=1e-6,
         memory=1e9,
     ),
     Case(

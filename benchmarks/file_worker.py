@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.file_programs import file_program
+from benchmarks.file_programs import Goal, file_program
 from benchmarks.files import Files
 
 __all__ = ["answer"]
@@ -24,8 +24,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     request : dict
-        `program`, `paths`, `n`, `p`, `C`, `options`, `threads`, `goal`, and `folder`, in which
-        the program may spill.
+        `program`, `paths`, `n`, `p`, `C`, `options`, `threads`, the fields of `goal`, and
+        `folder`, in which the program may spill.
 
     Returns
     -------
@@ -35,11 +35,10 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     paths = tuple(Path(path) for path in request["paths"])
     files = Files(paths, request["n"], request["p"], request["C"])
     fit = file_program(request["program"]).fit
+    goal = Goal(**request["goal"])
     try:
         with tempfile.TemporaryDirectory(dir=request["folder"]) as scratch:
-            fitted = fit(
-                files, request["options"], request["threads"], Path(scratch), request["goal"]
-            )
+            fitted = fit(files, request["options"], request["threads"], Path(scratch), goal)
     except Exception as error:  # whatever a library raises is a fact about it
         return {"error": f"{type(error).__name__}: {error}"[:300]}
     return asdict(fitted)

@@ -6,13 +6,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.cases import Case
-from benchmarks.file_programs import FILE_PROGRAMS, OURS, FilePeer
+from benchmarks.file_programs import FILE_PROGRAMS, OURS, FilePeer, Goal
 from benchmarks.file_results import Cold, FileFits, FilesResult
 from benchmarks.files import TABLES, Files, NoSpace, file_objective
 from benchmarks.process import Failed
@@ -100,7 +100,7 @@ class _Course:
         if not peer.installed():
             return replace(nothing, why="not installable here", installed=False)
         equal = self.case.equal
-        goal = best + equal * abs(best)
+        goal = Goal(best, equal)
         tried, why = [], ""
         for options in peer.ways:
             self.say(f"{self.case.name}: {peer.name} with {words(options)}")
@@ -140,9 +140,9 @@ class _Course:
 
     def ours(self, files: Files) -> FileFits:
         """Fit with ours once."""
-        return self.run(OURS, files, OURS.ways[0], -math.inf)
+        return self.run(OURS, files, OURS.ways[0], Goal())
 
-    def run(self, program: FilePeer, files: Files, options: Options, goal: float) -> FileFits:
+    def run(self, program: FilePeer, files: Files, options: Options, goal: Goal) -> FileFits:
         """Fit once, in a fresh process."""
         request = {
             "program": program.name,
@@ -152,7 +152,7 @@ class _Course:
             "C": files.C,
             "options": options,
             "threads": self.settings.threads,
-            "goal": goal,
+            "goal": asdict(goal),
             "folder": str(self.root),
         }
         command = [sys.executable, "-m", "benchmarks.file_worker"]
