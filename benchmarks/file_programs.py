@@ -6,6 +6,7 @@ coefficients are there: opening, decoding and caching the files is part of it.
 
 import importlib.util
 import math
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,16 +75,20 @@ class FilePeer:
     fit : callable
         From (files, options, threads, scratch, goal) to `Fitted`: `scratch` is a folder for
         what the program spills.
+    command : str, optional
+        What it runs on.
     """
 
     name: str
     module: str
     ways: tuple[Options, ...]
     fit: Callable[[Files, Options, int, Path, Goal], Fitted]
+    command: str | None = None
 
     def installed(self) -> bool:
-        """Whether it can be imported here."""
-        return importlib.util.find_spec(self.module) is not None
+        """Whether it can be imported here, and its command is there."""
+        there = self.command is None or shutil.which(self.command) is not None
+        return there and importlib.util.find_spec(self.module) is not None
 
 
 def _oddsmith(files: Files, options: Options, threads: int, scratch: Path, goal: Goal) -> Fitted:
@@ -153,8 +158,8 @@ def _sgd(files: Files, options: Options, threads: int, scratch: Path, goal: Goal
     """Read epoch after epoch until the goal; the clock stands still while that is judged.
 
     Its `alpha` is 1 / (C n). With `column` the rows are made float64, since averages of float32
-    drift, and a constant column takes the place of the intercept, whose average every call of
-    `partial_fit` begins anew from; its penalty is 1e-8 of the objective.
+    drift, and a constant column takes the place of the intercept, which every call of
+    `partial_fit` starts from where the averages began; its penalty is 3e-8 of the objective.
     """
     from sklearn.linear_model import SGDClassifier
 
@@ -200,6 +205,7 @@ FILE_PROGRAMS = (
         "pyspark",
         tuple({"memory": "14g", "cached": what} for what in ("frame", "nothing")),
         _spark,
+        command="java",
     ),
     FilePeer(
         "SGDClassifier",

@@ -21,7 +21,7 @@ START, STOP = "<!-- results -->", "<!-- /results -->"
 
 _PACKAGES = (
     *("oddsmith", "numpy", "scipy", "numba", "scikit-learn"),
-    *("glum", "snapml", "statsmodels", "liblinear-multicore"),
+    *("glum", "snapml", "statsmodels", "liblinear-multicore", "pyarrow", "pyspark"),
 )
 
 
