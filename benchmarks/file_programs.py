@@ -195,7 +195,7 @@ def _with_ones(X: Array) -> Array:
 
 _AVERAGED: Options = {"average": 1_000_000, "epochs": 3}  # from the millionth row on
 
-OURS = FilePeer("oddsmith", "oddsmith", ({},), _oddsmith)
+OURS = FilePeer("oddsmith", "oddsmith", ({"memory": 10**9},), _oddsmith)
 
 # Ours first.
 FILE_PROGRAMS = (
