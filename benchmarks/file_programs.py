@@ -92,11 +92,13 @@ class FilePeer:
 
 
 def _oddsmith(files: Files, options: Options, threads: int, scratch: Path, goal: Goal) -> Fitted:
+    """Cache columns beside the files: a temporary folder may be memory."""
     import oddsmith
 
     model = oddsmith.LogisticRegression(C=files.C, n_jobs=threads)
     start = time.perf_counter()
-    fitted = oddsmith.fit_files(files.paths, target=TARGET, model=model, **options)
+    paths = list(files.paths)
+    fitted = oddsmith.fit_files(paths, target=TARGET, model=model, cache=scratch, **options)
     seconds = time.perf_counter() - start
     note = f"{fitted.n_passes_} passes, gap {fitted.optimality_gap_:.1e}"
     return Fitted(seconds, fitted.coef_[0].tolist(), float(fitted.intercept_[0]), note)
