@@ -372,7 +372,7 @@ def test_arguments_are_checked(tmp_path):
     for types in ({"b": "number"}, {"a": "float"}):
         with pytest.raises(ParameterError, match="types"):
             open_files(tmp_path, types=types)
-    with pytest.raises(ParameterError, match="text names the column"):
+    with pytest.raises(ParameterError, match='no column "y"'):
         open_files(tmp_path, text=["y"])
     with pytest.raises(ParameterError, match="block_bytes"):
         open_files(tmp_path, block_bytes=0)

@@ -321,6 +321,18 @@ def test_bad_rows(tmp_path, cells, message):
         fit_files(tmp_path / "bad.csv", "y", weight=weight)
 
 
+def test_whole_numbers_that_floats_would_round_are_named(tmp_path):
+    values = np.arange(1000) + 2**53
+    data = pa.table({"x": values, "y": np.arange(1000) % 2})
+    write(data, tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match=r'row 1 \(from 0\), column "x": holds a whole number'):
+        fit_files(tmp_path / "rows.parquet", "y")
+    data = pa.table({"x": [2**60, 2**61, None] * 300, "y": [0, 1, 0, 1, 1, 0] * 150})
+    write(data, tmp_path / "rows.parquet")
+    model = LogisticRegression(encoder=TableEncoder(missing="mean"))
+    assert fit_files(tmp_path / "rows.parquet", "y", model).converged_
+
+
 def test_infinite_numbers_are_named(tmp_path):
     values = np.ones(1000)
     values[777] = np.inf

@@ -440,3 +440,10 @@ def test_a_scorecard_of_a_table_has_points_for_each_level():
         card.score(frame.assign(s="z"))
     with pytest.raises(ParameterError, match="its own names"):
         model.to_scorecard(columns=["a", "b"])
+
+
+def test_booleans_among_plain_numbers_stay_booleans(on_base):
+    frame = pd.DataFrame({"x": [0.5, 1.5, 2.5, 3.5, 4.5, 5.5], "b": [True, False, True] * 2})
+    model = LogisticRegression().fit(frame, [0, 1, 0, 1, 1, 0])
+    assert model.encoder_ is None
+    near(on_base(model, frame.columns, rows_of(frame)), probabilities(model, frame))

@@ -118,7 +118,7 @@ def summarise(column: Column) -> ColumnSummary:
     if column.kind == "category":
         counts = np.bincount(column.codes[column.codes >= 0], minlength=column.levels.size)
     elif column.kind != "nothing":
-        mean = float(column.values[~np.isnan(column.values)].mean())
+        mean = _mean(column.values[~np.isnan(column.values)])
     return ColumnSummary(
         column.name,
         column.kind,
@@ -129,6 +129,13 @@ def summarise(column: Column) -> ColumnSummary:
         counts,
         column.declared,
     )
+
+
+def _mean(values: Array) -> float:
+    """Mean whose sum may be beyond floats."""
+    with np.errstate(over="ignore"):
+        mean = float(values.mean())
+    return mean if np.isfinite(mean) else float((values / values.size).sum())
 
 
 def objects(values: list[Any]) -> Levels:

@@ -23,6 +23,8 @@ __all__ = ["Cutter", "Layout", "RawRows", "RowReader", "Vocabulary", "blocks_of"
 # Entries of a block of rows: two megabytes of float32 and more, so that a block is worth a read.
 _ENTRIES = 2**21
 _FEWEST_ROWS = 64
+# Whole numbers up to here are floats.
+_EXACT = 2.0**53
 # A label column with more different values holds no classes.
 _MOST_LABELS = 4096
 
@@ -163,6 +165,7 @@ class RowReader:
         numbers = np.empty((len(layout.numbers), n), layout.dtype)
         for out, name in zip(numbers, layout.numbers, strict=True):
             out[...] = _floats(batch.columns[name])
+            self._refuse_rounded(batch, name, out)
         codes = np.empty((len(layout.categories), n), np.int32)
         for out, name in zip(codes, layout.categories, strict=True):
             out[...] = self.vocabularies[name].codes(batch.columns[name])
@@ -173,6 +176,18 @@ class RowReader:
         rows = RawRows(numbers, codes, self._labels(batch), weight, offset)
         self._check_weights(batch, rows)
         return rows
+
+    def _refuse_rounded(self, batch: Batch, name: str, values: Array) -> None:
+        """Raise where a whole number of 64 bits, such as an identifier, is no float."""
+        column = batch.columns[name]
+        if str(column.type) not in ("int64", "uint64") or not (np.abs(values) >= _EXACT).any():
+            return
+        whole: Any = np.from_dlpack(column.fill_null(0))
+        with np.errstate(invalid="ignore"):
+            bad = np.where(np.isnan(values), 0, values).astype(whole.dtype) != whole
+        if bad.any():
+            todo = "leave the column out if it is an identifier, or make text of it"
+            raise _refusal(batch, name, bad, "holds a whole number that floats would round", todo)
 
     def refuse_infinite(self, batch: Batch, rows: RawRows) -> None:
         """Raise where a number is infinite: for batches whose statistics say that one may be.
@@ -272,7 +287,7 @@ def _floats(column: Any) -> Any:
     kind = column.type
     if not pa.types.is_floating(kind) or pa.types.is_float16(kind):
         small = pa.types.is_boolean(kind) or kind.bit_width <= 16
-        column = column.cast(pa.float32() if small else pa.float64())
+        column = column.cast(pa.float32() if small else pa.float64(), safe=False)
     if column.null_count:
         column = compute.fill_null(column, float("nan"))
     return np.from_dlpack(column)

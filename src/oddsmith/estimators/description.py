@@ -36,11 +36,11 @@ def describe(model: Any, written_at: str | None = None, covariance: Any = None) 
     check_is_fitted(model)
     names = getattr(model, "feature_names_in_", None)
     encoder = getattr(model, "encoder_", None)
-    if encoder is not None:
-        encoding = encoder.encoding_
-    else:
+    encoding = None if encoder is None else encoder.encoding_
+    if encoding is None:
         p = model.coef_.shape[1]
-        encoding = plain_encoding([f"x{j}" for j in range(p)] if names is None else list(names))
+        given = [f"x{j}" for j in range(p)] if names is None else list(names)
+        encoding = plain_encoding(given, getattr(model, "_booleans", frozenset()))
     labels = tuple(plain_label(label) for label in model.classes_.tolist())
     named = names is not None
     try:

@@ -14,6 +14,7 @@ from oddsmith.data.raw_rows import Layout
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.logistic import LogisticRegression
 from oddsmith.estimators.parameters import check_stopping, elastic_net
+from oddsmith.estimators.table_door import encoder_of
 from oddsmith.estimators.table_encoder import TableEncoder
 
 __all__ = ["Asked"]
@@ -87,11 +88,15 @@ class Asked:
                 f"memory={memory!r} is less than the {_LEAST_MEMORY} bytes that Python and its "
                 "libraries take with a few rows; give more"
             )
-        fitted = clone(fitted)
+        fitted: Any = clone(fitted)
         room = int(memory) - _LIBRARIES
         penalty = elastic_net(fitted.C, fitted.l1_ratio, fitted.penalty)
         check_stopping(fitted.tol, fitted.max_iter)
-        encoder: Any = TableEncoder() if fitted.encoder is None else clone(fitted.encoder)
+        encoder, known = encoder_of(fitted)
+        if known:
+            raise ParameterError(
+                "the encoder is fitted already, and files teach theirs anew; give one that is not"
+            )
         encoder.rules()
         there = open_files(files, types=types, text=(target,), block_bytes=room // _BATCH)
         roles = _roles(there, target, weight, offset)

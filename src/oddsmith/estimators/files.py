@@ -33,6 +33,7 @@ from oddsmith.estimators.inputs import class_weights
 from oddsmith.estimators.labels import Encoded
 from oddsmith.estimators.logistic import LogisticRegression
 from oddsmith.estimators.scoring import Scorer
+from oddsmith.estimators.table_door import keep_columns
 from oddsmith.estimators.training import Training
 from oddsmith.estimators.workplace import Place, workplace
 from oddsmith.solvers.choose import Problem, kernels_for
@@ -356,13 +357,13 @@ def _judged(asked: Asked, found: FirstPass, encoder: RowEncoder) -> HeldOut:
 
 
 def _name_columns(model: LogisticRegression, asked: Asked, names: list[str]) -> None:
-    encoding = asked.encoder.encoding_
-    plain = model.encoder is None and encoding.plain
-    model.encoder_ = None if plain else asked.encoder
-    vars(model)["feature_names_in_"] = np.array(names, dtype=object)
-    model.n_features_in_ = len(names)
+    columns = asked.encoder.encoding_.columns
+    plain = model.encoder is None and all(
+        one.kind == "number" and one.width == 1 for one in columns
+    )
     vars(model).pop("coef_names_", None)
-    model.target_ = asked.layout.target
+    encoder = None if plain else asked.encoder
+    keep_columns(model, encoder, names, len(names), asked.layout.target)
 
 
 def _training(asked: Asked, found: FirstPass, classes: Classes) -> tuple[RowEncoder, Training]:
@@ -389,6 +390,7 @@ def _training(asked: Asked, found: FirstPass, classes: Classes) -> tuple[RowEnco
         entries if encoding.sparse else 0,
         offset,
         columns,
+        scaled=scale != 1.0,
     )
 
 

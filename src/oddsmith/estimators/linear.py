@@ -25,7 +25,7 @@ from oddsmith.export.json import dump, load
 from oddsmith.export.onnx import onnx_model
 from oddsmith.export.python_code import python_source
 from oddsmith.export.rule import LinearRule, linear_rule
-from oddsmith.export.schema import Model
+from oddsmith.export.schema import Model, plain_encoding
 from oddsmith.export.scorecard import Scorecard, scorecard
 from oddsmith.export.sql import sql_expressions
 from oddsmith.export.staging import write_whole
@@ -246,6 +246,9 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         names = getattr(self, "feature_names_in_", None) if columns is None else columns
         encoder = getattr(self, "encoder_", None)
         encoding = None if encoder is None else encoder.encoding_
+        booleans = getattr(self, "_booleans", frozenset())
+        if encoding is None and booleans:
+            encoding = plain_encoding(names_of(self), booleans)
         return linear_rule(names, self.classes_, self.coef_, self.intercept_, encoding)
 
     def _scores(self, X: Any, offset: Any, put: Put, out: np.ndarray[Any, Any]) -> Any:

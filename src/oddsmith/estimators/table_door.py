@@ -69,7 +69,7 @@ def first_rows(model: Any, X: Any, y: Any) -> tuple[Any, Any, Kept | None]:
     ParameterError
         If the encoder is none, or cannot be used.
     """
-    encoder, known = _encoder_of(model)
+    encoder, known = encoder_of(model)
     asked = getattr(model, "encoder", None) is not None
     if is_table(X):
         table, labels, target = _features(X, y)
@@ -79,6 +79,8 @@ def first_rows(model: Any, X: Any, y: Any) -> tuple[Any, Any, Kept | None]:
         if rows is not None and rows.shape[0]:
             labels, _ = read_y(labels, rows.shape[0])
             keep_columns(model, None, names, len(names), target)
+            # Where the model travels to they may be no numbers.
+            model._booleans = table.booleans(names)
             return rows, labels, None
         columns = read_columns(table, names)
         labels, _ = read_y(labels, columns[0].n_rows)
@@ -106,7 +108,7 @@ def _features(X: Any, y: Any) -> tuple[OpenTable, Any, str | None]:
     return table, labels, name or own
 
 
-def _encoder_of(model: Any) -> tuple[TableEncoder, bool]:
+def encoder_of(model: Any) -> tuple[TableEncoder, bool]:
     """Copy the encoder for the model, and say whether it has learned already."""
     given = getattr(model, "encoder", None)
     if given is None:
@@ -145,6 +147,7 @@ def keep_columns(
     """Let a model know its columns, and how they are encoded."""
     model.encoder_ = encoder
     model.target_ = target
+    vars(model).pop("_booleans", None)
     model.n_features_in_ = count
     vars(model).pop("feature_names_in_", None)
     if names is not None:
