@@ -73,7 +73,7 @@ def main(
     done = []
     for name in cases or list(CASES):
         try:
-            result = measure(CASES[name], settings, console.print, peers)
+            result = measure(CASES[name], settings, console.print, peers, folder / "files")
         except Failed as failure:
             console.print(f"{name}: ours could not be measured: {failure}", markup=False)
             continue

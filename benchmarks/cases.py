@@ -16,19 +16,23 @@ class Case:
     title : str
         What it is, for the table.
     data : tuple of str
-        Keys of `benchmarks.data.DATASETS`; several in a case of kind "scaling".
+        Keys of `benchmarks.data.DATASETS`, or of `benchmarks.files.TABLES` where files are fitted;
+        several in a case of kind "scaling" or "files-scaling"; none in "cold".
     target : float
-        Of a "race", the least ratio of times; of "memory", the largest share of X; of "scaling",
-        the largest ratio of times per row.
+        Of a race, the least ratio of times; of "memory", the largest share of X; of scaling,
+        the largest ratio of times per row; of "cold", seconds.
     task : str
         A key of `benchmarks.tasks.TASKS`.
     kind : str
         "race": times beside each peer's. "memory": peaks beside each peer's. "scaling": ours
-        alone, on data of several sizes.
+        alone, on data of several sizes. "files" and "files-scaling": the same of files, each fit
+        in a fresh process. "cold": one row by the command line, from a cold start.
     reads : float, optional
         How many reads of X the call may take, in time.
     equal : float
         Two objectives are equal within this part of the least one known.
+    memory : float, optional
+        Bytes that ours may have resident while it fits files.
     """
 
     name: str
@@ -36,9 +40,10 @@ class Case:
     data: tuple[str, ...]
     target: float
     task: str = "fit"
-    kind: Literal["race", "memory", "scaling"] = "race"
+    kind: Literal["race", "memory", "scaling", "files", "files-scaling", "cold"] = "race"
     reads: float | None = None
     equal: float = 1e-9
+    memory: float | None = None
 
 
 _CASES = (
@@ -106,6 +111,23 @@ _CASES = (
         1.5,
         kind="scaling",
     ),
+    Case(
+        "parquet-10m",
+        "Parquet files, 10,000,000 x 50 of float32, L2, C=1",
+        ("10m-50",),
+        6,
+        kind="files",
+        memory=1e9,
+    ),
+    Case(
+        "parquet-100m",
+        "Parquet files, time per row of 100,000,000 x 20 over that of 10,000,000 x 20",
+        ("10m-20", "100m-20"),
+        1.5,
+        kind="files-scaling",
+        memory=1e9,
+    ),
+    Case("predict-cold", "oddsmith predict, one row, cold start", (), 0.4, kind="cold"),
 )
 
 CASES: dict[str, Case] = {case.name: case for case in _CASES}

@@ -40,9 +40,9 @@ def main() -> int:
         command = [str(home), "-m", "pip", "install", "--quiet", *needs]
         if subprocess.run(command, check=False).returncode:  # noqa: S603
             sys.stderr.write(f"not installable here: {program}\n")
-    if _install("--editable", ".[bench]", quiet=True):
+    if _install("--editable", ".[bench,table]", quiet=True):
         return 0
-    if not _install("--editable", "."):
+    if not _install("--editable", ".[table]"):
         return 1
     missing = [peer for peer in peers() if not _install(peer, quiet=True)]
     sys.stderr.write(f"not installable here: {', '.join(missing) or 'nothing, one by one'}\n")

@@ -3,17 +3,21 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import Case
+from benchmarks.kinds import Result
+from benchmarks.measure_files import measure_cold, measure_files
 from benchmarks.process import Failed, Process
 from benchmarks.programs import OURS, Options, Program
-from benchmarks.results import Memory, Peer, Race, Result, Scaling, shortfall, words
+from benchmarks.results import Memory, Peer, Race, Scaling, shortfall, words
 from benchmarks.settings import Settings
 from benchmarks.tasks import TASKS
 
 __all__ = ["Rung", "climb", "ladders", "measure"]
 
+_FILES = Path(__file__).parent / "results" / "files"
 _SEARCH = 2.0  # limits that the search for a program's options may take
 
 Say = Callable[[str], None]
@@ -37,7 +41,9 @@ class Rung:
     passes: int | None
 
 
-def measure(case: Case, settings: Settings, say: Say, only: Sequence[str] = ()) -> Result:
+def measure(
+    case: Case, settings: Settings, say: Say, only: Sequence[str] = (), root: Path = _FILES
+) -> Result:
     """Measure one case.
 
     Parameters
@@ -48,16 +54,22 @@ def measure(case: Case, settings: Settings, say: Say, only: Sequence[str] = ()) 
         Told what is going on, a line at a time.
     only : sequence of str
         Names of the only peers wanted; all if empty.
+    root : Path
+        Where files to be fitted are made.
 
     Returns
     -------
-    Race, Memory or Scaling
+    Race, Memory, Scaling, FilesResult or Cold
 
     Raises
     ------
     Failed
         If ours could not be measured.
     """
+    if case.kind in ("files", "files-scaling"):
+        return measure_files(case, settings, say, only, root)
+    if case.kind == "cold":
+        return measure_cold(case, settings, say)
     if case.kind == "scaling":
         return _scaling(case, settings, say)
     peers = [peer for peer in TASKS[case.task].peers if not only or peer.name in only]

@@ -11,10 +11,10 @@ from typing import Any, Self
 from benchmarks.install import interpreter
 from benchmarks.settings import Settings
 
-__all__ = ["Failed", "Process", "TooSlow"]
+__all__ = ["CAPS", "Failed", "Process", "TooSlow"]
 
 _ROOT = Path(__file__).parent.parent
-_CAPS = (
+CAPS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -101,7 +101,7 @@ class Process:
         return subprocess.Popen(  # noqa: S603  our own interpreters
             [str(interpreter(self.start["program"])), "-m", "benchmarks.worker"],
             cwd=_ROOT,
-            env=os.environ | dict.fromkeys(_CAPS, threads),
+            env=os.environ | dict.fromkeys(CAPS, threads),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -11,10 +11,8 @@ __all__ = [
     "Memory",
     "Peer",
     "Race",
-    "Result",
     "Scaling",
     "State",
-    "from_saved",
     "shortfall",
     "words",
 ]
@@ -195,26 +193,3 @@ class Scaling:
             if n >= max(self.rows) / 10
         ]
         return max(many) / min(many)
-
-
-Result = Race | Memory | Scaling
-
-
-def from_saved(kind: str, saved: dict[str, Any]) -> Result:
-    """Make a result of what `dataclasses.asdict` left in a file.
-
-    Parameters
-    ----------
-    kind : str
-        "race", "memory" or "scaling".
-    saved : dict
-
-    Returns
-    -------
-    Race, Memory or Scaling
-    """
-    if kind == "memory":
-        return Memory(**saved)
-    if kind == "scaling":
-        return Scaling(**saved)
-    return Race(**saved | {"peers": [Peer(**peer) for peer in saved["peers"]]})

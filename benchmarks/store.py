@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.cases import CASES
 from benchmarks.data import SIGNAL
-from benchmarks.results import Result, from_saved
+from benchmarks.kinds import Result, from_saved
 from benchmarks.settings import Settings
 from benchmarks.table import markdown, peers_grid, summary_grid
 
@@ -21,7 +21,7 @@ START, STOP = "<!-- results -->", "<!-- /results -->"
 
 _PACKAGES = (
     *("oddsmith", "numpy", "scipy", "numba", "scikit-learn"),
-    *("glum", "snapml", "statsmodels", "liblinear-multicore"),
+    *("glum", "snapml", "statsmodels", "liblinear-multicore", "pyarrow", "pyspark"),
 )
 
 

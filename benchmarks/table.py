@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from benchmarks.cases import CASES, Case
-from benchmarks.results import Memory, Peer, Race, Result, Scaling, shortfall, words
+from benchmarks.file_results import Cold, FilesResult
+from benchmarks.file_table import cold_row, files_row, program_rows
+from benchmarks.kinds import Result
+from benchmarks.results import Memory, Peer, Race, Scaling, shortfall, words
+from benchmarks.wording import NONE, met, seconds, spread
 
 __all__ = ["Grid", "markdown", "peers_grid", "rich_table", "seconds", "summary_grid"]
 
@@ -22,7 +26,6 @@ _HEAD = (
     "reads of X",
     "peak beyond X",
 )
-_NONE = "–"
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,14 @@ def peers_grid(results: Sequence[Result]) -> Grid:
             rows += [_peer_row(result, peer) for peer in result.peers]
         elif isinstance(result, Memory):
             rows += [
-                (result.case, name, _memory(result, name), _NONE, _NONE, "defaults")
+                (result.case, name, _memory(result, name), NONE, NONE, "defaults")
                 for name in result.peaks
             ]
-            rows += [
-                (result.case, name, _NONE, _NONE, _NONE, why) for name, why in result.why.items()
-            ]
-        else:
+            rows += [(result.case, name, NONE, NONE, NONE, why) for name, why in result.why.items()]
+        elif isinstance(result, Scaling):
             rows += _size_rows(result)
+        elif isinstance(result, FilesResult):
+            rows += program_rows(result)
     head = ("case", "program", "median", "ratio to ours (range)", "objective", "options")
     return Grid("Every program", head, rows)
 
@@ -83,23 +86,19 @@ def markdown(grid: Grid) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def seconds(time: float) -> str:
-    """Write a time with three digits and its unit."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if time >= size:
-            return f"{time / size:.3g} {unit}"
-    return f"{time / 1e-6:.3g} µs"
-
-
 def _summary(case: Case, result: Result) -> tuple[str, ...]:
     if isinstance(result, Race):
         return _race_row(case, result)
     if isinstance(result, Memory):
         return _memory_row(case, result)
+    if isinstance(result, FilesResult):
+        return files_row(case, result)
+    if isinstance(result, Cold):
+        return cold_row(case, result)
     return (
-        *(result.case, f"{result.per_row[-1] * 1e9:.1f} ns per row", _NONE, _NONE),
+        *(result.case, f"{result.per_row[-1] * 1e9:.1f} ns per row", NONE, NONE),
         *(f"{result.unevenness:.2f} from the quickest size to the slowest", f"≤ {case.target:g}"),
-        *(_met(result.unevenness <= case.target), _NONE, _NONE, _NONE),
+        *(met(result.unevenness <= case.target), NONE, NONE, NONE),
     )
 
 
@@ -114,13 +113,13 @@ def _race_row(case: Case, race: Race) -> tuple[str, ...]:
         target += f", ≤ {case.reads:g} reads"
     peer = race.fastest
     if peer is None:
-        rival = ("none", _NONE, _NONE, target, _NONE)
+        rival = ("none", NONE, NONE, target, NONE)
     else:
-        met = peer.ratio >= case.target and reads_met and behind <= case.equal
-        rival = (peer.program, seconds(peer.median), _ratio(peer), target, _met(met))
-    passes = _NONE if race.passes is None else str(race.passes)
+        yes = peer.ratio >= case.target and reads_met and behind <= case.equal
+        rival = (peer.program, seconds(peer.median), spread(peer.ratios), target, met(yes))
+    passes = NONE if race.passes is None else str(race.passes)
     if case.task == "predict-one":  # reads one row, not X
-        return (race.case, own, *rival, passes, _NONE, _NONE)
+        return (race.case, own, *rival, passes, NONE, NONE)
     return (race.case, own, *rival, passes, f"{race.multiple:.1f}", _bytes(race.peak, race.bytes))
 
 
@@ -129,9 +128,9 @@ def _memory_row(case: Case, memory: Memory) -> tuple[str, ...]:
     others = {name: peak for name, peak in memory.peaks.items() if name != "oddsmith"}
     leanest = min(others, key=lambda name: others[name], default=None)
     return (
-        *(memory.case, _memory(memory, "oddsmith"), leanest or _NONE),
-        *(_memory(memory, leanest) if leanest else _NONE, _NONE, f"≤ {case.target:.0%} of X"),
-        *(_NONE if share is None else _met(share <= case.target), _NONE, _NONE),
+        *(memory.case, _memory(memory, "oddsmith"), leanest or NONE),
+        *(_memory(memory, leanest) if leanest else NONE, NONE, f"≤ {case.target:.0%} of X"),
+        *(NONE if share is None else met(share <= case.target), NONE, NONE),
         _memory(memory, "oddsmith"),
     )
 
@@ -139,11 +138,11 @@ def _memory_row(case: Case, memory: Memory) -> tuple[str, ...]:
 def _peer_row(race: Race, peer: Peer) -> tuple[str, ...]:
     state = race.state(peer)
     if peer.objective is None:
-        return (race.case, peer.program, _NONE, _NONE, state, peer.why)
+        return (race.case, peer.program, NONE, NONE, state, peer.why)
     if state == "short":
         state = f"short by {shortfall(peer.objective, race.best):.1e}"
     options = words(peer.options) + (f"; {peer.why}" if peer.why else "")
-    return (race.case, peer.program, seconds(peer.median), _ratio(peer), state, options)
+    return (race.case, peer.program, seconds(peer.median), spread(peer.ratios), state, options)
 
 
 def _size_rows(scaling: Scaling) -> list[tuple[str, ...]]:
@@ -152,7 +151,7 @@ def _size_rows(scaling: Scaling) -> list[tuple[str, ...]]:
             scaling.case,
             f"oddsmith, {rows:,} rows",
             seconds(time * rows),
-            _NONE,
+            NONE,
             f"{time * 1e9:.1f} ns per row",
             "defaults",
         )
@@ -160,17 +159,9 @@ def _size_rows(scaling: Scaling) -> list[tuple[str, ...]]:
     ]
 
 
-def _ratio(peer: Peer) -> str:
-    return f"{peer.ratio:.2f} ({min(peer.ratios):.2f}–{max(peer.ratios):.2f})"
-
-
-def _met(yes: bool) -> str:
-    return "met" if yes else "missed"
-
-
 def _memory(memory: Memory, name: str) -> str:
     return _bytes(memory.peaks.get(name), memory.bytes)
 
 
 def _bytes(number: int | None, of: int) -> str:
-    return _NONE if number is None else f"{number / 1e6:.1f} MB ({number / of:.1%} of X)"
+    return NONE if number is None else f"{number / 1e6:.1f} MB ({number / of:.1%} of X)"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.data import Array, Problem, objective
+from benchmarks.file_programs import FILE_PROGRAMS
 from benchmarks.inference import SUMMARIES
 from benchmarks.programs import FITTERS, OURS, PREDICTORS, Options, Program, Run
 from benchmarks.selection import (
@@ -107,4 +108,9 @@ TASKS: dict[str, Task] = {
 }
 
 # Names of all programs, which --peer knows.
-PROGRAMS = tuple(sorted({program.name for task in TASKS.values() for program in task.programs}))
+PROGRAMS = tuple(
+    sorted(
+        {program.name for task in TASKS.values() for program in task.programs}
+        | {program.name for program in FILE_PROGRAMS}
+    )
+)

@@ -17,6 +17,8 @@ from benchmarks import install  # noqa: E402
 from benchmarks.__main__ import main  # noqa: E402
 from benchmarks.cases import CASES  # noqa: E402
 from benchmarks.data import DATASETS, SIGNAL, Problem, objective, problem  # noqa: E402
+from benchmarks.file_programs import FILE_PROGRAMS  # noqa: E402
+from benchmarks.files import TABLES  # noqa: E402
 from benchmarks.measure import climb, ladders  # noqa: E402
 from benchmarks.process import Failed, Process, TooSlow  # noqa: E402
 from benchmarks.programs import OURS  # noqa: E402
@@ -264,8 +266,15 @@ def test_results_come_back_as_they_were_and_go_into_the_page(tmp_path):
 def test_the_page_has_the_markers_and_every_target_a_case():
     page = (ROOT / "docs" / "performance.md").read_text()
     assert page.count(START) == page.count(STOP) == 1
-    assert {case.kind for case in CASES.values()} == {"race", "memory", "scaling"}
-    assert all(data in DATASETS for case in CASES.values() for data in case.data)
+    on_files = {"files", "files-scaling"}
+    assert {case.kind for case in CASES.values()} == on_files | {
+        "race",
+        "memory",
+        "scaling",
+        "cold",
+    }
+    for case in CASES.values():
+        assert set(case.data) <= {*(TABLES if case.kind in on_files else DATASETS)}
 
 
 def test_an_unknown_case_is_refused():
@@ -278,5 +287,6 @@ def test_every_peer_of_the_extra_is_raced():
     words = {"liblinear-multicore": "liblinear"}
     wanted = [requirement.split(">=")[0] for requirement in install.peers()]
     raced = {program.module for task in TASKS.values() for program in task.programs}
+    raced |= {program.module for program in FILE_PROGRAMS}
     assert {words.get(name, name) for name in wanted} <= raced
     assert OURS.installed()

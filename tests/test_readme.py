@@ -24,7 +24,7 @@ def blocks():
 
 
 def test_the_inference_of_the_readme_runs():
-    [_, block] = blocks()
+    [_, _, block] = blocks()
     show = "\nprint(str(result.summary()).split()[-1])\n"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", block + show],
@@ -37,7 +37,7 @@ def test_the_inference_of_the_readme_runs():
 
 
 def test_the_python_of_the_readme_runs_without_the_packages_of_developers():
-    [block, _] = blocks()
+    [block, _, _] = blocks()
     hide = f"import sys\nsys.modules.update(dict.fromkeys({_ABSENT!r}))\n"
     show = "\nprint(model.n_iter_[0], model.converged_)\n"
     done = subprocess.run(
@@ -49,3 +49,18 @@ def test_the_python_of_the_readme_runs_without_the_packages_of_developers():
     assert done.returncode == 0, done.stderr
     [promised] = re.findall(r"array\(\[([0-9]+)\]\)", block)
     assert done.stdout.split() == [promised, "True"]
+
+
+def test_the_frame_of_the_readme_is_fitted():
+    [_, block, _] = blocks()
+    show = "\nprint(', '.join(model.coef_names_), model.encoder_.reference_, sep='|')\n"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block + show],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    [names] = re.findall(r"coef_names_  # (.*?):", block)
+    [reference] = re.findall(r"reference_  # (.*)", block)
+    assert done.stdout.strip() == f"{names}|{reference}"

@@ -1,6 +1,7 @@
 """The streamed CSV reader gives what the whole one does, and refuses the same, in any blocks."""
 
 import re
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -13,6 +14,15 @@ from oddsmith.data.files import open_files, read_csv
 from oddsmith.errors import DataError, ParameterError
 
 BIG = 2**25
+
+
+def in_pieces(path, block_bytes, types=None):
+    """The same, the file read in pieces of a few bytes, as a large one is in large pieces."""
+    with (
+        patch("oddsmith.data.csv_bytes._PIECE", 1 + block_bytes // 8),
+        patch("oddsmith.data.csv_records._FIRST_BYTES", 1),
+    ):
+        return outcome(path, block_bytes, types)
 
 
 def outcome(path, block_bytes, types=None, text=()):
@@ -79,7 +89,7 @@ def good_files(draw):
 @settings(max_examples=300)
 def test_blocks_do_not_change_what_is_read(path, content, block):
     path.write_bytes(content)
-    assert outcome(path, block) == outcome(path, BIG)
+    assert outcome(path, block) == in_pieces(path, block) == outcome(path, BIG)
 
 
 @given(
@@ -96,7 +106,8 @@ def test_blocks_do_not_change_what_is_refused(path, content, cut, junk, block):
     for types in (None, {"a": "number"}):
         if types and not content.startswith(b"a,b\n"):
             continue
-        assert outcome(path, block, types) == outcome(path, BIG, types)
+        whole = outcome(path, BIG, types)
+        assert outcome(path, block, types) == in_pieces(path, block, types) == whole
 
 
 @given(content=good_files())
@@ -272,3 +283,24 @@ def test_good_rows_of_the_corpus_are_read(path):
     assert kinds == {"a": "number", "b": "number", "y": "category"}
     assert lines == list(range(2, 22))
     assert set(found["y"]) == {"yes", "no"}
+
+
+@pytest.mark.parametrize("block", [1, BIG])
+def test_quotes_within_a_cell_are_as_they_stand(path, block):
+    path.write_text('a,b\nz,1;"x\n5" pipe,y";2\n"u\n",""""\n')
+    assert outcome(path, block)[1:] == (
+        [2, 3, 4],
+        {"a": ["z", '5" pipe', "u"], "b": ['1;"x', 'y";2', '"']},
+    )
+    path.write_text('a,b\nz,1;"x\n5",y\n')  # as if a quote opened behind a semicolon
+    assert outcome(path, block)[1:] == ([2, 3], {"a": ["z", '5"'], "b": ['1;"x', "y"]})
+
+
+@pytest.mark.parametrize("block", [1, BIG])
+def test_a_bad_cell_before_a_short_row_comes_first(path, block, monkeypatch):
+    monkeypatch.setattr("oddsmith.data.csv_files._SAMPLE_BYTES", 1)
+    monkeypatch.setattr("oddsmith.data.csv_files._SAMPLE_BLOCK", 1)
+    path.write_text('a,b\n1,"é\n"\nx,2\n1\n')
+    assert 'line 4, column "a": "x" is text' in outcome(path, block)
+    path.write_text('a,b\n1,"é\n"\n3,2\n1\n')
+    assert "line 5: has 1 cells where the header has 2" in outcome(path, block)

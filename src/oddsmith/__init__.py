@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         SolverWarning,
     )
     from oddsmith.estimators.cross_validation import LogisticRegressionCV
+    from oddsmith.estimators.files import fit_files
     from oddsmith.estimators.firth import FirthLogisticRegression
     from oddsmith.estimators.formula import logit
     from oddsmith.estimators.logistic import LogisticRegression
@@ -36,6 +37,7 @@ _HOMES = {
     "Path": "oddsmith.estimators.path",
     "StoredModel": "oddsmith.estimators.stored",
     "TableEncoder": "oddsmith.estimators.table_encoder",
+    "fit_files": "oddsmith.estimators.files",
     "load": "oddsmith.estimators.stored",
     "logit": "oddsmith.estimators.formula",
     "regularization_path": "oddsmith.estimators.path",
@@ -71,6 +73,7 @@ __all__ = [
     "SolverWarning",
     "StoredModel",
     "TableEncoder",
+    "fit_files",
     "load",
     "logit",
     "regularization_path",

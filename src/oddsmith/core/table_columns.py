@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -117,7 +118,7 @@ def summarise(column: Column) -> ColumnSummary:
     if column.kind == "category":
         counts = np.bincount(column.codes[column.codes >= 0], minlength=column.levels.size)
     elif column.kind != "nothing":
-        mean = float(column.values[~np.isnan(column.values)].mean())
+        mean = _mean(column.values[~np.isnan(column.values)])
     return ColumnSummary(
         column.name,
         column.kind,
@@ -128,6 +129,13 @@ def summarise(column: Column) -> ColumnSummary:
         counts,
         column.declared,
     )
+
+
+def _mean(values: Array) -> float:
+    """Mean whose sum may be beyond floats."""
+    with np.errstate(over="ignore"):
+        mean = float(values.mean())
+    return mean if np.isfinite(mean) else float((values / values.size).sum())
 
 
 def objects(values: list[Any]) -> Levels:
@@ -219,11 +227,15 @@ def refuse_rounded(name: str, values: npt.NDArray[Any]) -> None:
 def _fits(value: Any) -> bool:
     """Whether a float is this number, if it is a whole one."""
     if isinstance(value, Decimal):
-        whole = value.is_finite() and abs(value) > _EXACT and value == value.to_integral_value()
+        large = value.is_finite() and abs(value) > _EXACT
+        whole = large and value == value.to_integral_value()
         return not whole or Decimal(float(value)) == value
-    if not isinstance(value, (int, np.integer)) or -_EXACT <= value <= _EXACT:
+    if not isinstance(value, Integral):
+        return True
+    whole = int(value)
+    if -_EXACT <= whole <= _EXACT:
         return True
     try:
-        return int(float(value)) == int(value)
+        return int(float(whole)) == whole
     except OverflowError:  # which is named elsewhere
         return True

@@ -121,8 +121,8 @@ def convert(path: Path, first_row: int, field: Any, column: Any, declared: str |
     refuse_kind(path, field, declared)
     found = _kind(column.type)
     kind = declared or found
+    column = _checked(path, field.name, column)
     if found == "category":
-        column = _checked(path, field.name, column)
         if kind == "category":
             return _dictionary(column)
         read = numbers_in if kind == "number" else booleans_in
@@ -145,13 +145,14 @@ def _fault(path: Path, row: int, name: str, cell: Any, kind: str) -> DataError:
 
 
 def _checked(path: Path, name: str, column: Any) -> Any:
-    """Text whose bytes are whole, which files do not promise."""
+    """Column whose buffers are whole, and whose text is UTF-8, which files do not promise."""
     try:
-        column.validate(full=True)
+        column.validate(full=_kind(column.type) == "category")
     except _arrow().ArrowInvalid as error:
         why = " ".join(str(error).split())[:100]
         raise DataError(
-            f"{path}: column {quoted(name)} holds text that is corrupt ({why}); write it as UTF-8"
+            f"{path}: column {quoted(name)} holds values that are corrupt ({why}); "
+            "write the file again"
         ) from None
     return column
 

@@ -16,7 +16,7 @@ __all__ = ["ArrowFiles"]
 # Read through buffers of this size, a whole column of a row group need not be held.
 _BUFFER_BYTES = 2**18
 # What ends a stream of record batches; without it, some may have been cut off.
-_END_OF_STREAM = b"\0\0\0\0"
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 def _arrow() -> Any:
@@ -54,7 +54,7 @@ class ArrowFiles:
         known = [count for count in counts if count is not None]
         self.n_rows = sum(known) if len(known) == len(counts) else None
         if self.n_rows == 0:
-            more = f", and so have all {len(paths)} files" if len(paths) > 1 else ""
+            more = f", and so have all {len(paths)} files" if paths[1:] else ""
             raise DataError(f"{paths[0]}: has no row{more}; give files with rows")
         self.kinds = self._kinds([schema for schema, _ in found])
         narrow = [{f.name for f in schema if is_narrow(f.type)} for schema, _ in found]
@@ -184,8 +184,8 @@ def _is_file(path: Path) -> bool:
 
 def _refuse_cut_stream(path: Path) -> None:
     with path.open("rb") as file:
-        file.seek(-min(4, path.stat().st_size), 2)
-        if file.read(4) != _END_OF_STREAM:
+        file.seek(-min(8, path.stat().st_size), 2)
+        if file.read(8) != _END_OF_STREAM:
             raise DataError(
                 f"{path}: is no whole Arrow stream (its end is missing); write it again"
             )

@@ -43,7 +43,7 @@ class CsvBytes:
         self._unpacked: Any = None
         try:
             self._open(path)
-            self._fill(_PIECE)
+            self._fill(max(_PIECE, len(codecs.BOM_UTF8)))
             if self._held.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 raise DataError(f"{source}: is UTF-16; save it as UTF-8")
         except BaseException:

@@ -110,6 +110,6 @@ class CsvFiles:
 
     def _without_rows(self) -> str:
         what = "there is a header but no row; add data below line 1"
-        if len(self._paths) > 1:
+        if self._paths[1:]:
             what = f"has a header but no row, and so have all {len(self._paths)} files; add data"
-        return f"{next(iter(self._paths))}: {what}"
+        return f"{self._paths[0]}: {what}"

@@ -52,7 +52,7 @@ class TableFiles:
         return sum(size for size, _, _ in map(stamp_of, self.paths))
 
     def identity(self) -> list[list[Any]]:
-        """What tells these files from others and from themselves once they have changed."""
+        """Tell these files from others, and from themselves once they have changed."""
         return [[str(path.absolute()), *stamp_of(path)] for path in self.paths]
 
     def check(self, name: str, role: str) -> None:
@@ -145,11 +145,11 @@ def open_files(
             )
     make = CsvFiles if kind == "csv" else ArrowFiles
     reader = make(paths, kind, declared, tuple(text), block_bytes)
-    for argument, names in (("types", declared), ("text", text)):
+    for argument, names in (("types", declared), ("the target", text)):
         lacking = [name for name in names if name not in reader.kinds]
         if lacking:
             raise ParameterError(
-                f"{argument} names the column {quoted(str(lacking[0]))}, which {paths[0]} does not "
-                f"have; it has {listed([quoted(name) for name in reader.kinds])}."
+                f"{paths[0]}: there is no column {quoted(str(lacking[0]))}, which {argument} names;"
+                f" it has {listed([quoted(name) for name in reader.kinds])}"
             )
     return TableFiles(paths, kind, reader.kinds, reader.n_rows, reader.narrow, reader)

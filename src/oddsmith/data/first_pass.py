@@ -4,56 +4,24 @@ Rows are kept in memory where they are few, else in a column cache on disk, or n
 pass decodes the files again. All that the pass found can be written down, and read again.
 """
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from oddsmith.core.block import Block
 from oddsmith.core.columns import Columns
 from oddsmith.data.files import Batch, TableFiles
-from oddsmith.data.raw_rows import Cutter, Layout, RawRows, RowReader, blocks_of
-from oddsmith.data.spool import Spool, SpoolWriter, bytes_a_row
+from oddsmith.data.keeper import Keeper, Kept
+from oddsmith.data.raw_rows import Layout, RawRows, RowReader, blocks_of
+from oddsmith.data.spool import Spool
 from oddsmith.data.survey import Sample, Survey, survey
-from oddsmith.errors import DataError, ParameterError
+from oddsmith.errors import DataError
 
-__all__ = [
-    "FirstPass",
-    "Kept",
-    "Split",
-    "first_pass",
-    "load_first_pass",
-    "rows_again",
-    "save_first_pass",
-]
-
-_FOUND, _ARRAYS = "first-pass.json", "first-pass.npz"
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Where the rows of a first pass go.
-
-    Attributes
-    ----------
-    folder : Path or None
-        Of the cache on disk; None keeps nothing.
-    in_memory : int
-        Bytes up to which rows are kept in memory instead.
-    """
-
-    folder: Path | None
-    in_memory: int
-
-    @property
-    def beside(self) -> "Kept":
-        """The same for rows that are held out."""
-        return Kept(None if self.folder is None else self.folder / "held-out", self.in_memory)
+__all__ = ["FirstPass", "Split", "first_pass", "rows_again"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +43,7 @@ class Split:
         Examples
         --------
         >>> int(Split(0.2, 0).held(0, 100_000).sum())
-        19979
+        19933
         """
         z = np.arange(first, first + n, dtype=np.uint64) + np.uint64(1)
         with np.errstate(over="ignore"):
@@ -158,7 +126,7 @@ def first_pass(
     reader, sample = RowReader(layout), Sample(most_sampled)
     surveys: list[Survey] = []
     n_read = n_dropped = 0
-    with _Keeper(layout, kept) as rows, _Keeper(layout, kept.beside) as held:
+    with Keeper(layout, kept) as rows, Keeper(layout, kept.beside) as held:
         for batch in files.batches(layout.names):
             every = reader.read(batch)
             use = ~every.missing if drop else np.ones(len(every), dtype=bool)
@@ -239,150 +207,3 @@ def rows_again(
         if n == found.survey.n_rows:
             return
     raise DataError(f"{files.paths[0]}: the data have changed since the first pass; fit again")
-
-
-class _Keeper:
-    """Keeps rows in blocks: in memory until they are too many, and then on disk."""
-
-    def __init__(self, layout: Layout, kept: Kept) -> None:
-        self.n_rows = 0
-        self._layout, self._kept = layout, kept
-        self._cutter = Cutter(layout.rows)
-        self._blocks: list[RawRows] = []
-        self._writer: SpoolWriter | None = None
-        self._too_many = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._writer is not None:
-            self._writer.__exit__(*error)
-
-    def add(self, part: RawRows, also: Callable[[RawRows], None] | None = None) -> None:
-        """Add rows; every whole block is given to `also`, too."""
-        self._put(self._cutter.add(part), also)
-
-    def end(self, also: Callable[[RawRows], None] | None = None) -> None:
-        """Put away what is left."""
-        self._put(self._cutter.rest(), also)
-
-    def _put(self, blocks: Iterator[RawRows], also: Callable[[RawRows], None] | None) -> None:
-        for block in blocks:
-            if also is not None:
-                also(block)
-            self.n_rows += len(block)
-            self._keep(block)
-
-    def _keep(self, block: RawRows) -> None:
-        if self._writer is not None:
-            self._writer.add(block)
-            return
-        if not self._too_many:
-            self._blocks.append(block)
-        if self.n_rows * bytes_a_row(self._layout) <= self._kept.in_memory:
-            return
-        self._too_many = True
-        if self._kept.folder is not None:
-            self._kept.folder.mkdir(exist_ok=True)
-            self._writer = SpoolWriter(self._kept.folder, self._layout).__enter__()
-            for own in self._blocks:
-                self._writer.add(own)
-        self._blocks = []
-
-    def kept(self) -> Spool | tuple[RawRows, ...] | None:
-        """Rows in blocks; None if they were too many, and there was no folder."""
-        if self._writer is not None:
-            return self._writer.done()
-        return None if self._too_many else tuple(self._blocks)
-
-
-def save_first_pass(found: FirstPass, identity: dict[str, Any]) -> None:
-    """Write what the first pass found beside its rows on disk; the name that matters comes last."""
-    if not isinstance(found.rows, Spool):
-        raise ParameterError("only rows on disk can be gone on from")
-    folder = found.rows.folder
-    arrays: dict[str, Any] = {f"taken.{name}": own for name, own in found.taken.arrays().items()}
-    own = found.survey
-    arrays |= {"there": own.there, "mean": own.mean, "no_code": own.no_code}
-    arrays |= {"label_weight": own.label_weight}
-    arrays |= {f"counts.{place}": counts for place, counts in enumerate(own.counts)}
-    if own.columns is not None:
-        arrays |= {f"columns.{name}": value for name, value in asdict(own.columns).items()}
-    with (folder / _ARRAYS).open("wb") as file:
-        np.savez(file, **arrays)
-    layout = asdict(found.layout) | {"dtype": found.layout.dtype.str}
-    document = {
-        "identity": identity,
-        "layout": layout,
-        "levels": found.levels,
-        "n_rows": own.n_rows,
-        "n_incomplete": own.n_incomplete,
-        "stride": found.stride,
-        "n_dropped": found.n_dropped,
-        "n_held": found.n_held,
-    }
-    staged = folder / f"{_FOUND}.part"
-    staged.write_text(json.dumps(document), encoding="utf-8")
-    staged.replace(folder / _FOUND)
-
-
-def load_first_pass(folder: Path, identity: dict[str, Any]) -> FirstPass | None:
-    """What a first pass left in a folder; None if it did not come to its end.
-
-    Raises
-    ------
-    ParameterError
-        If it was over other files, or with other parameters.
-    """
-    try:
-        document = json.loads((folder / _FOUND).read_text(encoding="utf-8"))
-        with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError):
-        return None
-    was = document["identity"]
-    for name, value in identity.items():
-        if was.get(name) != json.loads(json.dumps(value)):
-            raise ParameterError(
-                f"{folder}: the checkpoint is of a fit with another {name}; fit without it, or "
-                "as that fit was"
-            )
-    layout = document["layout"]
-    layout = Layout(
-        tuple(layout["numbers"]),
-        tuple(layout["categories"]),
-        layout["target"],
-        layout["weight"],
-        layout["offset"],
-        np.dtype(layout["dtype"]),
-    )
-    columns = {name[8:]: own for name, own in arrays.items() if name.startswith("columns.")}
-    if columns:
-        columns["weight"] = float(columns["weight"])
-    taken = {name[6:]: own for name, own in arrays.items() if name.startswith("taken.")}
-    found = Survey(
-        document["n_rows"],
-        document["n_incomplete"],
-        arrays["there"],
-        arrays["mean"],
-        arrays["no_code"],
-        tuple(arrays[f"counts.{place}"] for place in range(len(layout.categories))),
-        arrays["label_weight"],
-        Columns(**columns) if columns else None,
-    )
-    spool = Spool(folder, layout, document["n_rows"])
-    held = Spool(folder / "held-out", layout, document["n_held"])
-    if not spool.whole or (len(held) and not held.whole):
-        return None
-    return FirstPass(
-        layout,
-        document["levels"],
-        found,
-        RawRows(**({"weight": None, "offset": None} | taken)),
-        document["stride"],
-        document["n_dropped"],
-        spool,
-        document["n_held"],
-        held if len(held) else (),
-    )

@@ -117,10 +117,20 @@ class OpenTable:
             refuse_rounded(name, part)
             parts.append(part)
         single = all(part.dtype == np.float32 for part in parts)
-        out = np.empty((parts[0].size, len(parts)), np.float32 if single else np.float64, order="F")
+        kind: Any = np.float32 if single else np.float64
+        out = np.empty((parts[0].size, len(parts)), kind, order="F")
         for place, part in enumerate(parts):
             out[:, place] = part
         return out
+
+    def booleans(self, names: Sequence[str]) -> frozenset[str]:
+        """Which columns hold booleans, of a table that is plain."""
+        if self.frame is not None:
+            kinds = {name: self.frame.dtypes[self.labels[name]].kind for name in names}
+        else:
+            found = {name: _numbers(self.columns[name]) for name in names}
+            kinds = {name: one.dtype.kind for name, one in found.items() if one is not None}
+        return frozenset(name for name, kind in kinds.items() if kind == "b")
 
     def _of_pandas(self, names: Sequence[str]) -> Array:
         whole = len(names) == self.frame.shape[1] and tuple(names) == self.names
@@ -130,7 +140,8 @@ class OpenTable:
             if kind.kind in "iu" and kind.itemsize == 8:
                 refuse_rounded(name, self.column(name).to_numpy())
         single = set(kinds.values()) == {np.dtype(np.float32)}
-        return frame.to_numpy(dtype=np.float32 if single else np.float64)
+        found: Array = frame.to_numpy(dtype=np.float32 if single else np.float64)
+        return found
 
 
 def open_table(data: Any) -> OpenTable:

@@ -76,7 +76,7 @@ def outcome_among(table: OpenTable, y: Any, labels: Any, name: str | None) -> st
     'ill'
     """
     if name is None:
-        return next((one for one in table.names if _is_same(table.column(one), y)), None)
+        return next((one for one, own in table.columns.items() if _is_same(own, y)), None)
     if name not in table.labels:
         return None
     if _equal(_labels(table.column(name), missing=True), labels):

@@ -23,6 +23,8 @@ __all__ = ["Cutter", "Layout", "RawRows", "RowReader", "Vocabulary", "blocks_of"
 # Entries of a block of rows: two megabytes of float32 and more, so that a block is worth a read.
 _ENTRIES = 2**21
 _FEWEST_ROWS = 64
+# Whole numbers up to here are floats.
+_EXACT = 2.0**53
 # A label column with more different values holds no classes.
 _MOST_LABELS = 4096
 
@@ -86,7 +88,7 @@ class RawRows:
         return self.labels.size
 
     def take(self, rows: Any) -> Self:
-        """Some of the rows: a slice, a mask or numbers."""
+        """Take some of the rows: a slice, a mask or numbers."""
         return replace(self, **{name: own[..., rows] for name, own in self.arrays().items()})
 
     def arrays(self) -> dict[str, Any]:
@@ -97,7 +99,7 @@ class RawRows:
     @property
     def missing(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which rows lack a value, of shape (n,)."""
-        return np.isnan(self.numbers).any(axis=0) | (self.codes < 0).any(axis=0)
+        return np.asarray(np.isnan(self.numbers).any(axis=0) | (self.codes < 0).any(axis=0))
 
 
 class Vocabulary:
@@ -115,7 +117,7 @@ class Vocabulary:
 
     def codes(self, column: Any) -> Indices:
         """Codes of an Arrow array of dictionary type, -1 where it is null; new levels are added."""
-        import pyarrow
+        import pyarrow as pa
         import pyarrow.compute as compute
 
         known = self._code
@@ -124,8 +126,9 @@ class Vocabulary:
             for level in column.dictionary.to_pylist()
         ]
         self.levels.extend(list(known)[len(self.levels) :])
-        places = compute.fill_null(column.indices.cast(pyarrow.int32()), len(own))
-        return np.array([*own, -1], dtype=np.int32)[np.from_dlpack(places)]
+        places = compute.fill_null(column.indices.cast(pa.int32()), len(own))
+        at: Any = np.from_dlpack(places)
+        return np.array([*own, -1], dtype=np.int32)[at]
 
 
 class RowReader:
@@ -145,6 +148,11 @@ class RowReader:
             name: Vocabulary(known.get(name, ())) for name in (*layout.categories, layout.target)
         }
 
+    @property
+    def levels(self) -> dict[str, int]:
+        """How many levels each column has so far."""
+        return {name: len(own.levels) for name, own in self.vocabularies.items()}
+
     def read(self, batch: Batch) -> RawRows:
         """Rows of a batch.
 
@@ -157,6 +165,7 @@ class RowReader:
         numbers = np.empty((len(layout.numbers), n), layout.dtype)
         for out, name in zip(numbers, layout.numbers, strict=True):
             out[...] = _floats(batch.columns[name])
+            self._refuse_rounded(batch, name, out)
         codes = np.empty((len(layout.categories), n), np.int32)
         for out, name in zip(codes, layout.categories, strict=True):
             out[...] = self.vocabularies[name].codes(batch.columns[name])
@@ -167,6 +176,18 @@ class RowReader:
         rows = RawRows(numbers, codes, self._labels(batch), weight, offset)
         self._check_weights(batch, rows)
         return rows
+
+    def _refuse_rounded(self, batch: Batch, name: str, values: Array) -> None:
+        """Raise where a whole number of 64 bits, such as an identifier, is no float."""
+        column = batch.columns[name]
+        if str(column.type) not in ("int64", "uint64") or not (np.abs(values) >= _EXACT).any():
+            return
+        whole: Any = np.from_dlpack(column.fill_null(0))
+        with np.errstate(invalid="ignore"):
+            bad = np.where(np.isnan(values), 0, values).astype(whole.dtype) != whole
+        if bad.any():
+            todo = "leave the column out if it is an identifier, or make text of it"
+            raise _refusal(batch, name, bad, "holds a whole number that floats would round", todo)
 
     def refuse_infinite(self, batch: Batch, rows: RawRows) -> None:
         """Raise where a number is infinite: for batches whose statistics say that one may be.
@@ -182,13 +203,12 @@ class RowReader:
                 raise _refusal(batch, name, bad, "is infinite", todo)
 
     def _labels(self, batch: Batch) -> Indices:
-        import pyarrow
-        import pyarrow.compute as compute
+        import pyarrow as pa
 
         name = self.layout.target
         column = batch.columns[name]
-        if not pyarrow.types.is_dictionary(column.type):
-            column = compute.dictionary_encode(column)
+        if not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
         vocabulary = self.vocabularies[name]
         codes = vocabulary.codes(column)
         if len(vocabulary.levels) > _MOST_LABELS:
@@ -236,7 +256,7 @@ class Cutter:
             self._held += len(part) - start
 
     def rest(self) -> Iterator[RawRows]:
-        """The last block, if rows are left."""
+        """Give the last block, if rows are left."""
         if self._waiting:
             yield _joined(self._waiting)
             self._waiting, self._held = [], 0
@@ -261,13 +281,13 @@ def _joined(parts: list[RawRows]) -> RawRows:
 
 def _floats(column: Any) -> Any:
     """Numbers of an Arrow array, NaN where it is null; Arrow's own to_numpy would import pandas."""
-    import pyarrow
+    import pyarrow as pa
     import pyarrow.compute as compute
 
     kind = column.type
-    if not pyarrow.types.is_floating(kind) or pyarrow.types.is_float16(kind):
-        small = pyarrow.types.is_boolean(kind) or kind.bit_width <= 16
-        column = column.cast(pyarrow.float32() if small else pyarrow.float64())
+    if not pa.types.is_floating(kind) or pa.types.is_float16(kind):
+        small = pa.types.is_boolean(kind) or kind.bit_width <= 16
+        column = column.cast(pa.float32() if small else pa.float64(), safe=False)
     if column.null_count:
         column = compute.fill_null(column, float("nan"))
     return np.from_dlpack(column)

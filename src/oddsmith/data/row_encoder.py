@@ -58,10 +58,8 @@ class RowEncoder:
             if one.kind == "category"
         }
         order = [self._numbers.get(one.name) for one in encoding.columns]
-        self.as_stored = (
-            encoding.plain
-            and order == list(range(len(layout.numbers)))
-            and all(one.n_missing == 0 for one in encoding.columns)
+        self.as_stored = order == list(range(len(layout.numbers))) and all(
+            one.width == 1 and one.n_missing == 0 for one in encoding.columns
         )
 
     @property

@@ -1,11 +1,10 @@
-"""A column cache on disk: raw rows in blocks of one length, uncompressed, mapped when they are read.
+"""A column cache on disk: raw rows in blocks of one length, uncompressed, mapped to be read.
 
 One file for each kind of array (numbers, codes, labels, weight, offset); in a file block after
 block, in a block column after column. A block is mapped for as long as someone uses it, so that a
 pass over any number of rows needs the memory of a few blocks.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -139,7 +138,7 @@ class Spool:
         sizes = {name: width * kind.itemsize for name, (width, kind) in _files(self.layout).items()}
         try:
             return all(
-                os.stat(self.folder / f"{name}.bin").st_size == size * self.n_rows
+                (self.folder / f"{name}.bin").stat().st_size == size * self.n_rows
                 for name, size in sizes.items()
             )
         except OSError:

@@ -134,7 +134,7 @@ def survey(rows: RawRows, statistics: Callable[[Block], Columns]) -> Survey:
         mean,
         no_code,
         tuple(np.bincount(codes[codes >= 0]) for codes in rows.codes),
-        np.bincount(rows.labels, weight),
+        np.bincount(rows.labels, weight).astype(np.float64),
         found if complete else None,
     )
 
@@ -180,9 +180,14 @@ class Sample:
         self._parts.append(_copied(own))
         self._kept += len(own)
         while self._kept > self._most:
-            [whole] = blocks_of(self._parts, self._kept)
-            self._parts = [_copied(whole.take(slice(None, None, 2)))]
-            self.stride, self._kept = 2 * self.stride, len(self._parts[0])
+            self._halve()
+
+    def _halve(self) -> None:
+        first = 0
+        for place, part in enumerate(self._parts):
+            self._parts[place] = _copied(part.take(slice(first % 2, None, 2)))
+            first += len(part)
+        self.stride, self._kept = 2 * self.stride, (self._kept + 1) // 2
 
     def rows(self) -> RawRows:
         """Rows that were kept."""

@@ -105,7 +105,7 @@ class Journal:
 
 
 def _digest(kernel: Any) -> str:
-    """What is asked for, in 64 letters: a kernel's type and the bits of all that it holds."""
+    """Say in 64 letters what is asked for: a kernel's type and the bits of all that it holds."""
     sums = hashlib.sha256()
     _add(sums, kernel)
     return sums.hexdigest()
@@ -121,16 +121,17 @@ def _add(sums: Any, value: Any) -> None:
         for field in fields(value):
             _add(sums, getattr(value, field.name))
         sums.update(b")")
-    elif callable(value):
-        sums.update(getattr(value, "__qualname__", type(value).__qualname__).encode())
-    else:
+    elif isinstance(value, (int, float, str, np.generic)) or value is None:
         sums.update(f"{type(value).__name__}:{value!r};".encode())
+    else:  # a function, or a loss, of which the class says all
+        named = value if hasattr(value, "__qualname__") else type(value)
+        sums.update(f"{named.__module__}.{named.__qualname__};".encode())
 
 
 def _read(path: Path, asked: str) -> Any:
     """Sum that was written; None if there is none, or it was cut short."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             parts = {name: stored[name] for name in stored.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return None
@@ -142,7 +143,8 @@ def _read(path: Path, asked: str) -> Any:
             f"{path.parent}: the checkpoint is of a fit with other parameters or of another "
             "version; fit without it, or with those of its fit."
         )
-    return kind(**{name: own if own.ndim else float(own) for name, own in parts.items()})
+    make: Any = kind
+    return make(**{name: own if own.ndim else float(own) for name, own in parts.items()})
 
 
 def _write(path: Path, asked: str, result: Any) -> None:

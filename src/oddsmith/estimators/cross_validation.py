@@ -40,6 +40,7 @@ _OF_THE_FIT = (
     "converged_",
     "solver_",
     "history_",
+    "_record",
 )
 
 
@@ -312,7 +313,8 @@ class LogisticRegressionCV(LinearClassifier):
         if any(isinstance(one, Mapping) for one in given):
             known = names_of(self)
             p = 0 if known is None else len(known)
-            limits: Any = column_limits(*given, p, lambda: column_places(self))
+            factors, lower, upper = given
+            limits: Any = column_limits(factors, lower, upper, p, lambda: column_places(self))
             found = (limits.factors, limits.lower, limits.upper)
             given = [None if one is None else own for one, own in zip(given, found, strict=True)]
         return dict(zip(names, given, strict=True))

@@ -9,7 +9,6 @@ from sklearn.utils.validation import check_is_fitted
 import oddsmith
 from oddsmith.core.stable import Array
 from oddsmith.errors import ModelFileError, ParameterError
-from oddsmith.estimators.door import names_of
 from oddsmith.estimators.parameters import elastic_net
 from oddsmith.export.provenance import Certificate, Training
 from oddsmith.export.rule import plain_label
@@ -35,13 +34,13 @@ def describe(model: Any, written_at: str | None = None, covariance: Any = None) 
         If something of it has no place in a file, such as labels that are dates.
     """
     check_is_fitted(model)
-    names = names_of(model)
+    names = getattr(model, "feature_names_in_", None)
     encoder = getattr(model, "encoder_", None)
-    if encoder is not None:
-        encoding = encoder.encoding_
-    else:
+    encoding = None if encoder is None else encoder.encoding_
+    if encoding is None:
         p = model.coef_.shape[1]
-        encoding = plain_encoding([f"x{j}" for j in range(p)] if names is None else list(names))
+        given = [f"x{j}" for j in range(p)] if names is None else list(names)
+        encoding = plain_encoding(given, getattr(model, "_booleans", frozenset()))
     labels = tuple(plain_label(label) for label in model.classes_.tolist())
     named = names is not None
     try:
@@ -148,11 +147,11 @@ def _symmetric(covariance: Array) -> Array:
 def _training(model: Any, written_at: str | None) -> Training:
     own = vars(model)
     C, ratio, penalty = _penalty(model)
-    warned = own.get("warnings_")
+    record = own.get("_record", {})
     return Training(
         estimator=type(model).__name__,
-        rows=_whole(own.get("n_rows_")),
-        weight=_number(own.get("weight_")),
+        rows=record.get("rows"),
+        weight=record.get("weight"),
         C=C,
         l1_ratio=ratio,
         penalty=penalty,
@@ -161,7 +160,7 @@ def _training(model: Any, written_at: str | None) -> Training:
         passes=_whole(own.get("n_passes_")),
         written_at=written_at,
         version=oddsmith.__version__,
-        warnings=None if warned is None else tuple(map(str, warned)),
+        warnings=record.get("warnings"),
     )
 
 
@@ -184,17 +183,18 @@ def _penalty(model: Any) -> tuple[float | None, float | None, str | None]:
 
 
 def _certificate(model: Any) -> Certificate:
-    own = vars(model)
+    own, names = vars(model), model.coef_names_
     gap = own.get("optimality_gap_")
-    aliased = own.get("aliased_")
+    record = own.get("_record", {})
+    aliased = record.get("aliased")
     converged = own.get("converged_")
     return Certificate(
         objective=_finite(own.get("objective_")),
         optimality_gap=None if gap is None or math.isnan(gap) else float(gap),
         tol=_number(own.get("tol")),
         converged=None if converged is None else bool(converged),
-        separated=own.get("separated_"),
-        aliased=None if aliased is None else tuple(map(str, aliased)),
+        separated=record.get("separated"),
+        aliased=None if aliased is None else tuple(str(names[j]) for j in aliased),
     )
 
 

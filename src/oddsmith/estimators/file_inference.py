@@ -1,4 +1,4 @@
-"""Inference of a fit whose rows are gone afterwards: all that it needs of them is summed at once."""
+"""Inference of a fit whose rows are gone afterwards: what it needs of them is summed at once."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,6 @@
 """`fit_files`: CSV, Parquet and Arrow files to a fitted model, at bounded memory."""
 
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,24 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 
 from oddsmith.core.block import Block, Blocks, RowSource
 from oddsmith.core.labels import label_text, listed, quoted
 from oddsmith.core.scoring import put_probabilities
 from oddsmith.core.stable import Array
 from oddsmith.core.table_columns import Indices
-from oddsmith.data.files import Batch, TableFiles, open_files
-from oddsmith.data.first_pass import (
-    FirstPass,
-    Kept,
-    Split,
-    first_pass,
-    load_first_pass,
-    rows_again,
-    save_first_pass,
-)
-from oddsmith.data.raw_rows import Layout
+from oddsmith.data.checkpoint import load_first_pass, save_first_pass
+from oddsmith.data.files import Batch, TableFiles
+from oddsmith.data.first_pass import FirstPass, Split, first_pass, rows_again
+from oddsmith.data.keeper import Kept
 from oddsmith.data.row_encoder import RowEncoder, Taken
 from oddsmith.data.spool import RowBlocks, bytes_a_row
 from oddsmith.data.survey import Classes, classes_of
@@ -37,23 +28,22 @@ from oddsmith.engines.streams import Streams
 from oddsmith.engines.threads import BlockThreads
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.file_inference import is_likelihood, results_of
+from oddsmith.estimators.file_request import Asked
 from oddsmith.estimators.inputs import class_weights
 from oddsmith.estimators.labels import Encoded
 from oddsmith.estimators.logistic import LogisticRegression
-from oddsmith.estimators.parameters import check_stopping, elastic_net
 from oddsmith.estimators.scoring import Scorer
-from oddsmith.estimators.table_encoder import TableEncoder
+from oddsmith.estimators.table_door import keep_columns
 from oddsmith.estimators.training import Training
+from oddsmith.estimators.workplace import Place, workplace
 from oddsmith.solvers.choose import Problem, kernels_for
 from oddsmith.views.files_progress import Told, files_progress
 from oddsmith.views.tables import number_text
 
 __all__ = ["FilesFit", "HeldOut", "fit_and_hold_out", "fit_files"]
 
-# Python, its libraries and machine code take about this much before the first row.
-_LEAST_MEMORY = 384 * 2**20
-# Shares of the memory for one batch, rows kept in memory, the sample, and scores of held-out rows.
-_BATCH, _IN_MEMORY, _SAMPLE, _HELD_OUT = 32, 8, 16, 8
+# Shares of memory for rows that are kept in it, the sample, and scores of held-out rows.
+_IN_MEMORY, _SAMPLE, _HELD_OUT = 8, 8, 8
 # Rows of the sample for each column at the most. About half are kept at the least, and the solver
 # asks for 2000, or up to 1.4 times as many, so as to have every 2**k-th row.
 _ROWS_A_COLUMN = 5700
@@ -74,7 +64,7 @@ def fit_files(
     checkpoint: str | Path | None = None,
     resume: bool = False,
 ) -> LogisticRegression:
-    """Fit files that need not fit in memory to the same proved optimum as rows in memory.
+    r"""Fit files that need not fit in memory to the same proved optimum as rows in memory.
 
     The files are decoded once: a first pass learns the encoding, takes a sample from which the
     solver starts, and writes the columns uncompressed to disk, where the passes that follow map
@@ -130,7 +120,7 @@ def fit_files(
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "doses.csv")
-    ...     _ = path.write_text("dose,site,alive\\n1,a,no\\n2,b,yes\\n3,a,yes\\n4,b,no\\n")
+    ...     _ = path.write_text("dose,site,alive\n1,a,no\n2,b,yes\n3,a,yes\n4,b,no\n")
     ...     model = fit_files(path, "alive")
     >>> model.coef_names_.tolist(), model.classes_.tolist(), model.converged_
     (['dose', 'site[b]'], ['no', 'yes'], True)
@@ -186,7 +176,7 @@ class FilesFit:
     """
 
     model: LogisticRegression
-    complaints: list[tuple[type[Warning], str]]
+    complaints: list[tuple[type[UserWarning], str]]
     held_out: HeldOut | None
 
 
@@ -219,192 +209,16 @@ def fit_and_hold_out(
     note : callable, optional
         Called with a line that says what was read, once the first pass is done.
     """
-    asked = _Asked.of(files, target, model, split=split, positive=positive, **how)
+    asked = Asked.of(files, target, model, split=split, positive=positive, **how)
     shown = bool(asked.model.verbose) if progress is None else progress
     with ExitStack() as stack:
-        place = stack.enter_context(_workplace(cache, checkpoint, resume=resume))
+        place = stack.enter_context(workplace(cache, checkpoint, resume=resume))
         tell = stack.enter_context(files_progress(shown))
         found = _rows(asked, place, resume, tell)
         return _fit(asked, found, place, tell, note)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a fit may write.
-
-    Attributes
-    ----------
-    folder : Path or None
-        Of the cache; None writes nothing.
-    journal : Path or None
-        Of the folds, where the fit may be resumed.
-    """
-
-    folder: Path | None
-    journal: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the user asked for, checked."""
-
-    files: TableFiles
-    layout: Layout
-    kinds: dict[str, Any]
-    model: LogisticRegression
-    encoder: TableEncoder
-    penalty: tuple[float, float]
-    memory: int
-    identity: dict[str, Any]
-    split: Split | None
-    positive: str | None
-
-    @classmethod
-    def of(
-        cls,
-        files: Any,
-        target: str,
-        model: LogisticRegression | None,
-        *,
-        features: Sequence[str] | None = None,
-        weight: str | None = None,
-        offset: str | None = None,
-        types: Mapping[str, str] | None = None,
-        memory: int = 2**30,
-        split: Split | None = None,
-        positive: str | None = None,
-    ) -> "_Asked":
-        fitted = LogisticRegression() if model is None else clone(model)
-        if not isinstance(fitted, LogisticRegression):
-            raise ParameterError(
-                f"model is a {type(fitted).__name__}; files are fitted by LogisticRegression"
-            )
-        if isinstance(memory, bool) or not hasattr(memory, "__index__") or memory < _LEAST_MEMORY:
-            raise ParameterError(
-                f"memory={memory!r} is less than the {_LEAST_MEMORY} bytes that Python and its "
-                "libraries take with a few rows; give more"
-            )
-        penalty = elastic_net(fitted.C, fitted.l1_ratio, fitted.penalty)
-        check_stopping(fitted.tol, fitted.max_iter)
-        encoder = TableEncoder() if fitted.encoder is None else clone(fitted.encoder)
-        encoder.rules()
-        there = open_files(files, types=types, text=(target,), block_bytes=memory // _BATCH)
-        roles = _roles(there, target, weight, offset)
-        names = _features(there, features, roles)
-        kinds: dict[str, Any] = {name: there.kinds[name] for name in names}
-        texts = tuple(name for name in names if kinds[name] == "category")
-        numbers = tuple(name for name in names if kinds[name] != "category")
-        wide = np.float32 if set(numbers) <= there.narrow else np.float64
-        layout = Layout(numbers, texts, target, weight, offset, np.dtype(wide))
-        identity = {
-            "set of files": there.identity(),
-            "target": target,
-            "features": list(names),
-            "weight": weight,
-            "offset": offset,
-            "types": kinds,
-            "memory": int(memory),
-            "missing": encoder.missing,
-            "split": None if split is None else [split.share, split.seed],
-        }
-        return cls(
-            there, layout, kinds, fitted, encoder, penalty, int(memory), identity, split, positive
-        )
-
-    @property
-    def drop(self) -> bool:
-        return self.encoder.missing == "drop"
-
-
-def _roles(
-    files: TableFiles, target: str, weight: str | None, offset: str | None
-) -> dict[str, str]:
-    """Columns that are no features, by what they are."""
-    roles = {
-        word: name
-        for word, name in (("target", target), ("weight", weight), ("offset", offset))
-        if name is not None
-    }
-    for word, name in roles.items():
-        files.check(name, word)
-        if word != "target" and files.kinds[name] != "number":
-            raise DataError(
-                f"{files.paths[0]}: the {word} column {quoted(name)} holds no numbers; name "
-                "another one"
-            )
-    if len(set(roles.values())) < len(roles):
-        raise ParameterError("target, weight and offset must be different columns")
-    return roles
-
-
-def _features(
-    files: TableFiles, features: Sequence[str] | None, roles: Mapping[str, str]
-) -> tuple[str, ...]:
-    if features is None:
-        names = tuple(name for name in files.kinds if name not in roles.values())
-    else:
-        names = tuple(features)
-        for name in names:
-            files.check(name, "feature")
-            if name in roles.values() or names.count(name) > 1:
-                raise ParameterError(
-                    f"features names {quoted(name)}, which is named already; name each column once"
-                )
-    if not names:
-        raise DataError(f"{files.paths[0]}: there is no column besides the target; add features")
-    return names
-
-
-@contextmanager
-def _workplace(
-    cache: bool | str | Path, checkpoint: str | Path | None, *, resume: bool
-) -> Iterator[_Place]:
-    """Folder for the cache: a checkpoint stays where the fit is cut short, all else goes."""
-    if checkpoint is not None:
-        folder = Path(checkpoint)
-        _admit_checkpoint(folder, resume=resume)
-        yield _Place(folder, folder)
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-    if resume:
-        raise ParameterError("resume=True needs checkpoint, the folder to go on from; name it")
-    if cache is False:
-        yield _Place(None, None)
-        return
-    try:
-        above = None if cache is True else str(cache)
-        folder = Path(tempfile.mkdtemp(prefix="oddsmith-", dir=above))
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise ParameterError(f"cache={cache!r} cannot be written ({why}); name a folder") from None
-    try:
-        yield _Place(folder, None)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _admit_checkpoint(folder: Path, *, resume: bool) -> None:
-    if resume:
-        if not folder.is_dir():
-            raise ParameterError(
-                f"{folder}: there is no checkpoint to go on from; leave resume out"
-            )
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        empty = not any(folder.iterdir())
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise ParameterError(
-            f"{folder}: cannot be a checkpoint ({why}); name a new folder"
-        ) from None
-    if not empty:
-        raise ParameterError(
-            f"{folder}: is not empty; go on from it with resume=True, or name a new folder"
-        )
-
-
-def _rows(asked: _Asked, place: _Place, resume: bool, tell: Told) -> FirstPass:
+def _rows(asked: Asked, place: Place, resume: bool, tell: Told) -> FirstPass:
     """First pass, or what an earlier one has left."""
     if resume and place.journal is not None:
         found = load_first_pass(place.journal, asked.identity)
@@ -417,10 +231,10 @@ def _rows(asked: _Asked, place: _Place, resume: bool, tell: Told) -> FirstPass:
         _refuse_full_disk(place.folder, rows * bytes_a_row(layout), tell)
     width = len(layout.numbers) + len(layout.categories)
     size = max(1, rows or asked.files.n_bytes // 8) * (width + 1)
-    limit = 0 if place.journal is not None else asked.memory // _IN_MEMORY
+    limit = 0 if place.journal is not None else asked.room // _IN_MEMORY
     most = min(
         max(_LEAST_SAMPLE, _ROWS_A_COLUMN * (width + 1)),
-        max(1000, asked.memory // _SAMPLE // bytes_a_row(layout)),
+        max(1000, asked.room // _SAMPLE // bytes_a_row(layout)),
     )
     found = first_pass(
         asked.files,
@@ -432,6 +246,7 @@ def _rows(asked: _Asked, place: _Place, resume: bool, tell: Told) -> FirstPass:
         tell=partial(_told, tell, asked.files),
         split=asked.split,
     )
+    tell.done_reading(found.survey.n_rows + found.n_dropped + found.n_held)
     if found.held is None:
         raise ParameterError(
             f"{found.n_held} rows held out are more than memory keeps, and there is no cache; hold "
@@ -458,9 +273,9 @@ def _refuse_full_disk(folder: Path, size: int, tell: Told) -> None:
 
 
 def _fit(
-    asked: _Asked,
+    asked: Asked,
     found: FirstPass,
-    place: _Place,
+    place: Place,
     tell: Told,
     note: Callable[[str], None] | None,
 ) -> FilesFit:
@@ -482,15 +297,15 @@ def _fit(
         walk = model._walk(source, training, watch=tell.iteration)
         complaints = model._settle(walk, training)
         if is_likelihood(model):
-            model.results_, more = results_of(model, walk, training)
+            results, more = results_of(model, walk, training)
+            vars(model)["results_"] = results
             complaints = more or complaints
-    model.n_rows_ = found.survey.n_rows
-    model.n_dropped_ = found.n_dropped
+    vars(model).update(n_rows_=found.survey.n_rows, n_dropped_=found.n_dropped)
     held = None if asked.split is None else _judged(asked, found, encoder)
     return FilesFit(model, complaints, held)
 
 
-def _classes(asked: _Asked, found: FirstPass) -> Classes:
+def _classes(asked: Asked, found: FirstPass) -> Classes:
     target = found.layout.target
     where = f"{asked.files.paths[0]}: column {quoted(target)}"
     cells = asked.files.format == "csv"
@@ -519,11 +334,11 @@ def _what_was_read(found: FirstPass, classes: Classes) -> str:
     return f"{rows}; {quoted(found.layout.target)}: {listed(shown)}"
 
 
-def _judged(asked: _Asked, found: FirstPass, encoder: RowEncoder) -> HeldOut:
-    """What the model says of the rows that were held out."""
+def _judged(asked: Asked, found: FirstPass, encoder: RowEncoder) -> HeldOut:
+    """Let the model judge the rows that were held out."""
     model = asked.model
     K = model.classes_.size
-    every = max(1, -(-found.n_held * 8 * (K + 1) // (asked.memory // _HELD_OUT)))
+    every = max(1, -(-found.n_held * 8 * (K + 1) // (asked.room // _HELD_OUT)))
     true: list[Indices] = [np.empty(0, np.intp)]
     probabilities: list[Array] = [np.empty((0, K))]
     n_unseen = 0
@@ -541,17 +356,17 @@ def _judged(asked: _Asked, found: FirstPass, encoder: RowEncoder) -> HeldOut:
     return HeldOut(found.n_held, n_unseen, np.concatenate(true), np.concatenate(probabilities))
 
 
-def _name_columns(model: LogisticRegression, asked: _Asked, names: list[str]) -> None:
-    encoding = asked.encoder.encoding_
-    plain = model.encoder is None and encoding.plain
-    model.encoder_ = None if plain else asked.encoder
-    model.feature_names_in_ = np.array(names, dtype=object)
-    model.n_features_in_ = len(names)
+def _name_columns(model: LogisticRegression, asked: Asked, names: list[str]) -> None:
+    columns = asked.encoder.encoding_.columns
+    plain = model.encoder is None and all(
+        one.kind == "number" and one.width == 1 for one in columns
+    )
     vars(model).pop("coef_names_", None)
-    model.target_ = asked.layout.target
+    encoder = None if plain else asked.encoder
+    keep_columns(model, encoder, names, len(names), asked.layout.target)
 
 
-def _training(asked: _Asked, found: FirstPass, classes: Classes) -> tuple[RowEncoder, Training]:
+def _training(asked: Asked, found: FirstPass, classes: Classes) -> tuple[RowEncoder, Training]:
     model, encoding = asked.model, asked.encoder.encoding_
     K = len(classes.labels)
     width = 1 if K == 2 else K
@@ -575,14 +390,15 @@ def _training(asked: _Asked, found: FirstPass, classes: Classes) -> tuple[RowEnc
         entries if encoding.sparse else 0,
         offset,
         columns,
+        scaled=scale != 1.0,
     )
 
 
 def _factors(
     model: LogisticRegression, found: FirstPass, classes: Classes
 ) -> tuple[Array | None, float]:
-    """What multiplies the weights of each class, and the penalty: they are kept near 1."""
-    weight = np.bincount(classes.index, found.survey.label_weight)
+    """Find what multiplies the weights of each class, and the penalty: they are kept near 1."""
+    weight = np.bincount(classes.index, found.survey.label_weight).astype(np.float64)
     K = len(classes.labels)
     scale = 1.0
     heaviest = float(weight.max()) / found.survey.n_rows
@@ -602,7 +418,7 @@ def _blocks(found: FirstPass, encoder: RowEncoder) -> RowBlocks:
 
 @contextmanager
 def _source(
-    asked: _Asked, found: FirstPass, encoder: RowEncoder, blocks: Blocks, tell: Told
+    asked: Asked, found: FirstPass, encoder: RowEncoder, blocks: Blocks, tell: Told
 ) -> Iterator[RowSource]:
     if found.rows is not None:
         with BlockThreads(tell.blocks(blocks), asked.model.n_jobs) as threads:

@@ -25,6 +25,7 @@ from oddsmith.estimators.inputs import row_offset, row_weights
 from oddsmith.estimators.likelihood import Rows, in_unit, left_out, of_fit
 from oddsmith.estimators.linear import LinearClassifier
 from oddsmith.estimators.parameters import check_stopping
+from oddsmith.estimators.training import fit_record
 from oddsmith.inference.collinearity import Alias, find_collinearity
 from oddsmith.inference.diagnosis import alias_text
 from oddsmith.inference.firth import Jeffreys, LogF, Peak, Prior
@@ -156,7 +157,15 @@ class FirthLogisticRegression(LinearClassifier):
             start, prior, correct_intercept=self.correct_intercept, max_iter=self.max_iter
         )
         self._keep(rows, found, peak, aliases)
-        for category, message in _complaints(peak, aliases, names_of(self)):
+        said = _complaints(peak, aliases, names_of(self))
+        self._record = fit_record(
+            rows.labels.index.size,
+            None,
+            tuple(message for _, message in said),
+            None,
+            tuple(sorted(alias.column for alias in aliases)),
+        )
+        for category, message in said:
             warnings.warn(message, category, stacklevel=2)
         return self
 

@@ -22,14 +22,17 @@ from oddsmith.estimators.inputs import row_offset
 from oddsmith.estimators.scoring import Put, Scorer
 from oddsmith.estimators.table_encoder import TableEncoder
 from oddsmith.export.json import dump, load
+from oddsmith.export.onnx import onnx_model
 from oddsmith.export.python_code import python_source
 from oddsmith.export.rule import LinearRule, linear_rule
-from oddsmith.export.schema import Model
+from oddsmith.export.schema import Model, plain_encoding
 from oddsmith.export.scorecard import Scorecard, scorecard
 from oddsmith.export.sql import sql_expressions
 from oddsmith.export.staging import write_whole
 
 __all__ = ["LinearClassifier"]
+
+_ELSEWHERE = "choose another path"
 
 
 class LinearClassifier(ClassifierMixin, BaseEstimator):
@@ -139,7 +142,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
             raise ParameterError(
                 f"{path}: the model cannot be written ({error}); change it before"
             ) from None
-        write_whole(Path(path), document.encode())
+        write_whole(Path(path), document.encode(), _ELSEWHERE)
 
     def _description(self, covariance: Any) -> Model:
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -179,6 +182,28 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         found = sql_expressions(self._rule(columns), dialect)
         return found if len(found) > 1 else next(iter(found.values()))
 
+    def to_onnx(self, path: str | Path | None = None, columns: Sequence[str] | None = None) -> Any:
+        """Model as an ONNX graph in double precision; needs the package onnx.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            File to write it to.
+        columns : sequence of str, optional
+            Names of the columns; by default those of the fit, or x0, x1, ... if it had none.
+
+        Returns
+        -------
+        onnx.ModelProto
+            A table of numbers is its input ``X``; a table that is encoded has one input of shape
+            (n, 1) for each column, strings or doubles, "" and NaN where a value is missing. The
+            outputs are ``label`` and ``probabilities``, at offset 0.
+        """
+        model = onnx_model(self._rule(columns))
+        if path is not None:
+            write_whole(Path(path), model.SerializeToString(), _ELSEWHERE)
+        return model
+
     def to_scorecard(
         self,
         points_to_double_odds: float = 20.0,
@@ -207,13 +232,23 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
             = base_score - factor log(base_odds).
         """
         rule = self._rule(columns)
-        return scorecard(rule, points_to_double_odds, base_score, base_odds, good)
+        encoder = getattr(self, "encoder_", None)
+        if encoder is not None and columns is not None:
+            raise ParameterError(
+                "the columns of a scorecard of an encoded table have its own names; leave columns "
+                "out"
+            )
+        encode = None if encoder is None else encoder.transform
+        return scorecard(rule, points_to_double_odds, base_score, base_odds, good, encode)
 
     def _rule(self, columns: Sequence[str] | None) -> LinearRule:
         check_is_fitted(self)
-        names = names_of(self) if columns is None else columns
+        names = getattr(self, "feature_names_in_", None) if columns is None else columns
         encoder = getattr(self, "encoder_", None)
         encoding = None if encoder is None else encoder.encoding_
+        booleans = getattr(self, "_booleans", frozenset())
+        if encoding is None and booleans:
+            encoding = plain_encoding(names_of(self), booleans)
         return linear_rule(names, self.classes_, self.coef_, self.intercept_, encoding)
 
     def _scores(self, X: Any, offset: Any, put: Put, out: np.ndarray[Any, Any]) -> Any:

@@ -1,55 +1,34 @@
 """LogisticRegression: scikit-learn's contract, with a proof of optimality on every fit."""
 
 import warnings
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
-from oddsmith.core.block import CountedSource, RowSource
-from oddsmith.core.columns import Columns
-from oddsmith.core.fit import Fit
-from oddsmith.core.stable import Array
+from oddsmith.core.block import CountedSource
 from oddsmith.engines.threads import Threads
-from oddsmith.errors import SolverWarning
 from oddsmith.estimators.door import (
-    Admitted,
     admit,
     admit_held_out,
-    beyond_floats,
     check_columns,
-    column_places,
     enter,
-    name_bad_entry,
-    names_of,
     of_kept,
     tell_dropped,
 )
 from oddsmith.estimators.infer import infer
 from oddsmith.estimators.labels import Encoded, known_classes, known_index
-from oddsmith.estimators.linear import LinearClassifier
 from oddsmith.estimators.parameters import (
     check_stopping,
-    column_limits,
     elastic_net,
     refuse_balanced,
-    seed_of,
 )
-from oddsmith.estimators.training import Training, Walked, in_memory
-from oddsmith.inference.diagnosis import Diagnosis, diagnose
-from oddsmith.solvers.choose import FOREIGN
+from oddsmith.estimators.trained import TrainedClassifier
 from oddsmith.solvers.gradient_descent import GradientDescent
-from oddsmith.solvers.minimise import Task, minimise, objective_of
-from oddsmith.solvers.run import Solver, Watch
+from oddsmith.solvers.run import Solver
 from oddsmith.solvers.stream import Streamed, stream
-from oddsmith.views.complaints import complaints
-from oddsmith.views.progress import training_progress
 
 __all__ = ["LogisticRegression"]
-
-# Entries of the rows up to which the columns that separate are looked for: under a second.
-_MOST_ENTRIES = 2**22
-Complaints = list[tuple[type[UserWarning], str]]
 
 
 def _goes_on(model: Any) -> bool:
@@ -69,7 +48,7 @@ def _goes_on(model: Any) -> bool:
     return True
 
 
-class LogisticRegression(LinearClassifier):
+class LogisticRegression(TrainedClassifier):
     """Logistic regression for two or more classes, fitted to a proved optimum.
 
     Minimises, over the coefficients w (the intercept is never penalised),
@@ -257,106 +236,6 @@ class LogisticRegression(LinearClassifier):
             warnings.warn(message, kind, stacklevel=2)
         return self
 
-    def fit_admitted(self, given: Admitted, weight: Any, offset: Any) -> Complaints:
-        """Fit rows that have come through the door of another estimator, with theirs beside them.
-
-        Returns
-        -------
-        list of (category, message)
-            What there is to warn of.
-        """
-        penalty = elastic_net(self.C, self.l1_ratio, self.penalty)
-        return self._fit_blocks(self._training(given.X, given.labels, penalty, weight, offset))
-
-    def _training(
-        self,
-        X: Any,
-        labels: Encoded,
-        penalty: tuple[float, float],
-        weight: Any,
-        offset: Any,
-        **how: Any,
-    ) -> Training:
-        return in_memory(
-            X,
-            labels,
-            penalty,
-            weight,
-            self.class_weight,
-            offset,
-            explain=lambda: name_bad_entry(X, names_of(self)),
-            **how,
-        )
-
-    def _fit_blocks(self, rows: Training, held_out: RowSource | None = None) -> Complaints:
-        """Fit rows in blocks, wherever they live, on threads; return what there is to warn of."""
-        with (
-            Threads(rows.blocks, self.n_jobs) as threads,
-            training_progress(bool(self.verbose)) as watch,
-        ):
-            return self._fit_source(
-                threads, rows, held_out=held_out, watch=watch if self.verbose else None
-            )
-
-    def _fit_source(
-        self,
-        source: RowSource,
-        rows: Training,
-        *,
-        held_out: RowSource | None = None,
-        watch: Watch | None = None,
-        start: tuple[Array, Array] | None = None,
-    ) -> Complaints:
-        """Fit rows that any engine folds over; return what there is to warn of.
-
-        Parameters
-        ----------
-        source : RowSource
-            Over `rows.blocks`.
-        rows : Training
-        held_out : RowSource, optional
-        watch : callable, optional
-            Called once per iteration.
-        start : pair of arrays (p, K) and (K,), optional
-            Coefficients and intercepts to start from, instead of those of a warm start.
-
-        Returns
-        -------
-        list of (category, message)
-        """
-        walk = self._walk(source, rows, held_out=held_out, watch=watch, start=start)
-        return self._settle(walk, rows)
-
-    def _walk(
-        self,
-        source: RowSource,
-        rows: Training,
-        *,
-        held_out: RowSource | None = None,
-        watch: Watch | None = None,
-        start: tuple[Array, Array] | None = None,
-    ) -> Walked:
-        """Minimise over rows that any engine folds over; see `_fit_source`."""
-        counted = CountedSource(source)
-        columns = rows.statistics(counted)
-        check_columns(self, columns, rows.explain, penalised=rows.penalised)
-        task = self._task(
-            rows,
-            max_iter=self.max_iter,
-            start=self._start(rows) if start is None else start,
-            offset=rows.offset,
-            validation=held_out,
-            watch=watch,
-            record_coef=bool(self.record_coef),
-        )
-        return Walked(counted, columns, task, minimise(counted, columns, self.solver, task))
-
-    def _settle(self, walk: Walked, rows: Training) -> Complaints:
-        """Keep where a walk ended, and return what there is to warn of."""
-        found = self._diagnosed(walk.fit, walk.source, walk.columns, walk.task, rows.classes)
-        self._keep(walk.fit, rows.classes, walk.columns)
-        return self._complaints(walk.fit, found)
-
     @available_if(_goes_on)
     def partial_fit(
         self,
@@ -414,7 +293,7 @@ class LogisticRegression(LinearClassifier):
         labels = Encoded(classes, known_index(y, classes, X.shape[0], "y", "classes"))
         weight, offset = of_kept(kept, sample_weight), of_kept(kept, offset)
         rows = self._training(X, labels, (l1, l2), weight, offset, all_classes=False)
-        with Threads(rows.blocks, self.n_jobs) as threads:
+        with Threads(cast("Any", rows.blocks), self.n_jobs) as threads:
             source = CountedSource(threads)
             columns = rows.statistics(source)
             check_columns(self, columns, rows.explain, penalised=True)
@@ -483,52 +362,6 @@ class LogisticRegression(LinearClassifier):
             seed,
         )
 
-    def _task(self, rows: Training, **more: Any) -> Task:
-        return Task(
-            n_classes=rows.classes.size,
-            intercept=bool(self.fit_intercept),
-            l1=rows.l1,
-            l2=rows.l2,
-            sparse=rows.sparse,
-            entries=rows.entries,
-            tol=float(self.tol),
-            seed=seed_of(self.random_state),
-            limits=column_limits(
-                self.penalty_factors,
-                self.lower_bounds,
-                self.upper_bounds,
-                rows.n_features,
-                lambda: column_places(self),
-            ),
-            **more,
-        )
-
-    def _start(self, rows: Training) -> tuple[Array, Array] | None:
-        if not (self.warm_start and hasattr(self, "coef_")):
-            return None
-        same = self.coef_.shape == (rows.width, rows.n_features)
-        same = same and np.array_equal(self.classes_, rows.classes)
-        return (self.coef_.T.copy(), self.intercept_.copy()) if same else None
-
-    def _keep(self, fit: Fit, classes: np.ndarray[Any, Any], columns: Columns) -> None:
-        bad = np.flatnonzero(~np.isfinite(fit.coef).all(axis=1))
-        if bad.size:
-            raise beyond_floats(self, columns, int(bad[0]))
-        self.classes_ = classes
-        self.coef_ = np.ascontiguousarray(fit.coef.T)
-        self.intercept_ = fit.intercept
-        self.n_iter_ = np.array([fit.n_iter])
-        self.n_passes_ = fit.n_passes
-        self.objective_ = fit.objective
-        self.optimality_gap_ = fit.gap
-        self.converged_ = fit.converged
-        self.solver_ = fit.solver
-        self.history_ = fit.history
-        if fit.state is None:
-            vars(self).pop("descent_", None)
-        else:
-            self.descent_ = fit.state
-
     def _keep_stream(self, after: Streamed, classes: np.ndarray[Any, Any]) -> None:
         row = {
             "iteration": after.descent.epoch,
@@ -538,7 +371,7 @@ class LogisticRegression(LinearClassifier):
         }
         # What a fit before it has left is not true of these coefficients.
         before = {} if hasattr(self, "optimality_gap_") else getattr(self, "history_", {})
-        for name in ("n_passes_", "objective_", "optimality_gap_", "converged_"):
+        for name in ("n_passes_", "objective_", "optimality_gap_", "converged_", "_record"):
             vars(self).pop(name, None)
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(after.coef.T)
@@ -547,25 +380,3 @@ class LogisticRegression(LinearClassifier):
         self.solver_ = GradientDescent.name
         self.history_ = {name: np.append(before.get(name, []), row[name]) for name in row}
         self.descent_ = after.descent
-
-    def _diagnosed(
-        self, fit: Fit, source: CountedSource, columns: Columns, task: Task, classes: Any
-    ) -> tuple[Diagnosis, ...]:
-        """Name the columns that separate or are aliased, where the fit says that some do."""
-        if (fit.separated is None and not fit.aliased) or not np.isfinite(fit.coef).all():
-            return ()
-        objective, _ = objective_of(CountedSource(source.source), columns, task)
-        coef = objective.from_user(fit.coef, fit.intercept)
-        return diagnose(objective, coef, fit, names_of(self), classes, most_entries=_MOST_ENTRIES)
-
-    def _complaints(self, fit: Fit, diagnoses: tuple[Diagnosis, ...]) -> Complaints:
-        # A million levels have names that take long to write.
-        fine = fit.converged and fit.aliased == () and fit.separated is None
-        found = complaints(fit, None if fine else names_of(self), diagnoses)
-        if isinstance(self.solver, str) and self.solver in FOREIGN:
-            message = (
-                f"solver={self.solver!r} is another library's; solver='auto' ran instead "
-                f"({fit.solver}), and reaches the same optimum."
-            )
-            found.insert(0, (SolverWarning, message))
-        return found

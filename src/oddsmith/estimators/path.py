@@ -104,13 +104,15 @@ class Path:
 class _Model(ClassifierMixin, BaseEstimator):
     """What the door asks of an estimator."""
 
+    encoder_: Any
+
     def __init__(self, encoder: TableEncoder | None = None) -> None:
         self.encoder = encoder
 
     @property
     def coef_names_(self) -> Any:
         """Names of the encoded columns."""
-        return self.encoder_.get_feature_names_out()  # type: ignore[attr-defined]
+        return self.encoder_.get_feature_names_out()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -65,10 +65,11 @@ class StoredModel(LinearClassifier):
     ('LogisticRegression', True)
     """
 
-    coef_names_: np.ndarray[Any, Any]
+    feature_names_in_: np.ndarray[Any, Any]
     covariance_: Array | None
     certificate_: Certificate
     training_: Training
+    _model: Model
 
     def __init__(self, n_jobs: int | None = None) -> None:
         self.n_jobs = n_jobs
@@ -129,7 +130,6 @@ def stored_model(model: Model) -> StoredModel:
     found.coef_, found.intercept_ = np.array(model.coef), np.array(model.intercept)
     text = isinstance(model.classes[0], str)
     found.classes_ = np.array(model.classes, dtype=object if text else None)
-    found.coef_names_ = np.array(model.feature_names, dtype=object)
     found.n_features_in_ = len(model.encoding.columns)
     if model.named:
         found.feature_names_in_ = np.array(model.encoding.input_names(), dtype=object)

@@ -17,7 +17,7 @@ from oddsmith.data.tables import read_columns
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.table_encoder import TableEncoder
 
-__all__ = ["Kept", "first_rows", "other_rows", "read_y", "takes"]
+__all__ = ["Kept", "first_rows", "keep_columns", "other_rows", "read_y", "takes"]
 
 Kept = np.ndarray[Any, np.dtype[np.bool_]]
 # Rows, and which of them are left; None where all are.
@@ -69,7 +69,7 @@ def first_rows(model: Any, X: Any, y: Any) -> tuple[Any, Any, Kept | None]:
     ParameterError
         If the encoder is none, or cannot be used.
     """
-    encoder, known = _encoder_of(model)
+    encoder, known = encoder_of(model)
     asked = getattr(model, "encoder", None) is not None
     if is_table(X):
         table, labels, target = _features(X, y)
@@ -78,7 +78,9 @@ def first_rows(model: Any, X: Any, y: Any) -> tuple[Any, Any, Kept | None]:
         rows = None if asked else table.plain(names)
         if rows is not None and rows.shape[0]:
             labels, _ = read_y(labels, rows.shape[0])
-            _keep(model, None, names, len(names), target)
+            keep_columns(model, None, names, len(names), target)
+            # Where the model travels to they may be no numbers.
+            model._booleans = table.booleans(names)
             return rows, labels, None
         columns = read_columns(table, names)
         labels, _ = read_y(labels, columns[0].n_rows)
@@ -90,7 +92,7 @@ def first_rows(model: Any, X: Any, y: Any) -> tuple[Any, Any, Kept | None]:
         encoder.learn(columns, names)
     rows = encoder.encoding_.rows(columns)
     plain = not asked and encoder.encoding_.plain
-    _keep(model, None if plain else encoder, names, len(columns), target)
+    keep_columns(model, None if plain else encoder, names, len(columns), target)
     return rows, labels if kept is None else labels[kept], kept
 
 
@@ -106,7 +108,7 @@ def _features(X: Any, y: Any) -> tuple[OpenTable, Any, str | None]:
     return table, labels, name or own
 
 
-def _encoder_of(model: Any) -> tuple[TableEncoder, bool]:
+def encoder_of(model: Any) -> tuple[TableEncoder, bool]:
     """Copy the encoder for the model, and say whether it has learned already."""
     given = getattr(model, "encoder", None)
     if given is None:
@@ -119,7 +121,8 @@ def _encoder_of(model: Any) -> tuple[TableEncoder, bool]:
             "go before the model in a pipeline."
         )
     if not frozen:
-        return clone(encoder), False
+        own: Any = clone(encoder)
+        return own, False
     check_is_fitted(encoder)
     own = clone(encoder)
     vars(own).update({k: v for k, v in vars(encoder).items() if k.endswith("_")})
@@ -138,11 +141,13 @@ def _complete(columns: list[Column]) -> tuple[list[Column], Kept | None]:
     return [some_rows(column, kept) for column in columns], kept
 
 
-def _keep(
+def keep_columns(
     model: Any, encoder: TableEncoder | None, names: Any, count: int, target: str | None
 ) -> None:
+    """Let a model know its columns, and how they are encoded."""
     model.encoder_ = encoder
     model.target_ = target
+    vars(model).pop("_booleans", None)
     model.n_features_in_ = count
     vars(model).pop("feature_names_in_", None)
     if names is not None:
@@ -157,7 +162,7 @@ def other_rows(model: Any, X: Any, *, drop: bool = False) -> Entered:
     DataError
         If a column is lacking or extra, or holds what the fit has not taught.
     """
-    encoder, names = model.encoder_, getattr(model, "feature_names_in_", None)
+    encoder, names = getattr(model, "encoder_", None), getattr(model, "feature_names_in_", None)
     if is_table(X) and names is not None:
         return _by_name(model, open_table(X), names.tolist(), encoder, drop)
     if encoder is not None:

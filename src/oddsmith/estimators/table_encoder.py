@@ -37,10 +37,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     unseen : "refuse" or "pool", default "refuse"
         What becomes of levels that only other rows have. They are pooled only in columns that have
         a pooled level: otherwise no coefficient would be theirs. See `unseen_levels`.
-    missing : "refuse", "mean" or "indicator", default "refuse"
+    missing : "refuse", "mean", "indicator" or "drop", default "refuse"
         "mean" puts the fit's mean in place of missing numbers, and refuses missing text.
         "indicator" does so as well and adds a column ``name[(missing)]`` for each column in which
         the fit misses values; missing text is a level of its own.
+        "drop" is for the encoder of an estimator, such as `LogisticRegression`, which leaves the
+        rows out of y as well.
     sparse : "auto", True or False, default "auto"
         Whether the result is a CSR array; "auto" where there are at least 100 columns, and at
         most a tenth of their entries can be other than zero.
@@ -93,7 +95,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         reference: Any = "first",
         min_count: int = 1,
         unseen: Literal["refuse", "pool"] = "refuse",
-        missing: Literal["refuse", "mean", "indicator"] = "refuse",
+        missing: Literal["refuse", "mean", "indicator", "drop"] = "refuse",
         sparse: Any = "auto",
     ) -> None:
         self.reference = reference

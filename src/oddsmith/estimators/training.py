@@ -18,7 +18,7 @@ from oddsmith.estimators.labels import Encoded
 from oddsmith.solvers.choose import Problem, kernels_for
 from oddsmith.solvers.minimise import Task
 
-__all__ = ["Training", "Walked", "in_memory"]
+__all__ = ["Training", "Walked", "fit_record", "in_memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class Training:
         Where the columns lie; one pass finds out where it is None.
     explain : callable or None
         Error that names an entry which is not finite, or None; asked where there is one.
+    scaled : bool
+        Whether weights and penalty were multiplied by a power of two.
     """
 
     blocks: Blocks
@@ -53,6 +55,7 @@ class Training:
     offset: Array | None = None
     columns: Columns | None = None
     explain: Callable[[], DataError | None] | None = None
+    scaled: bool = False
 
     @property
     def width(self) -> int:
@@ -96,6 +99,35 @@ class Walked:
     fit: Fit
 
 
+def fit_record(
+    rows: int,
+    weight: float | None,
+    warnings: tuple[str, ...],
+    separated: str | None,
+    aliased: tuple[int, ...] | None,
+) -> dict[str, Any]:
+    """Put together what a fit leaves for the model's file, of built-in types alone.
+
+    Parameters
+    ----------
+    rows : int
+    weight : float or None
+        Sum of the weights; None where nobody knows it.
+    warnings : tuple of str
+        What the fit warned of.
+    separated : "complete", "quasi" or None
+    aliased : tuple of int, or None
+        Encoded columns that are linear combinations of those before; None if nobody looked.
+    """
+    return {
+        "rows": int(rows),
+        "weight": None if weight is None else float(weight),
+        "warnings": warnings,
+        "separated": separated,
+        "aliased": None if aliased is None else tuple(map(int, aliased)),
+    }
+
+
 def in_memory(
     X: Any,
     labels: Encoded,
@@ -126,8 +158,8 @@ def in_memory(
     DataError, ParameterError
         If weights or offsets cannot be used.
     """
-    weight = row_weights(sample_weight, class_weight, labels, all_classes=all_classes)
-    weight, l1, l2 = in_range(weight, *penalty)
+    counted = row_weights(sample_weight, class_weight, labels, all_classes=all_classes)
+    weight, l1, l2 = in_range(counted, *penalty)
     width = 1 if labels.classes.size == 2 else labels.classes.size
     given = row_offset(offset, X.shape[0], width)
     return Training(
@@ -139,4 +171,5 @@ def in_memory(
         getattr(X, "nnz", 0),
         None if given is None else np.atleast_1d(np.median(given, axis=0)),
         explain=explain,
+        scaled=weight is not counted,
     )

@@ -203,7 +203,7 @@ def _levels(value: Any, name: str) -> list[Any]:
     given = items(value, '"levels"')
     if not 0 < len(given) <= _MOST_LEVELS:
         refuse(f"column {quoted(name)} has {len(given)} levels, not 1 to {_MOST_LEVELS}")
-    levels = [label(x, '"levels"') for x in given]
+    levels: list[Any] = [label(x, '"levels"') for x in given]
     if len(set(map(type, levels))) > 1:
         refuse(f"column {quoted(name)} has levels of several types")
     if not all(a < b for a, b in pairwise(levels)):

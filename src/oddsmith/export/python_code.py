@@ -91,7 +91,7 @@ def encoded(row):
         else:
             number = float(value)
             if not isfinite(number):
-                raise ValueError("column {{!r}} holds {{}}; give a finite number".format(name, value))
+                raise ValueError("column {{!r}} holds {{}}; not finite".format(name, value))
             if kind == "boolean" and number not in (0.0, 1.0):
                 raise ValueError("column {{!r}} holds {{}}; give a boolean".format(name, value))
             found.append((first, number))
@@ -174,7 +174,8 @@ def _encoding(rule: LinearRule, one: ColumnEncoding, start: int) -> str:
     places = zip(one.levels.tolist(), one.places.tolist(), strict=True)
     levels = "".join(f"            {plain_label(x)!a}: {place(at)},\n" for x, at in places)
     others = place(one.pooled_at) if rule.pools_unseen(one) else None
-    return f"(\n        'category',\n        {{\n{levels}        }},\n        {others},\n        {missing},\n    )"
+    lines = "'category',", f"{{\n{levels}        }},", f"{others},", f"{missing},"
+    return "(\n" + "".join(f"        {line}\n" for line in lines) + "    )"
 
 
 def _tuple(literals: list[str], indent: str = "") -> str:

@@ -60,6 +60,10 @@ class LinearRule:
             yield name, one, start
             start += one.width
 
+    def encoded_names(self) -> tuple[str, ...]:
+        """Names of the q columns."""
+        return self.columns if self.encoding is None else tuple(self.encoding.names(self.columns))
+
     def pools_unseen(self, one: ColumnEncoding) -> bool:
         """Whether levels that the fit has not seen count as the pooled one."""
         pooled = self.encoding is not None and self.encoding.unseen == "pool"

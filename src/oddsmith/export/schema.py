@@ -4,9 +4,9 @@ Only NumPy is used, so that a stored model predicts without the libraries that f
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -230,8 +230,8 @@ class Model:
         demand(bool((np.diag(known) > 0).all()), "a variance is not above 0")
 
 
-def plain_encoding(names: Sequence[str]) -> TableEncoding:
-    """Encode columns of numbers as they are.
+def plain_encoding(names: Sequence[str], booleans: Collection[str] = frozenset()) -> TableEncoding:
+    """Encode columns of numbers, and those of booleans among them, as they are.
 
     Examples
     --------
@@ -239,11 +239,12 @@ def plain_encoding(names: Sequence[str]) -> TableEncoding:
     ['dose']
     """
     none, empty = objects([]), np.empty(0, np.intp)
+    kinds: dict[str, Literal["number", "boolean"]] = {
+        name: "boolean" if name in booleans else "number" for name in names
+    }
     columns = [
-        ColumnEncoding(
-            name, "number", 0, None, none, empty, empty, objects([None]), None, None, None
-        )
-        for name in names
+        ColumnEncoding(name, kind, 0, None, none, empty, empty, objects([None]), None, None, None)
+        for name, kind in kinds.items()
     ]
     return TableEncoding(tuple(columns), "refuse", 1, "refuse", False)
 

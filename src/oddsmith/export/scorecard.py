@@ -1,6 +1,7 @@
 """A model of two classes in points, as lenders write it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -22,6 +23,7 @@ class Scorecard:
     Attributes
     ----------
     columns : tuple of str
+        Of a table that is encoded, those that it becomes: ``site[b]`` has the points of a level.
     points : array of shape (p,)
         Points per unit of each column; read-only.
     base_points : float
@@ -32,6 +34,8 @@ class Scorecard:
         Points per nat of log-odds.
     offset : float
         Points at even odds.
+    encode : callable or None
+        Makes such columns of a table; None where they are the table's own.
     """
 
     columns: tuple[str, ...]
@@ -40,6 +44,7 @@ class Scorecard:
     good: Label
     factor: float
     offset: float
+    encode: Callable[[Any], Any] | None = None
 
     def score(self, X: Any) -> Array:
         """Points of each row, of shape (n,).
@@ -52,8 +57,10 @@ class Scorecard:
         Raises
         ------
         DataError
-            If a column is missing, or an entry is not a finite number.
+            If a column is missing, or an entry is not a finite number or a level of the fit.
         """
+        if self.encode is not None:
+            return self.encode(X) @ self.points + self.base_points
         rows = self._rows(X)
         if rows.ndim != 2 or rows.shape[1] != len(self.columns):
             raise DataError(
@@ -117,6 +124,7 @@ def scorecard(
     base_score: float = 600.0,
     base_odds: float = 50.0,
     good: Label | None = None,
+    encode: Callable[[Any], Any] | None = None,
 ) -> Scorecard:
     """Scale log-odds to points.
 
@@ -129,6 +137,8 @@ def scorecard(
         The points that rows with these odds of `good` get.
     good : label, optional
         By default the second class.
+    encode : callable, optional
+        Makes the columns of the rule's coefficients of a table; without it they are its own.
 
     Raises
     ------
@@ -170,10 +180,11 @@ def scorecard(
         raise ParameterError("the points are beyond the largest float; ask for fewer")
     points.flags.writeable = False
     return Scorecard(
-        columns=rule.columns,
+        columns=rule.encoded_names(),
         points=points,
         base_points=base,
         good=rule.classes[1] if good is None else rule.classes[rule.classes.index(good)],
         factor=factor,
         offset=offset,
+        encode=encode,
     )

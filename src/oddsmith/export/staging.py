@@ -110,10 +110,17 @@ def staged_folder(target: Path, owned: tuple[str, ...]) -> Iterator[Path]:
 
 
 @contextmanager
-def staged_file(path: Path) -> Iterator[Path]:
+def staged_file(path: Path, otherwise: str = "choose another --out") -> Iterator[Path]:
     """File to write to, which appears as `path` at once when the block ends without error.
 
     A device or pipe (``/dev/stdout``) is written to as it is.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes
+    otherwise : str
+        What an error says to do.
 
     Raises
     ------
@@ -121,7 +128,7 @@ def staged_file(path: Path) -> Iterator[Path]:
         If it cannot be written.
     """
     place = Path(os.path.realpath(path))
-    with _writing(path):
+    with _writing(path, otherwise):
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if place.exists() and not place.is_file():
@@ -138,7 +145,7 @@ def staged_file(path: Path) -> Iterator[Path]:
             staging.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, otherwise: str = "choose another --out") -> None:
     """Write a file so that it appears at once, or replaces the one there at once.
 
     Raises
@@ -146,7 +153,7 @@ def write_whole(path: Path, content: bytes) -> None:
     ParameterError
         If it cannot be written; see `staged_file`.
     """
-    with staged_file(path) as place:
+    with staged_file(path, otherwise) as place:
         place.write_bytes(content)
 
 
@@ -198,11 +205,11 @@ def _move(staging: Path, target: Path, owned: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _writing(path: Path, otherwise: str = "choose another --out") -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
         why = error.strerror or str(error)
-        raise ParameterError(f"{path}: cannot be written ({why}); choose another --out") from None
+        raise ParameterError(f"{path}: cannot be written ({why}); {otherwise}") from None

@@ -55,6 +55,10 @@ class Told:
         if self._show is not None:
             self._show(f"first pass: {self._read:,} rows{of}")
 
+    def done_reading(self, rows: int) -> None:
+        """Say how many rows the first pass has read."""
+        self._line(f"first pass: {rows:,} rows")
+
     def iteration(self, progress: "Progress") -> None:
         """Show where the solver stands."""
         self._last = f"; {progress_text(progress)}"
@@ -62,7 +66,7 @@ class Told:
             self._show(f"pass {self._pass}{self._last}")
 
     def blocks(self, blocks: Blocks) -> Blocks:
-        """The same blocks, their rows counted where something is shown."""
+        """Give the same blocks, their rows counted where something is shown."""
         self._total = blocks.n_rows
         return blocks if self._show is None else _ToldBlocks(blocks, self)
 
@@ -72,9 +76,8 @@ class Told:
             self._pass += self._rows % self._total == 0
             self._rows += rows
             done = (self._rows - 1) % self._total + 1
-            self._show(
-                f"pass {self._pass}: {100 * done // self._total} % of {self._total:,} rows{self._last}"
-            )
+            share = f"{100 * done // self._total} % of {self._total:,} rows"
+            self._show(f"pass {self._pass}: {share}{self._last}")
 
     def _line(self, text: str) -> None:
         if self._note is not None:

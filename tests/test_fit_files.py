@@ -1,0 +1,403 @@
+"""Files give the coefficients of rows in memory, whatever their format, however they are kept."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
+import pyarrow.parquet as pq
+import pytest
+
+from oddsmith import LogisticRegression, TableEncoder, fit_files
+from oddsmith.data.first_pass import Split
+from oddsmith.engines.journal import Journal
+from oddsmith.errors import DataError, ParameterError, SeparationWarning
+from oddsmith.estimators import files as module
+from oddsmith.solvers import minimise
+
+N = 4000
+
+
+def table(seed=0, n=N, classes=2, plain=False, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 3)) * [1.0, 30.0, 0.01] + [0.0, 500.0, 0.0]
+    site = rng.choice(["a", "b", "c d", 'e"f', "g,h"], n, p=[0.4, 0.3, 0.2, 0.08, 0.02])
+    new = rng.random(n) < 0.3
+    score = X @ [0.5, 0.01, 20.0] - 5.0 + 0.4 * (site == "b") - 0.7 * new
+    noise = rng.gumbel(size=(n, classes))
+    noise[:, 1:] += score[:, None] * np.linspace(0.5, 1.0, classes - 1)
+    y = np.array(["no", "yes", "who knows"], dtype=object)[noise.argmax(axis=1)]
+    found = {
+        "dose": X[:, 0].astype(dtype),
+        "far": X[:, 1].astype(dtype),
+        "fine": X[:, 2].astype(dtype),
+    }
+    if not plain:
+        holes = rng.random(n) < 0.1
+        found["dose"] = pa.array(np.where(holes, 0.0, found["dose"]), mask=holes)
+        found |= {"site": site, "new": new}
+    return pa.table({**found, "y": y.tolist()})
+
+
+def write(data, path):
+    """Write a table in the format that the name says, in several files where it ends in a slash."""
+    name = str(path)
+    if name.endswith(".parquet"):
+        pq.write_table(data, path, row_group_size=700)
+    elif name.endswith(".arrow"):
+        pa.feather.write_feather(data, path, compression="uncompressed", chunksize=900)
+    else:
+        with pa.output_stream(path, compression={"z": "gzip", "t": "zstd"}.get(name[-1])) as out:
+            pa.csv.write_csv(data, out)
+
+
+@pytest.fixture
+def on_disk(monkeypatch):
+    monkeypatch.setattr(module, "_IN_MEMORY", 2**40)
+
+
+def model(**how):
+    return LogisticRegression(encoder=TableEncoder(missing="indicator", min_count=200), **how)
+
+
+@pytest.mark.parametrize("keep", ["memory", "disk", "nowhere"])
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "csv.zst", "parquet", "arrow"])
+def test_same_coefficients_as_in_memory(tmp_path, monkeypatch, suffix, classes, keep):
+    data = table(classes=classes)
+    compression = {"gz": "gzip", "zst": "zstd"}.get(suffix.split(".")[-1])
+    path = tmp_path / f"rows.{suffix}"
+    if suffix.startswith("csv"):
+        with pa.output_stream(path, compression=compression) as out:
+            pa.csv.write_csv(data, out)
+    else:
+        write(data, path)
+    if keep != "memory":
+        monkeypatch.setattr(module, "_IN_MEMORY", 2**40)
+    given = model(C=2.0)
+    found = fit_files(path, "y", given, cache=keep != "nowhere")
+    expected = model(C=2.0).fit(data.drop(["y"]), data["y"])
+    assert found.coef_names_.tolist() == expected.coef_names_.tolist()
+    assert found.classes_.tolist() == expected.classes_.tolist()
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
+    np.testing.assert_allclose(found.intercept_, expected.intercept_, rtol=1e-9)
+    assert found.converged_
+    assert found.optimality_gap_ <= 1e-12
+    assert found.n_rows_ == N
+    assert not hasattr(given, "coef_"), "the model that is given is a pattern"
+    rows = data.drop(["y"])
+    np.testing.assert_allclose(found.predict_proba(rows), expected.predict_proba(rows), atol=1e-10)
+
+
+def test_a_tall_fit_starts_from_the_same_sample(tmp_path, on_disk):
+    data = table(n=60_000, plain=True, dtype=np.float32)
+    write(data, tmp_path / "rows.parquet")
+    found = fit_files(tmp_path / "rows.parquet", "y")
+    X = np.column_stack([data[name] for name in data.column_names[:3]])
+    expected = LogisticRegression().fit(X, data["y"].to_pylist())
+    assert found.solver_ == expected.solver_ == "sampled-lbfgs"
+    assert found.encoder_ is None
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
+
+
+def test_folders_globs_and_lists_are_one_table(tmp_path):
+    data = table()
+    for place, part in enumerate(np.array_split(np.arange(N), 3)):
+        write(data.take(part), tmp_path / f"part-{place}.parquet")
+    want = model().fit(data.drop(["y"]), data["y"]).coef_
+    for files in (tmp_path, str(tmp_path / "*.parquet"), sorted(tmp_path.iterdir())):
+        np.testing.assert_allclose(fit_files(files, "y", model()).coef_, want, rtol=1e-9)
+
+
+def test_same_bits_for_any_number_of_threads(tmp_path, on_disk):
+    write(table(n=30_000), tmp_path / "rows.parquet")
+    one, three = (
+        fit_files(tmp_path / "rows.parquet", "y", model(n_jobs=jobs)).coef_ for jobs in (1, 3)
+    )
+    assert (one == three).all()
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_weights_offsets_and_class_weights(tmp_path, on_disk, cache):
+    rng = np.random.default_rng(3)
+    data = table()
+    weight, offset = rng.integers(0, 4, N).astype(float), rng.normal(size=N)
+    path = tmp_path / "rows.parquet"
+    write(data.append_column("w", pa.array(weight)).append_column("o", pa.array(offset)), path)
+    how = {"C": 0.5, "class_weight": {"no": 2.0, "yes": 0.25}}
+    found = fit_files(path, "y", model(**how), weight="w", offset="o", cache=cache)
+    expected = model(**how).fit(data.drop(["y"]), data["y"], sample_weight=weight, offset=offset)
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
+    assert "w" not in found.feature_names_in_
+
+
+def test_weights_of_any_size(tmp_path):
+    data = table(plain=True)
+    for scale in (1e-200, 1e200):
+        path = tmp_path / f"rows-{scale}.parquet"
+        write(data.append_column("w", pa.array(np.full(N, scale))), path)
+        found = fit_files(path, "y", LogisticRegression(C=1.0 / scale), weight="w")
+        expected = LogisticRegression().fit(data.drop(["y"]), data["y"])
+        np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
+
+
+def test_standard_errors_without_rows(tmp_path, on_disk):
+    data = table()
+    write(data, tmp_path / "rows.parquet")
+    found = fit_files(tmp_path / "rows.parquet", "y", model(C=np.inf))
+    expected = model(C=np.inf).fit(data.drop(["y"]), data["y"]).infer(data.drop(["y"]), data["y"])
+    np.testing.assert_allclose(found.results_.bse, expected.bse, rtol=1e-8)
+    np.testing.assert_allclose(found.results_.llf, expected.llf, rtol=1e-12)
+    assert found.results_.llnull == pytest.approx(expected.llnull, rel=1e-12)
+    assert "site[b]" in found.results_.summary().as_text()
+    assert not hasattr(fit_files(tmp_path / "rows.parquet", "y", model()), "results_")
+
+
+@pytest.mark.parametrize("missing", ["drop", "mean", "refuse"])
+def test_missing_values(tmp_path, on_disk, missing):
+    data = table()
+    write(data, tmp_path / "rows.parquet")
+    asked = LogisticRegression(encoder=TableEncoder(missing=missing))
+    if missing == "refuse":
+        with pytest.raises(DataError, match=r'missing in \d+ of 4000 rows, by column: "dose" \d+;'):
+            fit_files(tmp_path / "rows.parquet", "y", asked)
+        return
+    found = fit_files(tmp_path / "rows.parquet", "y", asked)
+    expected = LogisticRegression(encoder=TableEncoder(missing=missing)).fit(
+        data.drop(["y"]), data["y"]
+    )
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
+    assert found.n_dropped_ == (data["dose"].null_count if missing == "drop" else 0)
+    assert found.n_rows_ + found.n_dropped_ == N
+
+
+def test_many_levels_stay_sparse(tmp_path, on_disk):
+    rng = np.random.default_rng(0)
+    n = 20_000
+    ids = [f"user {i:06d}" for i in rng.integers(0, 5000, n)]
+    data = pa.table({"id": ids, "x": rng.normal(size=n), "y": rng.random(n) < 0.5})
+    write(data, tmp_path / "rows.parquet")
+    found = fit_files(tmp_path / "rows.parquet", "y")
+    expected = LogisticRegression().fit(data.drop(["y"]), data["y"])
+    assert found.encoder_.sparse_
+    assert found.coef_.shape[1] > 4000
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-7, atol=1e-9)
+
+
+class Cut(BaseException):
+    """Stands for Ctrl-C, which pytest takes for itself."""
+
+
+@pytest.fixture
+def many_folds(monkeypatch):
+    """Rows stay where they are, however few."""
+    monkeypatch.setattr(minimise, "_FEW_ENTRIES", 0)
+
+
+def cut_after(monkeypatch, folds):
+    whole, count = Journal.fold, itertools.count()
+
+    def fold(self, kernel):
+        if next(count) == folds:
+            raise Cut
+        return whole(self, kernel)
+
+    monkeypatch.setattr(Journal, "fold", fold)
+    return lambda: monkeypatch.setattr(Journal, "fold", whole)
+
+
+@pytest.mark.parametrize("C", [1.0, np.inf])
+@pytest.mark.parametrize("folds", [0, 1, 3])
+def test_a_fit_that_was_cut_short_goes_on_to_the_same_bits(
+    tmp_path, monkeypatch, folds, C, many_folds
+):
+    write(table(n=5000), tmp_path / "rows.parquet")
+    path, folder = tmp_path / "rows.parquet", tmp_path / "checkpoint"
+    whole = fit_files(path, "y", model(C=C), checkpoint=tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+    mend = cut_after(monkeypatch, folds)
+    with pytest.raises(Cut):
+        fit_files(path, "y", model(C=C), checkpoint=folder)
+    mend()
+    assert (folder / "first-pass.json").exists()
+    assert len(list(folder.glob("fold-*.npz"))) <= folds
+    with pytest.raises(ParameterError, match="is not empty; go on from it with resume=True"):
+        fit_files(path, "y", model(C=C), checkpoint=folder)
+    again = fit_files(path, "y", model(C=C), checkpoint=folder, resume=True)
+    assert (again.coef_ == whole.coef_).all()
+    assert again.optimality_gap_ == whole.optimality_gap_
+    assert not folder.exists()
+
+
+@pytest.mark.usefixtures("many_folds")
+def test_a_checkpoint_is_of_one_fit(tmp_path, monkeypatch):
+    data, path, folder = table(n=5000), tmp_path / "rows.parquet", tmp_path / "checkpoint"
+    write(data, path)
+    mend = cut_after(monkeypatch, 3)
+    with pytest.raises(Cut):
+        fit_files(path, "y", model(), checkpoint=folder)
+    mend()
+    with pytest.raises(ParameterError, match="of a fit with another features"):
+        fit_files(path, "y", model(), checkpoint=folder, resume=True, features=["far"])
+    with pytest.raises(ParameterError, match="of a fit with other parameters"):
+        fit_files(path, "y", model(C=7.0, fit_intercept=False), checkpoint=folder, resume=True)
+    write(data.slice(1), path)
+    with pytest.raises(ParameterError, match="of a fit with another set of files"):
+        fit_files(path, "y", model(), checkpoint=folder, resume=True)
+
+
+@pytest.mark.usefixtures("many_folds")
+def test_a_checkpoint_that_was_damaged_is_made_again(tmp_path, monkeypatch):
+    path, folder = tmp_path / "rows.parquet", tmp_path / "checkpoint"
+    write(table(n=5000), path)
+    whole = fit_files(path, "y", model())
+    for damage in ("first-pass.json", "numbers.bin", "fold-00001.npz", "first-pass.npz"):
+        mend = cut_after(monkeypatch, 3)
+        with pytest.raises(Cut):
+            fit_files(path, "y", model(), checkpoint=folder)
+        mend()
+        with (folder / damage).open("r+b") as file:
+            file.truncate(10)
+        again = fit_files(path, "y", model(), checkpoint=folder, resume=True)
+        np.testing.assert_allclose(again.coef_, whole.coef_, rtol=1e-12)
+
+
+def test_rows_held_out(tmp_path, on_disk):
+    data = table(n=20_000)
+    write(data, tmp_path / "rows.parquet")
+    split = Split(0.25, 7)
+    done = module.fit_and_hold_out(tmp_path / "rows.parquet", "y", model(), split=split)
+    out = split.held(0, 20_000)
+    assert done.held_out.n_rows == out.sum()
+    own = data.filter(pa.array(~out))
+    expected = model().fit(own.drop(["y"]), own["y"])
+    np.testing.assert_allclose(done.model.coef_, expected.coef_, rtol=1e-9)
+    held = data.filter(pa.array(out))
+    want = expected.predict_proba(held.drop(["y"]))
+    np.testing.assert_allclose(done.held_out.probabilities, want, atol=1e-10)
+    labels = expected.classes_[done.held_out.true]
+    assert labels.tolist() == held["y"].to_pylist()
+
+
+def test_bad_requests(tmp_path):
+    write(table(plain=True), tmp_path / "rows.parquet")
+    path = tmp_path / "rows.parquet"
+    for how, message in (
+        ({"memory": 10}, "memory=10 is less than"),
+        ({"model": "lbfgs"}, "model is a str"),
+        ({"resume": True}, "resume=True needs checkpoint"),
+        ({"features": ["dose", "dose"]}, 'features names "dose", which is named already'),
+        ({"features": ["y"]}, 'features names "y", which is named already'),
+        ({"weight": "y"}, 'the weight column "y" holds no numbers'),
+        ({"weight": "dose", "offset": "dose"}, "must be different columns"),
+        ({"cache": tmp_path / "nowhere" / "at all"}, "cannot be written"),
+        ({"checkpoint": path}, "cannot be a checkpoint"),
+        ({"checkpoint": tmp_path / "none", "resume": True}, "there is no checkpoint to go on from"),
+    ):
+        with pytest.raises((ParameterError, DataError), match=message):
+            fit_files(path, "y", **how)
+    with pytest.raises(ParameterError, match='no column "z", which the target names'):
+        fit_files(path, "z")
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ("x,y\n1,a\n2,b\n3,\n", r'line 4, column "y": has no label'),
+        ("x,y\n1,a\n2,a\n", r'column "y" holds the label "a" only'),
+        ("x,y\n" + "".join(f"1,{i}.5\n" for i in range(200)), "200 different numbers"),
+        ("x,y\n,a\n,b\n", r'values are missing in 2 of 2 rows, by column: "x" 2'),
+        ("x,y,w\n1,a,-1\n2,b,1\n", r'line 2, column "w": is no number from 0 up'),
+    ],
+)
+def test_bad_rows(tmp_path, cells, message):
+    (tmp_path / "bad.csv").write_text(cells)
+    weight = "w" if "w" in cells.split("\n")[0] else None
+    with pytest.raises(DataError, match=message):
+        fit_files(tmp_path / "bad.csv", "y", weight=weight)
+
+
+def test_whole_numbers_that_floats_would_round_are_named(tmp_path):
+    values = np.arange(1000) + 2**53
+    data = pa.table({"x": values, "y": np.arange(1000) % 2})
+    write(data, tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match=r'row 1 \(from 0\), column "x": holds a whole number'):
+        fit_files(tmp_path / "rows.parquet", "y")
+    data = pa.table({"x": [2**60, 2**61, None] * 300, "y": [0, 1, 0, 1, 1, 0] * 150})
+    write(data, tmp_path / "rows.parquet")
+    model = LogisticRegression(encoder=TableEncoder(missing="mean"))
+    assert fit_files(tmp_path / "rows.parquet", "y", model).converged_
+
+
+def test_infinite_numbers_are_named(tmp_path):
+    values = np.ones(1000)
+    values[777] = np.inf
+    data = pa.table({"x": values, "y": np.arange(1000) % 2})
+    write(data, tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match=r'row 777 \(from 0\), column "x": is infinite'):
+        fit_files(tmp_path / "rows.parquet", "y")
+
+
+def test_separation_is_named(tmp_path, on_disk):
+    x = np.linspace(-1, 1, 500)
+    write(pa.table({"x": x, "y": (x > 0).astype(int)}), tmp_path / "rows.parquet")
+    with pytest.warns(SeparationWarning, match='"x"'):
+        fit_files(tmp_path / "rows.parquet", "y", LogisticRegression(C=np.inf))
+
+
+def test_nothing_is_left_behind(tmp_path, on_disk):
+    write(table(plain=True), tmp_path / "rows.parquet")
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    fit_files(tmp_path / "rows.parquet", "y", cache=cache)
+    with pytest.raises(DataError):
+        fit_files(tmp_path / "rows.parquet", "dose", cache=cache)
+    assert not list(cache.iterdir())
+
+
+def test_a_full_disk_is_found_before(tmp_path, monkeypatch, on_disk):
+    write(table(plain=True), tmp_path / "rows.parquet")
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: os.statvfs_result(range(10)))
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000})())
+    with pytest.raises(DataError, match=r"the column cache needs 0\.0 GB, and 0\.0 GB are free"):
+        fit_files(tmp_path / "rows.parquet", "y")
+
+
+def test_progress_says_rows_passes_and_size(tmp_path, on_disk, capsys):
+    write(table(plain=True), tmp_path / "rows.parquet")
+    fit_files(tmp_path / "rows.parquet", "y", LogisticRegression(verbose=1))
+    said = capsys.readouterr().err
+    assert "column cache in" in said
+    assert "first pass: 4,000 rows" in said
+    assert "proved within" in said
+
+
+MEASURED = """
+import resource, sys
+import oddsmith
+oddsmith.fit_files(sys.argv[1], "y", memory=int(sys.argv[2]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_is_bounded(tmp_path):
+    rng = np.random.default_rng(0)
+    path, n, p = tmp_path / "rows.parquet", 2_000_000, 40
+    schema = pa.schema({f"x{j}": pa.float32() for j in range(p)} | {"y": pa.int8()})
+    with pq.ParquetWriter(path, schema) as out:
+        for _ in range(10):
+            X = rng.standard_normal((n // 10, p), dtype=np.float32)
+            y = (X[:, 0] + rng.logistic(size=n // 10) > 0).astype(np.int8)
+            out.write_table(pa.table({f"x{j}": X[:, j] for j in range(p)} | {"y": y}, schema))
+    limit = 640 * 2**20
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, path, str(limit)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) * 1024 < limit, "the columns take 320 MB on top of 250 MB of libraries"
