@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-__all__ = ["MEMORY", "PATH", "seed", "threshold", "with_equals"]
+__all__ = ["with_equals"]
 
 PATH = click.Path(path_type=Path)
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(|[kmgt]i?)b?", re.IGNORECASE)

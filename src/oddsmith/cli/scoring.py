@@ -45,7 +45,7 @@ __all__ = ["ScoreRequest", "evaluation_of", "judged", "write_predictions"]
 # Entries of encoded rows that are scored at once: 16 megabytes.
 _ENTRIES = 2**21
 # A batch takes about this share of the memory, and several are on their way.
-_BATCH = 32
+_BATCH = 64
 _EXPECTED = "add what is missing, or check the header"
 
 

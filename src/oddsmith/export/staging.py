@@ -118,7 +118,6 @@ def staged_file(path: Path, otherwise: str = "choose another --out") -> Iterator
     Parameters
     ----------
     path : Path
-    content : bytes
     otherwise : str
         What an error says to do.
 
