@@ -2,12 +2,16 @@
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from oddsmith.cli.options import MEMORY, PATH, seed, with_equals
 from oddsmith.cli.showing import program, quote, show_fit
 from oddsmith.errors import ParameterError
+
+if TYPE_CHECKING:
+    from oddsmith.core.encoding_rules import Missing
 
 __all__ = ["demo", "fit"]
 
@@ -37,7 +41,8 @@ def demo(out: Path, seed: int) -> None:
     Example:  oddsmith demo --out tumours
     """
     from oddsmith.cli.demo import write_breast_cancer
-    from oddsmith.cli.fitting import Columns, FitRequest, fit_data, write_fit
+    from oddsmith.cli.fit_request import Columns, FitRequest
+    from oddsmith.cli.fitting import fit_data, write_fit
     from oddsmith.export.staging import staged_folder
 
     with staged_folder(out, (_DEMO_DATA, *_OUTPUTS)) as folder:
@@ -135,7 +140,7 @@ def fit(
     weight: str | None,
     offset: str | None,
     types: tuple[str, ...],
-    missing: str,
+    missing: "Missing",
     min_count: int,
     unseen: str,
     reference: tuple[str, ...],
@@ -168,7 +173,8 @@ def fit(
     # Before the fit, which may take long; and again when its files are written.
     check_folder(out, _OUTPUTS)
     checkpoint = None if no_cache else _checkpoint(out, cache)
-    from oddsmith.cli.fitting import Columns, FitRequest, fit_data, write_fit
+    from oddsmith.cli.fit_request import Columns, FitRequest
+    from oddsmith.cli.fitting import fit_data, write_fit
     from oddsmith.cli.fitting_files import check_checkpoint
     from oddsmith.cli.inputs import regular_files, several
 
@@ -183,7 +189,7 @@ def fit(
         missing,
         unseen,
         min_count,
-        levels,  # type: ignore[arg-type]
+        levels,
     )
     again = _again(context)
     with regular_files(data) as files, regular_files(() if test is None else (test,)) as tests:

@@ -6,14 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from oddsmith.cli.fit_request import FitRequest, encoder_of
 from oddsmith.cli.fit_rows import Chosen, refuse_mixed, words_of_kinds
-from oddsmith.cli.fitting import (
-    FitRequest,
-    Fitted,
-    encoder_of,
-    say_what_was_encoded,
-    settled,
-)
+from oddsmith.cli.fitting import Fitted, say_what_was_encoded, settled
 from oddsmith.cli.messages import say, warn
 from oddsmith.cli.scoring import ScoreRequest, judged
 from oddsmith.core.labels import printable

@@ -32,8 +32,7 @@ def regular_files(data: Sequence[str | Path]) -> Iterator[list[str | Path]]:
             if not _is_pipe(name):
                 found.append(name)
                 continue
-            if not names:
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oddsmith-")))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oddsmith-")))
             copy = folder / f"{len(names)}-{_file_name(name)}"
             _copy(name, copy)
             names[str(copy)] = "standard input" if str(name) == "-" else str(name)
