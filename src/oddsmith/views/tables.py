@@ -267,11 +267,12 @@ def _errors(model: Model) -> tuple[list[list[float | None]], list[list[float | N
     coef = np.column_stack([model.coef, model.intercept])
     z = np.abs(coef if rows == 1 else coef[1:] - coef[0]) / errors
     # The first of several classes is what the others differ from.
-    first = [] if rows == 1 else [nothing]
+    first: list[list[float | None]] = [] if rows == 1 else [nothing]
     found: list[list[float | None]] = [[*row] for row in errors.tolist()]
-    p_values = [*first]
-    p_values += [[math.erfc(x / math.sqrt(2.0)) for x in row] for row in z.tolist()]
-    return [*first, *found], p_values
+    p_values: list[list[float | None]] = [
+        [math.erfc(x / math.sqrt(2.0)) for x in row] for row in z.tolist()
+    ]
+    return [*first, *found], [*first, *p_values]
 
 
 def _notes(training: Training, certificate: Certificate) -> tuple[str, ...]:
