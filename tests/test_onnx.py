@@ -35,6 +35,9 @@ def inputs_of(model, frame):
     """Columns as the graph takes them: NaN and "" where a value is missing."""
     found = {}
     rows = rows_of(frame)
+    columns = model.encoder_.encoding_.columns
+    if all(one.kind == "number" and one.refuses_missing() for one in columns):
+        return {"X": np.array(rows, dtype=float)}
     for place, (name, one) in enumerate(
         zip(frame.columns, model.encoder_.encoding_.columns, strict=True)
     ):

@@ -123,14 +123,14 @@ class OpenTable:
             out[:, place] = part
         return out
 
-    def booleans(self, names: Sequence[str]) -> frozenset[str]:
+    def booleans(self, names: Sequence[str]) -> tuple[str, ...]:
         """Which columns hold booleans, of a table that is plain."""
         if self.frame is not None:
             kinds = {name: self.frame.dtypes[self.labels[name]].kind for name in names}
         else:
             found = {name: _numbers(self.columns[name]) for name in names}
             kinds = {name: one.dtype.kind for name, one in found.items() if one is not None}
-        return frozenset(name for name, kind in kinds.items() if kind == "b")
+        return tuple(name for name, kind in kinds.items() if kind == "b")
 
     def _of_pandas(self, names: Sequence[str]) -> Array:
         whole = len(names) == self.frame.shape[1] and tuple(names) == self.names

@@ -40,7 +40,7 @@ def describe(model: Any, written_at: str | None = None, covariance: Any = None) 
     if encoding is None:
         p = model.coef_.shape[1]
         given = [f"x{j}" for j in range(p)] if names is None else list(names)
-        encoding = plain_encoding(given, getattr(model, "_booleans", frozenset()))
+        encoding = plain_encoding(given, getattr(model, "_booleans", ()))
     labels = tuple(plain_label(label) for label in model.classes_.tolist())
     named = names is not None
     try:

@@ -246,7 +246,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         names = getattr(self, "feature_names_in_", None) if columns is None else columns
         encoder = getattr(self, "encoder_", None)
         encoding = None if encoder is None else encoder.encoding_
-        booleans = getattr(self, "_booleans", frozenset())
+        booleans = getattr(self, "_booleans", ())
         if encoding is None and booleans:
             encoding = plain_encoding(names_of(self), booleans)
         return linear_rule(names, self.classes_, self.coef_, self.intercept_, encoding)

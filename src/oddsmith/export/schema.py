@@ -230,7 +230,7 @@ class Model:
         demand(bool((np.diag(known) > 0).all()), "a variance is not above 0")
 
 
-def plain_encoding(names: Sequence[str], booleans: Collection[str] = frozenset()) -> TableEncoding:
+def plain_encoding(names: Sequence[str], booleans: Collection[str] = ()) -> TableEncoding:
     """Encode columns of numbers, and those of booleans among them, as they are.
 
     Examples
@@ -239,12 +239,12 @@ def plain_encoding(names: Sequence[str], booleans: Collection[str] = frozenset()
     ['dose']
     """
     none, empty = objects([]), np.empty(0, np.intp)
-    kinds: dict[str, Literal["number", "boolean"]] = {
-        name: "boolean" if name in booleans else "number" for name in names
-    }
+    kinds: list[Literal["number", "boolean"]] = [
+        "boolean" if name in booleans else "number" for name in names
+    ]
     columns = [
         ColumnEncoding(name, kind, 0, None, none, empty, empty, objects([None]), None, None, None)
-        for name, kind in kinds.items()
+        for name, kind in zip(names, kinds, strict=True)
     ]
     return TableEncoding(tuple(columns), "refuse", 1, "refuse", False)
 
