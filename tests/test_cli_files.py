@@ -318,6 +318,15 @@ def test_memory_is_bounded_whatever_the_size(here):
     assert int(done.stderr) * 1024 < 410e6
 
 
+@pytest.mark.parametrize("out", ["new.xlsx", "new.json", "new.tsv.gz"])
+def test_an_output_whose_name_says_another_format_is_refused(fitted, rows, out, capsys):
+    write(rows, "new.csv")
+    capsys.readouterr()
+    assert main(["predict", "ill/model.json", "new.csv", "--out", out]) == 2
+    error_of(capsys, out, ".csv", ".parquet")
+    assert not Path(out).exists()
+
+
 # ---- evaluate -----------------------------------------------------------------------------------
 
 
@@ -540,6 +549,10 @@ def test_streamed_rows_reach_the_optimum_of_rows_in_memory(here, rows, capsys, m
     assert "held out" in captured.err
     assert "Evaluated on" in captured.out
     assert main(["fit", "rows.csv", *FIT, "--out", "large", "--no-cache"]) == 0
+    captured = capsys.readouterr()
+    # Passes that decode the files again are counted as those over the cache are.
+    said = int(re.findall(r"^pass (\d+);", captured.err, re.MULTILINE)[-1])
+    assert f"{said} passes over the rows" in captured.out
     assert main(["fit", "rows.csv", *FIT, "--out", "large", "--test", "rows.csv"]) == 0
     assert "Evaluated on 600 rows" in capsys.readouterr().out
 

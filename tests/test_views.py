@@ -8,7 +8,10 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.console import Console
+from sklearn import metrics
 from sklearn.datasets import load_iris
 
 from oddsmith import LogisticRegression
@@ -19,6 +22,7 @@ from oddsmith.export.schema import plain_model
 from oddsmith.solvers.run import Progress
 from oddsmith.views import plots
 from oddsmith.views.complaints import complaints
+from oddsmith.views.evaluation import Tally
 from oddsmith.views.plots import plot_confusion, plot_history, save_png
 from oddsmith.views.progress import progress_text, training_progress
 from oddsmith.views.summary import as_html, as_renderable, as_text
@@ -96,6 +100,29 @@ def test_measures_by_hand():
     by_hand = -(3 * math.log(0.8) + math.log(0.2) + 2 * math.log(0.4) + 4 * math.log(0.6)) / 10
     assert found.log_loss == pytest.approx(by_hand)
     assert found.classes == ("false", "true")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 4), st.integers(1, 30), st.integers(1, 30))
+def test_measures_of_rows_in_parts_are_those_of_scikit_learn(seed, K, n, at):
+    rng = np.random.default_rng(seed)
+    true, said = rng.integers(K, size=(2, n))
+    p = rng.dirichlet(np.full(K, 0.1), n)
+    tally = Tally(K)
+    for part in (slice(0, at), slice(at, None)):
+        tally.add(true[part], said[part], p[part])
+    found = tally.evaluation(tuple("abcd"[:K]))
+    labels = range(K)
+    theirs = metrics.precision_recall_fscore_support(
+        true, said, labels=labels, zero_division=np.nan
+    )
+    for own, their in zip((found.precision, found.recall, found.f1), theirs, strict=False):
+        np.testing.assert_allclose(own, their, rtol=1e-14)
+    assert found.log_loss == pytest.approx(metrics.log_loss(true, p, labels=labels), rel=1e-12)
+    assert found.accuracy == pytest.approx(np.mean(true == said))
+    np.testing.assert_array_equal(
+        found.confusion, metrics.confusion_matrix(true, said, labels=labels)
+    )
 
 
 def test_measures_without_anything_to_divide_by_are_undefined():

@@ -88,8 +88,12 @@ def demo(out: Path, seed: int) -> None:
 )
 @click.option("--test", type=PATH, help="File of held-out rows, instead of a split.")
 @seed
-@click.option("--feature", multiple=True, help="Column to fit; all but the others if not given.")
-@click.option("--exclude", multiple=True, help="Column to leave out.")
+@click.option(
+    "--feature",
+    multiple=True,
+    help="Column to fit; give it once for each. All but the others if not given.",
+)
+@click.option("--exclude", multiple=True, help="Column to leave out; give it once for each.")
 @click.option("--weight", help="Column of the rows' weights.")
 @click.option("--offset", help="Column that is added to the log-odds as it is.")
 @click.option("--type", "types", multiple=True, help="NAME=number, NAME=boolean or NAME=category.")

@@ -82,8 +82,8 @@ def evaluate(
 ) -> None:
     """Judge a model on labelled rows.
 
-    DATA are files with the target and the columns of the model. Rows are read in batches; their
-    labels and probabilities are kept.
+    DATA are files with the target and the columns of the model. Rows are read in batches, so that
+    they need not fit in memory.
 
     Example:  oddsmith evaluate tumours-model/model.json more.csv
     """

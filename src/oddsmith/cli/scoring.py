@@ -124,28 +124,21 @@ def evaluation_of(request: ScoreRequest) -> "Summary":
 
 
 def judged(model: Model, request: ScoreRequest) -> Any:
-    """Evaluate a model on labelled rows, of which only labels and probabilities are kept."""
+    """Evaluate a model on labelled rows, of which only counts are kept."""
     from oddsmith.cli.reading import match_labels, target_codes
-    from oddsmith.views.tables import evaluate
+    from oddsmith.views.evaluation import Tally
 
     assert model.target is not None  # noqa: S101
     source = _Source.of(model, request, target=model.target)
-    true, chosen, probabilities = [], [], []
+    tally = Tally(len(model.classes))
     for batch, own, p, known in source.scored():
         codes, levels = target_codes(batch, model.target)
         place = partial(place_of, batch)
         index = match_labels(codes, levels, model.target, model.classes, place)
         rows = slice(None) if known is None else known
-        true.append(index[rows])
-        chosen.append(own[rows])
-        probabilities.append(p[rows])
+        tally.add(index[rows], own[rows], p[rows])
     source.say_what_was_odd()
-    return evaluate(
-        np.concatenate(true),
-        np.concatenate(chosen),
-        np.concatenate(probabilities),
-        model.classes,
-    )
+    return tally.evaluation(model.classes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,8 @@ def load_first_pass(folder: Path, identity: dict[str, Any]) -> FirstPass | None:
     for name, value in identity.items():
         if was.get(name) != json.loads(json.dumps(value)):
             raise ParameterError(
-                f"{folder}: the checkpoint is of a fit with another {name}; fit without it, or "
-                "as that fit was"
+                f"{folder}: the checkpoint is of a fit with another {name}; delete the folder "
+                "to begin anew, or go on as that fit was asked for"
             )
     layout = document["layout"]
     layout = Layout(

@@ -325,7 +325,7 @@ def _classes(asked: Asked, found: FirstPass) -> Classes:
 def _what_was_read(found: FirstPass, classes: Classes) -> str:
     weight = np.bincount(classes.index, found.survey.label_weight)
     shown = [
-        f"{quoted(label_text(label))} {number_text(float(w), 6)}"
+        f"{quoted(label_text(label))} {f'{w:,.0f}' if w == round(w) else number_text(float(w))}"
         for label, w in zip(classes.labels, weight, strict=True)
     ]
     rows = f"{found.survey.n_rows:,} rows to fit"
@@ -427,7 +427,7 @@ def _source(
 
     def again() -> Iterator[Block]:
         rows = rows_again(asked.files, found, drop=asked.drop, split=asked.split)
-        return map(encoder, rows)
+        return tell.stream(map(encoder, rows), blocks.n_rows)
 
     with Streams(
         again, blocks.n_rows, blocks.n_features, blocks.sample, asked.model.n_jobs

@@ -1,8 +1,9 @@
 """What every fitted linear classifier can do: margins, probabilities, classes, from any rows."""
 
 from collections.abc import Sequence
+from copy import copy
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -238,7 +239,8 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
                 "the columns of a scorecard of an encoded table have its own names; leave columns "
                 "out"
             )
-        encode = None if encoder is None else encoder.transform
+        # Of a copy, so that the card stays that of this fit; as in predict, the target is ignored.
+        encode = None if encoder is None else partial(fitted_columns, copy(self))
         return scorecard(rule, points_to_double_odds, base_score, base_odds, good, encode)
 
     def _rule(self, columns: Sequence[str] | None) -> LinearRule:

@@ -20,6 +20,10 @@ _FORMATS = {
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
     **dict.fromkeys((".arrow", ".feather", ".ipc"), "arrow"),
 }
+# Whoever opens these would not find CSV in them right.
+_OTHERS = frozenset(
+    {".tsv", ".xlsx", ".xls", ".ods", ".json", ".jsonl", ".ndjson", ".html", ".xml"}
+)
 _PACKED = {".gz": "gzip", ".zst": "zstd"}
 # Cells that have to be quoted or escaped, so looked at one by one.
 _SPECIAL = '[",\r\n]|^[=+@\t-]'
@@ -94,7 +98,7 @@ def format_of_output(path: Path) -> tuple[Literal["csv", "parquet", "arrow"], st
     Raises
     ------
     ParameterError
-        If it is packed and no CSV file.
+        If it is packed and no CSV file, or says a format that is not written.
 
     Examples
     --------
@@ -106,6 +110,12 @@ def format_of_output(path: Path) -> tuple[Literal["csv", "parquet", "arrow"], st
     found = _FORMATS.get("".join(suffixes[-2:-1] if packed else suffixes[-1:]), "csv")
     if packed and found != "csv":
         raise ParameterError(f"{path}: Parquet and Arrow files are packed inside; leave .gz away")
+    said = "".join(suffixes[-2:-1] if packed else suffixes[-1:])
+    if said in _OTHERS:
+        raise ParameterError(
+            f"{path}: no {said} file can be written; name it .csv, .csv.gz, .csv.zst, .parquet or "
+            ".arrow"
+        )
     return found, packed  # type: ignore[return-value]
 
 

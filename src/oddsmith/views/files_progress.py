@@ -70,6 +70,14 @@ class Told:
         self._total = blocks.n_rows
         return blocks if self._show is None else _ToldBlocks(blocks, self)
 
+    def stream(self, blocks: Iterator[Block], total: int) -> Iterator[Block]:
+        """Give the blocks of a new pass over `total` rows, counted as they are handed out."""
+        self._total, self._rows = total, 0
+        for block in blocks:
+            if self._show is not None:
+                self.block(block.y.size)
+            yield block
+
     def block(self, rows: int) -> None:
         """Count rows of a pass, from any thread."""
         with self._lock:

@@ -2,14 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from oddsmith.core.labels import Label, label_text, quoted
-from oddsmith.core.stable import Array
+from oddsmith.core.labels import label_text, quoted
 from oddsmith.export.provenance import Certificate, Training
 from oddsmith.export.schema import Model
+from oddsmith.views.evaluation import Evaluation, evaluate
 from oddsmith.views.labels import short_labels
 
 __all__ = [
@@ -58,34 +57,6 @@ class CoefficientRow:
     odds_ratio: float | None
     std_error: float | None = None
     p_value: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """How well predictions fit n rows with K classes.
-
-    Attributes
-    ----------
-    rows : int
-    classes : tuple of str
-        K labels as text.
-    accuracy : float
-    log_loss : float
-        Mean over the rows (nats), probabilities clipped at 2.2e-16 as scikit-learn does.
-    precision, recall, f1 : tuple of float
-        K values; NaN where there is nothing to divide by.
-    confusion : tuple of tuple of int
-        K x K counts, true class by predicted class.
-    """
-
-    rows: int
-    classes: tuple[str, ...]
-    accuracy: float
-    log_loss: float
-    precision: tuple[float, ...]
-    recall: tuple[float, ...]
-    f1: tuple[float, ...]
-    confusion: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,47 +136,6 @@ def ratio_text(ratio: float | None) -> str:
     if ratio is not None and math.isinf(ratio):
         return "> 1.8e308"
     return "< 4.9e-324" if ratio == 0.0 else number_text(ratio)
-
-
-def evaluate(
-    true: np.ndarray[Any, Any],
-    predicted: np.ndarray[Any, Any],
-    probabilities: Array,
-    classes: tuple[Label, ...],
-) -> Evaluation:
-    """Compare predictions with the truth, by scikit-learn's metrics.
-
-    Parameters
-    ----------
-    true, predicted : arrays of shape (n,)
-        Class indices.
-    probabilities : array of shape (n, K)
-    classes : tuple of K labels
-
-    Examples
-    --------
-    >>> p = np.array([[0.9, 0.1], [0.4, 0.6]])
-    >>> evaluate(np.array([0, 0]), np.array([0, 1]), p, ("no", "yes")).accuracy
-    0.5
-    """
-    from sklearn import metrics
-
-    labels = range(len(classes))
-    # scikit-learn's types are too narrow here.
-    measure: Any = metrics.precision_recall_fscore_support
-    precision, recall, f1, _ = measure(true, predicted, labels=labels, zero_division=np.nan)
-    return Evaluation(
-        rows=len(true),
-        classes=tuple(label_text(label) for label in classes),
-        accuracy=float(np.mean(true == predicted)),
-        log_loss=float(metrics.log_loss(true, probabilities, labels=labels)),
-        precision=tuple(precision.tolist()),
-        recall=tuple(recall.tolist()),
-        f1=tuple(f1.tolist()),
-        confusion=tuple(
-            map(tuple, metrics.confusion_matrix(true, predicted, labels=labels).tolist())
-        ),
-    )
 
 
 def summarise(model: Model, evaluation: Evaluation | None = None) -> Summary:
