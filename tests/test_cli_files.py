@@ -549,10 +549,10 @@ def test_streamed_rows_reach_the_optimum_of_rows_in_memory(here, rows, capsys, m
     assert "held out" in captured.err
     assert "Evaluated on" in captured.out
     assert main(["fit", "rows.csv", *FIT, "--out", "large", "--no-cache"]) == 0
-    captured = capsys.readouterr()
+    again = capsys.readouterr()
     # Passes that decode the files again are counted as those over the cache are.
-    said = int(re.findall(r"^pass (\d+);", captured.err, re.MULTILINE)[-1])
-    assert f"{said} passes over the rows" in captured.out
+    counted = [re.findall(r"^pass (\d+);", one.err, re.MULTILINE)[-1] for one in (captured, again)]
+    assert counted[0] == counted[1] != "0"
     assert main(["fit", "rows.csv", *FIT, "--out", "large", "--test", "rows.csv"]) == 0
     assert "Evaluated on 600 rows" in capsys.readouterr().out
 

@@ -433,6 +433,11 @@ def test_a_scorecard_of_a_table_has_points_for_each_level():
     card = model.to_scorecard(points_to_double_odds=20, base_score=600, base_odds=50)
     p = model.predict_proba(frame)[:, 1]
     np.testing.assert_allclose(card.probability(card.score(frame)), p, rtol=1e-12)
+    # The target is no column of the card: it is ignored, as in predict.
+    y = pd.Series([0, 1, 1, 0], name="y")
+    own = LogisticRegression(encoder=TableEncoder(missing="indicator")).fit(frame, y)
+    scores = own.to_scorecard().score(frame)
+    np.testing.assert_array_equal(own.to_scorecard().score(frame.assign(y=y)), scores)
     assert card.columns == ("s[b]", "s[c]", "s[(missing)]", "x", "x[(missing)]")
     assert card.to_frame()["column"].tolist() == ["(base)", *card.columns]
     np.testing.assert_allclose(card.points, model.coef_[0] * 20 / math.log(2))
