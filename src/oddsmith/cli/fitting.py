@@ -143,13 +143,13 @@ def _say_what_was_read(
 ) -> None:
     counts = np.bincount(y, minlength=len(classes)).tolist()
     shown = [
-        f"{quoted(label_text(label))} {count}"
+        f"{quoted(label_text(label))} {count:,}"
         for label, count in zip(classes[:10], counts, strict=False)
     ]
     more = f" and {len(classes) - 10} more classes" if len(classes) > 10 else ""
     kinds = words_of_kinds(files, chosen.features)
     say(
-        f"{request.source}: {len(y)} rows, {kinds}, "
+        f"{request.source}: {len(y):,} rows, {kinds}, "
         f"{quoted(request.target)}: {', '.join(shown)}{more}"
     )
 
@@ -157,17 +157,17 @@ def _say_what_was_read(
 def say_what_was_encoded(model: Model) -> None:
     """Name categories with their levels and reference, and where missing values went."""
     for one in model.encoding.columns[:20]:
-        missing = f", {one.n_missing} missing" if one.n_missing else ""
+        missing = f", {one.n_missing:,} missing" if one.n_missing else ""
         if one.kind == "category":
             at = one.pooled_at
             pooled = 0 if at is None else int((one.places == at).sum())
-            pools = f", {pooled} pooled" if pooled else ""
+            pools = f", {pooled:,} pooled" if pooled else ""
             say(
-                f"{quoted(one.name)}: {one.levels.size} levels, reference "
+                f"{quoted(one.name)}: {one.levels.size:,} levels, reference "
                 f"{quoted(str(one.reference))}{pools}{missing}"
             )
         elif missing:
-            say(f"{quoted(one.name)}: {one.n_missing} missing values count as {one.mean:.6g}")
+            say(f"{quoted(one.name)}: {one.n_missing:,} missing values count as {one.mean:.6g}")
     if len(model.encoding.columns) > 20 and not model.encoding.plain:
         say("(more columns are described in model.json)")
 

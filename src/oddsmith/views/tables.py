@@ -243,7 +243,7 @@ def _note_of_errors(model: Model) -> tuple[str, ...]:
 
 
 def _rows_and_penalty(training: Training) -> str:
-    rows = "rows" if training.rows is None else f"{training.rows} rows"
+    rows = "rows" if training.rows is None else f"{training.rows:,} rows"
     weight = training.weight
     if weight is not None and weight != training.rows:
         rows += f" of total weight {number_text(weight)}"
@@ -320,7 +320,7 @@ def _measure_table(evaluation: Evaluation) -> TextTable:
             rows.append((f"precision {of}", number_text(evaluation.precision[k], 4)))
             rows.append((f"recall {of}", number_text(evaluation.recall[k], 4)))
             rows.append((f"F1 {of}", number_text(evaluation.f1[k], 4)))
-    return TextTable(f"Evaluated on {evaluation.rows} rows", ("measure", "value"), tuple(rows))
+    return TextTable(f"Evaluated on {evaluation.rows:,} rows", ("measure", "value"), tuple(rows))
 
 
 def _confusion_table(evaluation: Evaluation) -> TextTable:
