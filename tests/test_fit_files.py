@@ -13,10 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from oddsmith import LogisticRegression, TableEncoder, fit_files
+from oddsmith.core.moments import VectorMoments
 from oddsmith.data.first_pass import Split
+from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.journal import Journal
+from oddsmith.engines.threads import BlockThreads
 from oddsmith.errors import DataError, ParameterError, SeparationWarning
 from oddsmith.estimators import files as module
+from oddsmith.estimators.workplace import workplace
 from oddsmith.solvers import minimise
 
 N = 4000
@@ -248,6 +252,72 @@ def test_a_checkpoint_is_of_one_fit(tmp_path, monkeypatch):
     write(data.slice(1), path)
     with pytest.raises(ParameterError, match="of a fit with another set of files"):
         fit_files(path, "y", model(), checkpoint=folder, resume=True)
+
+
+@pytest.mark.usefixtures("many_folds")
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"class_weight": {"no": 2.0, "yes": 2.0}},
+        {"encoder": TableEncoder(missing="indicator", min_count=100)},
+        {"encoder": TableEncoder(missing="indicator", min_count=200, reference="most_frequent")},
+    ],
+)
+def test_sums_over_rows_that_were_weighed_or_encoded_otherwise_are_refused(
+    tmp_path, monkeypatch, other
+):
+    path, folder = tmp_path / "rows.parquet", tmp_path / "checkpoint"
+    write(table(n=5000), path)
+    given = model(solver="lbfgs")
+    mend = cut_after(monkeypatch, 3)
+    with pytest.raises(Cut):
+        fit_files(path, "y", given, checkpoint=folder)
+    mend()
+    with pytest.raises(ParameterError, match="of a fit with other parameters"):
+        fit_files(path, "y", given.set_params(**other), checkpoint=folder, resume=True)
+
+
+def test_a_folder_that_is_no_checkpoint_is_left_alone(tmp_path):
+    write(table(), tmp_path / "rows.parquet")
+    with pytest.raises(ParameterError, match="is no checkpoint of a fit"):
+        fit_files(tmp_path / "rows.parquet", "y", model(), checkpoint=tmp_path, resume=True)
+    with pytest.raises(ParameterError, match="is not empty; name a new folder"):
+        fit_files(tmp_path / "rows.parquet", "y", model(), checkpoint=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]
+
+
+def test_what_others_put_into_a_checkpoint_stays(tmp_path, monkeypatch):
+    write(table(), tmp_path / "rows.parquet")
+    path, folder = tmp_path / "rows.parquet", tmp_path / "checkpoint"
+    mend = cut_after(monkeypatch, 0)
+    with pytest.raises(Cut):
+        fit_files(path, "y", model(), checkpoint=folder)
+    mend()
+    (folder / "notes.txt").touch()
+    fit_files(path, "y", model(), checkpoint=folder, resume=True)
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_two_fits_do_not_share_a_checkpoint(tmp_path):
+    with (
+        workplace(True, tmp_path / "checkpoint", resume=False),
+        pytest.raises(ParameterError, match="another fit is at work in this checkpoint"),
+        workplace(True, tmp_path / "checkpoint", resume=True),
+    ):
+        pass
+
+
+def test_a_journal_reads_no_sum_of_what_it_cannot_tell_from_others(tmp_path):
+    blocks = memory_blocks(np.eye(2), np.zeros(2, dtype=np.int8))
+
+    def total(power):
+        with BlockThreads(blocks) as source:
+            return Journal(source, tmp_path).fold(
+                lambda block: VectorMoments((3.0 * block.X).sum(axis=0) ** power)
+            )
+
+    assert total(1).vector.tolist() == [3.0, 3.0]
+    assert total(2).vector.tolist() == [9.0, 9.0]
 
 
 @pytest.mark.usefixtures("many_folds")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from oddsmith import __version__
 from oddsmith.core.labels import quoted
 from oddsmith.data.files import TableFiles, open_files
 from oddsmith.data.first_pass import Split
@@ -107,6 +108,7 @@ class Asked:
         wide = np.float32 if set(numbers) <= there.narrow else np.float64
         layout = Layout(numbers, texts, target, weight, offset, np.dtype(wide))
         identity = {
+            "version of oddsmith": __version__,
             "set of files": there.identity(),
             "target": target,
             "features": list(names),

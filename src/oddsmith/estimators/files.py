@@ -292,7 +292,9 @@ def _fit(
         note(_what_was_read(found, classes))
     vars(model).pop("results_", None)
     with _source(asked, found, encoder, training.blocks, tell) as own:
-        source: RowSource = own if place.journal is None else Journal(own, place.journal)
+        source: RowSource = own
+        if place.journal is not None:
+            source = Journal(own, place.journal, (asked.identity, encoder.identity))
         _name_columns(model, asked, names)
         walk = model._walk(source, training, watch=tell.iteration)
         complaints = model._settle(walk, training)
