@@ -259,8 +259,8 @@ def test_a_checkpoint_is_of_one_fit(tmp_path, monkeypatch):
     "other",
     [
         {"class_weight": {"no": 2.0, "yes": 2.0}},
-        {"encoder": TableEncoder(missing="indicator", min_count=100)},
-        {"encoder": TableEncoder(missing="indicator", min_count=200, reference="most_frequent")},
+        {"encoder": TableEncoder(missing="indicator", min_count=1)},
+        {"encoder": TableEncoder(missing="indicator", min_count=200, reference={"site": "b"})},
     ],
 )
 def test_sums_over_rows_that_were_weighed_or_encoded_otherwise_are_refused(
