@@ -360,6 +360,13 @@ def test_bad_requests(tmp_path):
         ({"memory": 10}, "memory=10 is less than"),
         ({"model": "lbfgs"}, "model is a str"),
         ({"resume": True}, "resume=True needs checkpoint"),
+        ({"model": LogisticRegression(l1_ratio=0.5)}, "^an L1 penalty needs columns in memory"),
+        ({"model": LogisticRegression(lower_bounds=0.0)}, r"^lower_bounds=0\.0 needs columns"),
+        ({"model": LogisticRegression(solver="newton-kernel")}, "^solver='newton-kernel' needs"),
+        (
+            {"model": LogisticRegression(class_weight={"no": 1, "yes": 0})},
+            'all rows of class "yes" have weight 0, as class_weight=',
+        ),
         ({"features": ["dose", "dose"]}, 'features names "dose", which is named already'),
         ({"features": ["y"]}, 'features names "y", which is named already'),
         ({"weight": "y"}, 'the weight column "y" holds no numbers'),
