@@ -374,7 +374,7 @@ def test_rows_held_out_of_files_that_are_read_again(tmp_path, monkeypatch):
 def test_rows_held_out_with_what_no_fit_has_seen_are_counted(tmp_path):
     data, split = table(n=2000), Split(0.2, 7)
     held = np.flatnonzero(split.held(0, 2000))
-    site, far = np.array(data["site"].to_pylist(), dtype=object), np.array(data["far"])
+    site, far = np.array(data["site"].to_pylist(), dtype=object), np.array(data["far"]).copy()
     site[held[:3]], far[held[2:7]] = "zz", np.nan
     data = data.set_column(1, "far", pa.array(far)).set_column(3, "site", pa.array(site.tolist()))
     write(data, tmp_path / "rows.parquet")
