@@ -292,7 +292,9 @@ def _fit(
         note(_what_was_read(found, classes))
     vars(model).pop("results_", None)
     with _source(asked, found, encoder, training.blocks, tell) as own:
-        source: RowSource = own if place.journal is None else Journal(own, place.journal)
+        source: RowSource = own
+        if place.journal is not None:
+            source = Journal(own, place.journal, (asked.identity, encoder.identity))
         _name_columns(model, asked, names)
         walk = model._walk(source, training, watch=tell.iteration)
         complaints = model._settle(walk, training)
@@ -407,7 +409,14 @@ def _factors(
     if model.class_weight is None:
         return (None if scale == 1.0 else np.full(K, scale)), scale
     labels = Encoded(np.array(classes.labels), np.arange(K))
-    return scale * class_weights(model.class_weight, weight, labels), scale
+    factors = class_weights(model.class_weight, weight, labels)
+    if not factors.all():
+        label = quoted(label_text(classes.labels[int(np.argmin(factors))]))
+        raise DataError(
+            f"all rows of class {label} have weight 0, as class_weight={model.class_weight!r} says;"
+            " leave them out, or give them weight"
+        )
+    return scale * factors, scale
 
 
 def _blocks(found: FirstPass, encoder: RowEncoder) -> RowBlocks:
