@@ -16,14 +16,16 @@ from hypothesis import strategies as st
 
 from oddsmith import LogisticRegression, TableEncoder, fit_files
 from oddsmith.core.moments import VectorMoments
+from oddsmith.data import first_pass as first
 from oddsmith.data import spool
 from oddsmith.data.first_pass import Split
 from oddsmith.data.memory import memory_blocks
-from oddsmith.data.raw_rows import RawRows
+from oddsmith.data.raw_rows import Layout, RawRows, RowReader
 from oddsmith.data.survey import Sample
 from oddsmith.engines.journal import Journal
 from oddsmith.engines.threads import BlockThreads
 from oddsmith.errors import DataError, ParameterError, SeparationWarning
+from oddsmith.estimators import file_request
 from oddsmith.estimators import files as module
 from oddsmith.estimators.workplace import workplace
 from oddsmith.solvers import minimise
@@ -232,13 +234,52 @@ def test_a_fit_that_was_cut_short_goes_on_to_the_same_bits(
     with pytest.raises(Cut):
         fit_files(path, "y", model(C=C), checkpoint=folder)
     mend()
-    assert (folder / "first-pass.json").exists()
+    assert (folder / "first-pass.npz").exists()
     assert len(list(folder.glob("fold-*.npz"))) <= folds
     with pytest.raises(ParameterError, match="is not empty; go on from it with resume=True"):
         fit_files(path, "y", model(C=C), checkpoint=folder)
     again = fit_files(path, "y", model(C=C), checkpoint=folder, resume=True)
     assert (again.coef_ == whole.coef_).all()
     assert again.optimality_gap_ == whole.optimality_gap_
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "parquet", "arrow"])
+@pytest.mark.parametrize("batches", [1, 2, 4])
+def test_a_first_pass_that_was_cut_short_goes_on(tmp_path, monkeypatch, suffix, batches):
+    monkeypatch.setattr(first, "_SECONDS", 0.0)
+    monkeypatch.setattr(Layout, "rows", 300)
+    monkeypatch.setattr(file_request, "_BATCH", 2**11 if suffix == "arrow" else 2**14)
+    path, folder = tmp_path / f"rows.{suffix}", tmp_path / "checkpoint"
+    write(table(), path)
+    split = Split(0.2, 3)
+    whole = module.fit_and_hold_out(path, "y", model(C=np.inf), split=split, checkpoint=folder)
+    read, count = RowReader.read, itertools.count()
+
+    def cut(self, batch):
+        if next(count) == batches:
+            raise Cut
+        return read(self, batch)
+
+    monkeypatch.setattr(RowReader, "read", cut)
+    with pytest.raises(Cut):
+        module.fit_and_hold_out(path, "y", model(C=np.inf), split=split, checkpoint=folder)
+    monkeypatch.setattr(RowReader, "read", read)
+    assert (folder / "reading.npz").exists()
+    assert not (folder / "first-pass.npz").exists()
+    # What was written after the last note of it is cut off.
+    with (folder / "labels.bin").open("ab") as file:
+        file.write(b"more")
+    seen = []
+    monkeypatch.setattr(RowReader, "read", lambda self, one: [seen.append(one), read(self, one)][1])
+    again = module.fit_and_hold_out(
+        path, "y", model(C=np.inf), split=split, checkpoint=folder, resume=True
+    )
+    assert seen[0].first_row > 0, "what was read is not read again"
+    assert (again.model.coef_ == whole.model.coef_).all()
+    assert (again.model.results_.bse == whole.model.results_.bse).all()
+    assert (again.held_out.probabilities == whole.held_out.probabilities).all()
+    assert (again.held_out.true == whole.held_out.true).all()
     assert not folder.exists()
 
 
@@ -330,7 +371,7 @@ def test_a_checkpoint_that_was_damaged_is_made_again(tmp_path, monkeypatch):
     path, folder = tmp_path / "rows.parquet", tmp_path / "checkpoint"
     write(table(n=5000), path)
     whole = fit_files(path, "y", model())
-    for damage in ("first-pass.json", "numbers.bin", "fold-00001.npz", "first-pass.npz"):
+    for damage in ("numbers.bin", "fold-00001.npz", "first-pass.npz"):
         mend = cut_after(monkeypatch, 3)
         with pytest.raises(Cut):
             fit_files(path, "y", model(), checkpoint=folder)

@@ -255,6 +255,11 @@ class Cutter:
             self._waiting.append(part.take(slice(start, None)))
             self._held += len(part) - start
 
+    @property
+    def waiting(self) -> RawRows | None:
+        """Rows that are not a whole block yet."""
+        return _joined(self._waiting) if self._waiting else None
+
     def rest(self) -> Iterator[RawRows]:
         """Give the last block, if rows are left."""
         if self._waiting:

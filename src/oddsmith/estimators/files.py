@@ -16,7 +16,12 @@ from oddsmith.core.labels import label_text, listed, quoted
 from oddsmith.core.scoring import put_probabilities
 from oddsmith.core.stable import Array
 from oddsmith.core.table_columns import Indices
-from oddsmith.data.checkpoint import load_first_pass, save_first_pass
+from oddsmith.data.checkpoint import (
+    load_first_pass,
+    load_reading,
+    save_first_pass,
+    save_reading,
+)
 from oddsmith.data.files import Batch, TableFiles
 from oddsmith.data.first_pass import FirstPass, Split, first_pass, rows_again
 from oddsmith.data.keeper import Kept
@@ -219,13 +224,17 @@ def fit_and_hold_out(
 
 
 def _rows(asked: Asked, place: Place, resume: bool, tell: Told) -> FirstPass:
-    """First pass, or what an earlier one has left."""
+    """First pass, what an earlier one has left, or the rest of one that was cut short."""
+    layout, begun, save = asked.layout, None, None
+    if place.journal is not None:
+        save = partial(save_reading, folder=place.journal, layout=layout, identity=asked.identity)
     if resume and place.journal is not None:
         found = load_first_pass(place.journal, asked.identity)
         if found is not None:
             tell.resumed(found.survey.n_rows)
             return found
-    layout = asked.layout
+        begun = load_reading(place.journal, asked.identity)
+        tell.going_on(0 if begun is None else begun.n_read)
     rows = asked.files.n_rows
     if place.folder is not None and rows is not None:
         _refuse_full_disk(place.folder, rows * bytes_a_row(layout), tell)
@@ -245,6 +254,8 @@ def _rows(asked: Asked, place: Place, resume: bool, tell: Told) -> FirstPass:
         drop=asked.drop,
         tell=partial(_told, tell, asked.files),
         split=asked.split,
+        begun=begun,
+        save=save,
     )
     tell.done_reading(found.survey.n_rows + found.n_dropped + found.n_held)
     if found.held is None:

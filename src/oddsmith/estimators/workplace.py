@@ -15,7 +15,7 @@ __all__ = ["Place", "workplace"]
 
 # Says that a folder is a checkpoint, whose files may be written over and removed.
 _MARK = "oddsmith-checkpoint"
-_WRITTEN = ("*.bin", "fold-*.npz", "fold-*.part", "first-pass.*", _MARK)
+_WRITTEN = ("*.bin", "fold-*.npz", "fold-*.part", "first-pass.*", "reading.*", _MARK)
 
 
 @dataclass(frozen=True, slots=True)
