@@ -633,3 +633,13 @@ def test_memory_is_bounded(tmp_path):
         check=True,
     )
     assert int(done.stdout) * 1024 < limit, "the columns take 320 MB on top of 250 MB of libraries"
+
+
+def test_words_for_what_is_missing_are_labels_outside_csv(tmp_path):
+    data = pa.table({"x": [1.0, 2.0, 3.0, 4.0], "y": ["NA", "b", "", "NA"]})
+    write(data, tmp_path / "rows.parquet")
+    assert fit_files(tmp_path / "rows.parquet", "y").classes_.tolist() == ["", "NA", "b"]
+    data = pa.table({"x": [1.0, 2.0, 3.0], "y": [0.0, 1.0, np.inf]})
+    write(data, tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match=r'row 2 \(from 0\), column "y": has no label'):
+        fit_files(tmp_path / "rows.parquet", "y")
