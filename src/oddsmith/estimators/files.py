@@ -338,8 +338,8 @@ def _classes(asked: Asked, found: FirstPass) -> Classes:
 def _what_was_read(found: FirstPass, classes: Classes) -> str:
     weight = np.bincount(classes.index, found.survey.label_weight)
     shown = [
-        f"{quoted(label_text(label))} {number_text(float(w), 6)}"
-        for label, w in zip(classes.labels, weight, strict=True)
+        f"{quoted(label_text(label))} {f'{w:,.0f}' if w == np.floor(w) else number_text(w, 6)}"
+        for label, w in zip(classes.labels, weight.tolist(), strict=True)
     ]
     rows = f"{found.survey.n_rows:,} rows to fit"
     rows += f", {found.n_held:,} held out" if found.n_held else ""
