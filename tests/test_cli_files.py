@@ -615,7 +615,7 @@ def test_a_first_pass_that_is_cut_short_leaves_nothing(here, rows):
     done = run(*ASKED, code=kill)
     assert done.returncode == 130, done.stderr
     last = done.stderr.decode().splitlines()[-1]
-    assert "interrupted; the first pass over the rows was not done, so nothing is left" in last
+    assert "interrupted; the first pass had only begun, so nothing is left" in last
     assert names() == ["rows.csv"]
 
 

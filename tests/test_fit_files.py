@@ -11,12 +11,23 @@ import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oddsmith import LogisticRegression, TableEncoder, fit_files
+from oddsmith.core.moments import VectorMoments
+from oddsmith.data import first_pass as first
+from oddsmith.data import spool
 from oddsmith.data.first_pass import Split
+from oddsmith.data.memory import memory_blocks
+from oddsmith.data.raw_rows import Layout, RawRows, RowReader
+from oddsmith.data.survey import Sample
 from oddsmith.engines.journal import Journal
+from oddsmith.engines.threads import BlockThreads
 from oddsmith.errors import DataError, ParameterError, SeparationWarning
+from oddsmith.estimators import file_request
 from oddsmith.estimators import files as module
+from oddsmith.estimators.workplace import workplace
 from oddsmith.solvers import minimise
 
 N = 4000
@@ -223,13 +234,52 @@ def test_a_fit_that_was_cut_short_goes_on_to_the_same_bits(
     with pytest.raises(Cut):
         fit_files(path, "y", model(C=C), checkpoint=folder)
     mend()
-    assert (folder / "first-pass.json").exists()
+    assert (folder / "first-pass.npz").exists()
     assert len(list(folder.glob("fold-*.npz"))) <= folds
     with pytest.raises(ParameterError, match="is not empty; go on from it with resume=True"):
         fit_files(path, "y", model(C=C), checkpoint=folder)
     again = fit_files(path, "y", model(C=C), checkpoint=folder, resume=True)
     assert (again.coef_ == whole.coef_).all()
     assert again.optimality_gap_ == whole.optimality_gap_
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "parquet", "arrow"])
+@pytest.mark.parametrize("batches", [1, 2, 4])
+def test_a_first_pass_that_was_cut_short_goes_on(tmp_path, monkeypatch, suffix, batches):
+    monkeypatch.setattr(first, "_SECONDS", 0.0)
+    monkeypatch.setattr(Layout, "rows", 300)
+    monkeypatch.setattr(file_request, "_BATCH", 2**11 if suffix == "arrow" else 2**14)
+    path, folder = tmp_path / f"rows.{suffix}", tmp_path / "checkpoint"
+    write(table(), path)
+    split = Split(0.2, 3)
+    whole = module.fit_and_hold_out(path, "y", model(C=np.inf), split=split, checkpoint=folder)
+    read, count = RowReader.read, itertools.count()
+
+    def cut(self, batch):
+        if next(count) == batches:
+            raise Cut
+        return read(self, batch)
+
+    monkeypatch.setattr(RowReader, "read", cut)
+    with pytest.raises(Cut):
+        module.fit_and_hold_out(path, "y", model(C=np.inf), split=split, checkpoint=folder)
+    monkeypatch.setattr(RowReader, "read", read)
+    assert (folder / "reading.npz").exists()
+    assert not (folder / "first-pass.npz").exists()
+    # What was written after the last note of it is cut off.
+    with (folder / "labels.bin").open("ab") as file:
+        file.write(b"more")
+    seen = []
+    monkeypatch.setattr(RowReader, "read", lambda self, one: [seen.append(one), read(self, one)][1])
+    again = module.fit_and_hold_out(
+        path, "y", model(C=np.inf), split=split, checkpoint=folder, resume=True
+    )
+    assert seen[0].first_row > 0, "what was read is not read again"
+    assert (again.model.coef_ == whole.model.coef_).all()
+    assert (again.model.results_.bse == whole.model.results_.bse).all()
+    assert (again.held_out.probabilities == whole.held_out.probabilities).all()
+    assert (again.held_out.true == whole.held_out.true).all()
     assert not folder.exists()
 
 
@@ -251,11 +301,77 @@ def test_a_checkpoint_is_of_one_fit(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("many_folds")
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"class_weight": {"no": 2.0, "yes": 2.0}},
+        {"encoder": TableEncoder(missing="indicator", min_count=1)},
+        {"encoder": TableEncoder(missing="indicator", min_count=200, reference={"site": "b"})},
+    ],
+)
+def test_sums_over_rows_that_were_weighed_or_encoded_otherwise_are_refused(
+    tmp_path, monkeypatch, other
+):
+    path, folder = tmp_path / "rows.parquet", tmp_path / "checkpoint"
+    write(table(n=5000), path)
+    given = model(solver="lbfgs")
+    mend = cut_after(monkeypatch, 3)
+    with pytest.raises(Cut):
+        fit_files(path, "y", given, checkpoint=folder)
+    mend()
+    with pytest.raises(ParameterError, match="of a fit with other parameters"):
+        fit_files(path, "y", given.set_params(**other), checkpoint=folder, resume=True)
+
+
+def test_a_folder_that_is_no_checkpoint_is_left_alone(tmp_path):
+    write(table(), tmp_path / "rows.parquet")
+    with pytest.raises(ParameterError, match="is no checkpoint of a fit"):
+        fit_files(tmp_path / "rows.parquet", "y", model(), checkpoint=tmp_path, resume=True)
+    with pytest.raises(ParameterError, match="is not empty; name a new folder"):
+        fit_files(tmp_path / "rows.parquet", "y", model(), checkpoint=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]
+
+
+def test_what_others_put_into_a_checkpoint_stays(tmp_path, monkeypatch):
+    write(table(), tmp_path / "rows.parquet")
+    path, folder = tmp_path / "rows.parquet", tmp_path / "checkpoint"
+    mend = cut_after(monkeypatch, 0)
+    with pytest.raises(Cut):
+        fit_files(path, "y", model(), checkpoint=folder)
+    mend()
+    (folder / "notes.txt").touch()
+    fit_files(path, "y", model(), checkpoint=folder, resume=True)
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_two_fits_do_not_share_a_checkpoint(tmp_path):
+    with (
+        workplace(True, tmp_path / "checkpoint", resume=False),
+        pytest.raises(ParameterError, match="another fit is at work in this checkpoint"),
+        workplace(True, tmp_path / "checkpoint", resume=True),
+    ):
+        pass
+
+
+def test_a_journal_reads_no_sum_of_what_it_cannot_tell_from_others(tmp_path):
+    blocks = memory_blocks(np.eye(2), np.zeros(2, dtype=np.int8))
+
+    def total(power):
+        with BlockThreads(blocks) as source:
+            return Journal(source, tmp_path).fold(
+                lambda block: VectorMoments((3.0 * block.X).sum(axis=0) ** power)
+            )
+
+    assert total(1).vector.tolist() == [3.0, 3.0]
+    assert total(2).vector.tolist() == [9.0, 9.0]
+
+
+@pytest.mark.usefixtures("many_folds")
 def test_a_checkpoint_that_was_damaged_is_made_again(tmp_path, monkeypatch):
     path, folder = tmp_path / "rows.parquet", tmp_path / "checkpoint"
     write(table(n=5000), path)
     whole = fit_files(path, "y", model())
-    for damage in ("first-pass.json", "numbers.bin", "fold-00001.npz", "first-pass.npz"):
+    for damage in ("numbers.bin", "fold-00001.npz", "first-pass.npz"):
         mend = cut_after(monkeypatch, 3)
         with pytest.raises(Cut):
             fit_files(path, "y", model(), checkpoint=folder)
@@ -283,6 +399,64 @@ def test_rows_held_out(tmp_path, on_disk):
     assert labels.tolist() == held["y"].to_pylist()
 
 
+def test_rows_held_out_of_files_that_are_read_again(tmp_path, monkeypatch):
+    data, split = table(n=20_000), Split(0.1, 7)
+    write(data, tmp_path / "rows.parquet")
+    monkeypatch.setattr(module, "_IN_MEMORY", 2000)  # enough for those, but not for the others
+    done = module.fit_and_hold_out(
+        tmp_path / "rows.parquet", "y", model(), split=split, cache=False
+    )
+    own = data.filter(pa.array(~split.held(0, 20_000)))
+    expected = model().fit(own.drop(["y"]), own["y"])
+    np.testing.assert_allclose(done.model.coef_, expected.coef_, rtol=1e-9)
+    assert done.model.n_rows_ == own.num_rows
+
+
+def test_rows_held_out_with_what_no_fit_has_seen_are_counted(tmp_path):
+    data, split = table(n=2000), Split(0.2, 7)
+    held = np.flatnonzero(split.held(0, 2000))
+    site, far = np.array(data["site"].to_pylist(), dtype=object), np.array(data["far"]).copy()
+    site[held[:3]], far[held[2:7]] = "zz", np.nan
+    data = data.set_column(1, "far", pa.array(far)).set_column(3, "site", pa.array(site.tolist()))
+    write(data, tmp_path / "rows.parquet")
+    given = LogisticRegression(encoder=TableEncoder(missing="indicator"))
+    done = module.fit_and_hold_out(tmp_path / "rows.parquet", "y", given, split=split)
+    assert (done.held_out.n_rows, done.held_out.n_unseen) == (held.size, 7)
+    want = done.model.predict_proba(data.take(held[7:]).drop(["y"]))
+    np.testing.assert_allclose(done.held_out.probabilities, want, atol=1e-12)
+
+
+def test_long_encoded_rows_are_cut(tmp_path, monkeypatch, on_disk):
+    write(table(), tmp_path / "rows.parquet")
+    whole = fit_files(tmp_path / "rows.parquet", "y", model())
+    monkeypatch.setattr(spool, "_ENTRIES", 2**21 // 2000)
+    cut = fit_files(tmp_path / "rows.parquet", "y", model())
+    np.testing.assert_allclose(cut.coef_, whole.coef_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("change", ["file", "fewer", "levels"])
+def test_files_that_change_between_passes_are_refused(tmp_path, monkeypatch, on_disk, change):
+    data, path, first_pass = table(), tmp_path / "rows.parquet", module.first_pass
+    other = data.slice(1)
+    if change == "levels":
+        other = data.set_column(3, "site", pa.array(["new"] * N))
+    write(data, path)
+
+    def then_changed(files, *args, **how):
+        found = first_pass(files, *args, **how)
+        write(other, path)
+        again = module.Asked.of(path, "y", model()).files
+        monkeypatch.setattr(module, "first_pass", first_pass)
+        if change != "file":  # as if size and time were the same
+            object.__setattr__(files, "_reader", again._reader)
+        return found
+
+    monkeypatch.setattr(module, "first_pass", then_changed)
+    message = "has changed since it was opened" if change == "file" else "the data have changed"
+    with pytest.raises(DataError, match=message):
+        fit_files(path, "y", model(), cache=False)
+
+
 def test_bad_requests(tmp_path):
     write(table(plain=True), tmp_path / "rows.parquet")
     path = tmp_path / "rows.parquet"
@@ -290,6 +464,13 @@ def test_bad_requests(tmp_path):
         ({"memory": 10}, "memory=10 is less than"),
         ({"model": "lbfgs"}, "model is a str"),
         ({"resume": True}, "resume=True needs checkpoint"),
+        ({"model": LogisticRegression(l1_ratio=0.5)}, "^an L1 penalty needs columns in memory"),
+        ({"model": LogisticRegression(lower_bounds=0.0)}, r"^lower_bounds=0\.0 needs columns"),
+        ({"model": LogisticRegression(solver="newton-kernel")}, "^solver='newton-kernel' needs"),
+        (
+            {"model": LogisticRegression(class_weight={"no": 1, "yes": 0})},
+            'all rows of class "yes" have weight 0, as class_weight=',
+        ),
         ({"features": ["dose", "dose"]}, 'features names "dose", which is named already'),
         ({"features": ["y"]}, 'features names "y", which is named already'),
         ({"weight": "y"}, 'the weight column "y" holds no numbers'),
@@ -340,6 +521,54 @@ def test_infinite_numbers_are_named(tmp_path):
     write(data, tmp_path / "rows.parquet")
     with pytest.raises(DataError, match=r'row 777 \(from 0\), column "x": is infinite'):
         fit_files(tmp_path / "rows.parquet", "y")
+
+
+def test_infinite_numbers_in_rows_that_are_held_out_are_named(tmp_path):
+    data = pa.table({"x": np.full(100, np.inf), "y": np.arange(100) % 2})
+    write(data, tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match=r'row 0 \(from 0\), column "x": is infinite'):
+        module.fit_and_hold_out(tmp_path / "rows.parquet", "y", split=Split(0.9999, 0))
+
+
+@pytest.mark.parametrize("missing", ["refuse", "mean"])
+def test_rows_of_weight_0_teach_what_is_missing_too(tmp_path, missing):
+    data = table(plain=True)
+    weight = np.arange(N) % 3 / 2.0
+    holed = pa.array(np.where(weight == 0, np.nan, data["dose"]), from_pandas=True)
+    rows = data.set_column(0, "dose", holed)
+    write(rows.append_column("w", pa.array(weight)), tmp_path / "rows.parquet")
+    asked = LogisticRegression(encoder=TableEncoder(missing=missing))
+    if missing == "refuse":
+        with pytest.raises(DataError, match="values are missing in 1334 of 4000 rows, by column: "):
+            fit_files(tmp_path / "rows.parquet", "y", asked, weight="w")
+        return
+    found = fit_files(tmp_path / "rows.parquet", "y", asked, weight="w")
+    expected = asked.fit(rows.drop(["y"]), rows["y"], sample_weight=weight)
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
+    assert found.encoder_.encoding_.columns[0].n_missing == 1334
+
+
+def test_labels_without_weight_are_no_classes(tmp_path):
+    data = table(classes=3, plain=True)
+    weight = np.array([label != "who knows" for label in data["y"].to_pylist()], dtype=float)
+    write(data.append_column("w", pa.array(weight)), tmp_path / "rows.parquet")
+    found = fit_files(tmp_path / "rows.parquet", "y", weight="w")
+    own = data.filter(pa.array(weight > 0))
+    expected = LogisticRegression().fit(own.drop(["y"]), own["y"])
+    assert found.classes_.tolist() == ["no", "yes"]
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
+
+
+@given(parts=st.lists(st.integers(1, 40), min_size=1, max_size=20), most=st.integers(2, 30))
+def test_a_sample_is_every_kth_row(parts, most):
+    sample, first = Sample(most), 0
+    for n in parts:
+        rows = np.arange(first, first + n, dtype=np.int32)
+        sample.add(RawRows(rows[None].astype(float), rows[None], rows, None, None))
+        first += n
+    taken = sample.rows().labels
+    assert taken.tolist() == list(range(0, first, sample.stride))
+    assert taken.size <= most
 
 
 def test_separation_is_named(tmp_path, on_disk):
@@ -404,3 +633,13 @@ def test_memory_is_bounded(tmp_path):
         check=True,
     )
     assert int(done.stdout) * 1024 < limit, "the columns take 320 MB on top of 250 MB of libraries"
+
+
+def test_words_for_what_is_missing_are_labels_outside_csv(tmp_path):
+    data = pa.table({"x": [1.0, 2.0, 3.0, 4.0], "y": ["NA", "b", "", "NA"]})
+    write(data, tmp_path / "rows.parquet")
+    assert fit_files(tmp_path / "rows.parquet", "y").classes_.tolist() == ["", "NA", "b"]
+    data = pa.table({"x": [1.0, 2.0, 3.0], "y": [0.0, 1.0, np.inf]})
+    write(data, tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match=r'row 2 \(from 0\), column "y": has no label'):
+        fit_files(tmp_path / "rows.parquet", "y")

@@ -578,6 +578,21 @@ def test_tools_of_scikit_learn_on_a_frame_with_text():
         assert same(LogisticRegression().fit(shown, y), model)
 
 
+def test_what_is_no_table_is_refused_in_words():
+    x, y = np.arange(6.0), np.array([0, 1, 0, 1, 1, 0])
+    cut = pd.DataFrame({"x": x, "d": pd.cut(x, 3)})
+    with pytest.raises(DataError, match='column "d" of X holds categories of type dict'):
+        LogisticRegression().fit(cut, y)
+    with pytest.raises(ValueError, match="Expected a 2-dimensional container"):
+        LogisticRegression().fit(pd.Series(x), y)
+
+
+def test_labels_of_arrow_beside_a_frame_of_another_library():
+    frame, y = pd.DataFrame({"x": np.arange(6.0)}), np.array([0, 1, 0, 1, 1, 0])
+    found = LogisticRegression().fit(frame, pa.array(y == 1))
+    assert (found.coef_ == LogisticRegression().fit(frame, y == 1).coef_).all()
+
+
 def test_sparse_frames_are_scikit_learns_to_read():
     X = sp.random(40, 3, 0.5, random_state=0).tocsr()
     frame = pd.DataFrame.sparse.from_spmatrix(X, columns=["a", "b", "c"])

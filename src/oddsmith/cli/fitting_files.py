@@ -12,6 +12,7 @@ from oddsmith.cli.fitting import Fitted, say_what_was_encoded, settled
 from oddsmith.cli.messages import say, warn
 from oddsmith.cli.scoring import ScoreRequest, judged
 from oddsmith.core.labels import printable
+from oddsmith.data.checkpoint import READ, UNDER_WAY
 from oddsmith.data.files import TableFiles
 from oddsmith.data.first_pass import Split
 from oddsmith.errors import OddsmithError, ParameterError
@@ -23,7 +24,6 @@ from oddsmith.views.tables import Evaluation, evaluate, summarise
 __all__ = ["check_checkpoint", "fit_streamed"]
 
 # What a first pass writes when it is done.
-_DONE = "first-pass.json"
 
 
 def check_checkpoint(folder: Path | None, *, resume: bool) -> None:
@@ -144,15 +144,16 @@ def _what_is_left(request: FitRequest) -> str:
     folder = request.checkpoint
     if folder is None:
         return "nothing is left, as --no-cache keeps no checkpoint"
-    if not (folder / _DONE).is_file():
+    done, begun = (folder / READ).is_file(), (folder / UNDER_WAY).is_file()
+    if not (done or begun):
         _remove(folder)
-        return "the first pass over the rows was not done, so nothing is left to go on from"
+        return "the first pass had only begun, so nothing is left to go on from"
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     folds = sum(1 for _ in folder.glob("fold-*.npz"))
-    passes = f"{folds} pass{'es' if folds != 1 else ''}"
+    passes = f"the rows and {folds} pass{'es' if folds != 1 else ''}"
+    kept = passes if done else "the rows that were read"
     return (
-        f"{printable(str(folder))} ({size / 1e6:,.0f} MB) keeps the rows and {passes}; go on with: "
-        f"{request.again}"
+        f"{printable(str(folder))} ({size / 1e6:,.0f} MB) keeps {kept}; go on with: {request.again}"
     )
 
 

@@ -60,11 +60,11 @@ class ArrowFiles:
         narrow = [{f.name for f in schema if is_narrow(f.type)} for schema, _ in found]
         self.narrow = frozenset(set[str].intersection(*narrow) - set(self._declared))
 
-    def batches(self, names: list[str]) -> Iterator[Batch]:
-        """Rows of the columns `names`."""
+    def batches(self, names: list[str], skip: int = 0) -> Iterator[Batch]:
+        """Rows of the columns `names`, without the first batches."""
         for name in names:
             refuse_kind(self._paths[0], self._schema.field(name), self._declared.get(name))
-        following = self._batches(names)
+        following = self._batches(names, skip)
         batches = ahead(lambda batches: next(batches, None), repeat(following), workers=1)
         yield from takewhile(lambda batch: batch is not None, batches)  # type: ignore[misc]
 
@@ -101,20 +101,27 @@ class ArrowFiles:
         with self._reading(path), self._open(path, columns=[]) as file:
             return schema, sum(file.get_batch(k).num_rows for k in range(file.num_record_batches))
 
-    def _batches(self, names: list[str]) -> Iterator[Batch]:
+    def _batches(self, names: list[str], skip: int) -> Iterator[Batch]:
+        count = 0
         for path in self._paths:
             first = 0
             refuse_changed(path, self._stamps[path])
             for found in self._record_batches(path, names):
+                here, first, count = first, first + found.num_rows, count + 1
+                if count <= skip:
+                    continue
                 columns = {}
                 for name in names:
                     place = found.schema.get_field_index(name)
                     kind = self._declared.get(name)
                     columns[name] = convert(
-                        path, first, found.schema.field(place), found.column(place), kind
+                        path,
+                        first - found.num_rows,
+                        found.schema.field(place),
+                        found.column(place),
+                        kind,
                     )
-                yield Batch(path, first, None, columns, found.num_rows)
-                first += found.num_rows
+                yield Batch(path, here, None, columns, found.num_rows)
             refuse_changed(path, self._stamps[path])
 
     def _record_batches(self, path: Path, names: list[str]) -> Iterator[Any]:

@@ -66,8 +66,8 @@ class Reader(Protocol):
         """Number of all rows, where the files state it."""
         ...
 
-    def batches(self, names: list[str]) -> Iterator[Batch]:
-        """Rows of the columns `names`."""
+    def batches(self, names: list[str], skip: int = 0) -> Iterator[Batch]:
+        """Rows of the columns `names`, without the first batches."""
         ...
 
 

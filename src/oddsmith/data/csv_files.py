@@ -1,6 +1,7 @@
 """CSV files in batches: kinds inferred from the first rows, then held to, on two threads."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from oddsmith.core.labels import quoted
@@ -50,8 +51,8 @@ class CsvFiles:
         self._check_headers()
         self.kinds = self._infer({**types, **dict.fromkeys(text, "category")})
 
-    def batches(self, names: list[str]) -> Iterator[Batch]:
-        """Rows of the columns `names`."""
+    def batches(self, names: list[str], skip: int = 0) -> Iterator[Batch]:
+        """Rows of the columns `names`, without the first batches."""
         for name in names:
             if name in self._dates:
                 raise DataError(
@@ -65,7 +66,7 @@ class CsvFiles:
             columns = read_columns(records, header, kinds)
             return Batch(path, records.first_row, records.lines, columns, records.lines.size)
 
-        return ahead(read, self._records(), _WORKERS)
+        return ahead(read, islice(self._records(), skip, None), _WORKERS)
 
     def _records(self) -> Iterator[tuple[Path, Header, Records]]:
         for path in self._paths:

@@ -68,8 +68,8 @@ class TableFiles:
                 f"{self.paths[0]}: there is no column {quoted(name)} for the {role}; it has {known}"
             )
 
-    def batches(self, names: Sequence[str]) -> Iterator[Batch]:
-        """Rows of the columns `names`, in the order of the files.
+    def batches(self, names: Sequence[str], skip: int = 0) -> Iterator[Batch]:
+        """Rows of the columns `names`, in the order of the files, but for the first batches.
 
         The next batches are read while the consumer works. NaN and infinity in Parquet and Arrow
         files come as they are stored.
@@ -85,7 +85,7 @@ class TableFiles:
             known = listed([quoted(name) for name in self.kinds])
             what = f"have no column {quoted(lacking[0])}" if lacking else "are asked for no column"
             raise DataError(f"the files, {self.paths[0]} first, {what}; name one of {known}")
-        return self._reader.batches(list(names))
+        return self._reader.batches(list(names), skip)
 
 
 def open_files(

@@ -4,10 +4,9 @@ Rows are kept in memory where they are few, else in a column cache on disk, or n
 pass decodes the files again. All that the pass found can be written down, and read again.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,10 @@ from oddsmith.data.spool import Spool
 from oddsmith.data.survey import Sample, Survey, survey
 from oddsmith.errors import DataError
 
-__all__ = ["FirstPass", "Split", "first_pass", "rows_again"]
+__all__ = ["FirstPass", "Reading", "Split", "first_pass", "rows_again"]
+
+# How often a first pass is written down, of which so much is lost at the most when it is cut short.
+_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,39 @@ class FirstPass:
     held: Spool | tuple[RawRows, ...] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far a first pass has come between two batches: all that it needs to go on.
+
+    Attributes
+    ----------
+    n_batches, n_read, n_dropped : int
+        Batches and rows that were read; rows that were left out.
+    survey : Survey
+    levels : dict of column name to list
+    taken : RawRows or None
+    stride, seen : int
+        Of the sample, and how many rows it has seen.
+    n_rows, n_held : int
+        Rows on disk, to fit and held out.
+    waiting, waiting_held : RawRows or None
+        Rows that are no whole block yet.
+    """
+
+    n_batches: int
+    n_read: int
+    n_dropped: int
+    survey: Survey
+    levels: dict[str, list[Any]]
+    taken: RawRows | None
+    stride: int
+    seen: int
+    n_rows: int
+    n_held: int
+    waiting: RawRows | None
+    waiting_held: RawRows | None
+
+
 def first_pass(
     files: TableFiles,
     layout: Layout,
@@ -99,6 +134,8 @@ def first_pass(
     drop: bool,
     tell: Callable[[Batch], None],
     split: Split | None = None,
+    begun: Reading | None = None,
+    save: Callable[[Reading], None] | None = None,
 ) -> FirstPass:
     """Read files once.
 
@@ -117,49 +154,82 @@ def first_pass(
         Called with every batch that was read.
     split : Split, optional
         Which rows are held out.
+    begun : Reading, optional
+        How far it had come before it was cut short.
+    save : callable, optional
+        Called now and then with how far it has come, where rows are kept on disk.
 
     Raises
     ------
     DataError
         If there is nothing to fit, or a row cannot be used.
     """
-    reader, sample = RowReader(layout), Sample(most_sampled)
-    surveys: list[Survey] = []
-    n_read = n_dropped = 0
+    reader, sample = RowReader(layout, begun and begun.levels), Sample(most_sampled)
+    found: Survey | None = None
+    n_batches = n_read = n_dropped = 0
     with Keeper(layout, kept) as rows, Keeper(layout, kept.beside) as held:
-        for batch in files.batches(layout.names):
+        if begun is not None:
+            n_batches, n_read, n_dropped = begun.n_batches, begun.n_read, begun.n_dropped
+            found = begun.survey
+            sample.go_on(begun.taken, begun.stride, begun.seen)
+            rows.go_on(begun.n_rows, begun.waiting)
+            held.go_on(begun.n_held, begun.waiting_held)
+        saved = time.monotonic()
+        for batch in files.batches(layout.names, n_batches):
             every = reader.read(batch)
             use = ~every.missing if drop else np.ones(len(every), dtype=bool)
             n_dropped += len(every) - int(use.sum())
             out = use & (False if split is None else split.held(n_read, len(every)))
-            n_read += len(every)
+            n_batches, n_read = n_batches + 1, n_read + len(every)
             own = _taken(every, use & ~out)
             if len(own):
-                found = survey(own, statistics)
-                if found.columns is None:  # a number is missing or infinite
+                more = survey(own, statistics)
+                if more.columns is None:  # a number is missing or infinite
                     reader.refuse_infinite(batch, every)
-                surveys[:] = [reduce(add, (*surveys, found))]
+                found = more if found is None else found + more
                 rows.add(own, sample.add)
             if out.any():
                 reader.refuse_infinite(batch, every)
                 held.add(every.take(out))
             tell(batch)
+            if save is not None and found is not None and time.monotonic() - saved >= _SECONDS:
+                save(
+                    Reading(
+                        n_batches,
+                        n_read,
+                        n_dropped,
+                        found,
+                        _levels(reader),
+                        sample.rows(),
+                        sample.stride,
+                        sample.seen,
+                        rows.n_rows,
+                        held.n_rows,
+                        rows.waiting,
+                        held.waiting,
+                    )
+                )
+                saved = time.monotonic()
         rows.end(sample.add)
         held.end()
-    if not surveys:
+    taken = sample.rows()
+    if found is None or taken is None:
         raise DataError(_nothing(files, n_dropped))
-    levels = {name: own.levels for name, own in reader.vocabularies.items()}
     return FirstPass(
         layout,
-        levels,
-        surveys[0],
-        sample.rows(),
+        _levels(reader),
+        found,
+        taken,
         sample.stride,
         n_dropped,
         rows.kept(),
         held.n_rows,
         held.kept(),
     )
+
+
+def _levels(reader: RowReader) -> dict[str, list[Any]]:
+    return {name: own.levels for name, own in reader.vocabularies.items()}
 
 
 def _taken(rows: RawRows, use: Any) -> RawRows:

@@ -43,6 +43,20 @@ class Keeper:
         self._writer: SpoolWriter | None = None
         self._too_many = False
 
+    def go_on(self, n_rows: int, waiting: RawRows | None) -> None:
+        """Go on as another keeper did, whose rows are in our folder."""
+        self.n_rows = n_rows
+        if n_rows and self._kept.folder is not None:
+            self._too_many = True
+            self._writer = SpoolWriter(self._kept.folder, self._layout, n_rows).__enter__()
+        if waiting is not None:
+            self.add(waiting)
+
+    @property
+    def waiting(self) -> RawRows | None:
+        """Rows that are not a whole block yet."""
+        return self._cutter.waiting
+
     def __enter__(self) -> Self:
         return self
 

@@ -159,6 +159,8 @@ def _is_same(column: Any, y: Any) -> bool:
     if not type(y).__module__.startswith("pyarrow") or not hasattr(column, "to_native"):
         return False
     native = column.to_native()
+    if not type(native).__module__.startswith("pyarrow"):
+        return False
     return native.type == y.type and _places(native) == _places(y)
 
 

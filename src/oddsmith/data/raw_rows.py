@@ -5,6 +5,7 @@ all rows are. Rows that come in batches of any length are cut into blocks of one
 nothing later depends on how a file was read.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
@@ -216,7 +217,8 @@ class RowReader:
                 f"{batch.path}: column {quoted(name)} holds more than {_MOST_LABELS} different "
                 "values, so it has no classes; name another target, or cut it into classes"
             )
-        absent = [code for code, one in enumerate(vocabulary.levels) if _is_no_label(one)]
+        cells = batch.lines is not None
+        absent = [code for code, one in enumerate(vocabulary.levels) if _is_no_label(one, cells)]
         bad = np.isin(codes, [-1, *absent])
         if bad.any():
             raise _refusal(batch, name, bad, "has no label", "fill it in, or delete the row")
@@ -254,6 +256,11 @@ class Cutter:
         if start < len(part):
             self._waiting.append(part.take(slice(start, None)))
             self._held += len(part) - start
+
+    @property
+    def waiting(self) -> RawRows | None:
+        """Rows that are not a whole block yet."""
+        return _joined(self._waiting) if self._waiting else None
 
     def rest(self) -> Iterator[RawRows]:
         """Give the last block, if rows are left."""
@@ -300,5 +307,8 @@ def _refusal(batch: Batch, name: str, bad: Any, what: str, todo: str) -> DataErr
     return DataError(f"{batch.path}: {place}, column {quoted(name)}: {what}; {todo}")
 
 
-def _is_no_label(level: Any) -> bool:
-    return (isinstance(level, str) and is_missing(level)) or level != level
+def _is_no_label(level: Any, cell: bool) -> bool:
+    """Whether a value stands for none: a cell of a CSV file by its word, a number by being none."""
+    if isinstance(level, str):
+        return cell and is_missing(level)
+    return isinstance(level, float) and not math.isfinite(level)

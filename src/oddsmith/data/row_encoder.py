@@ -68,6 +68,20 @@ class RowEncoder:
         return self.encoding.width
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """All that says what becomes of rows: other encoders of the same rows have another."""
+        columns = self.encoding.columns
+        return {
+            "names": self.encoding.names(),
+            "means": [one.mean for one in columns],
+            "places": list(self._places.items()),
+            "sparse": self.encoding.sparse,
+            "classes": self._classes,
+            "margins": self.margins,
+            "factors": self._factors,
+        }
+
+    @property
     def entries_a_row(self) -> int:
         """Numbers of an encoded row that are stored, and a few more for its margins."""
         columns = self.encoding.columns

@@ -5,6 +5,7 @@ block, in a block column after column. A block is mapped for as long as someone 
 pass over any number of rows needs the memory of a few blocks.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -51,21 +52,26 @@ class SpoolWriter:
     Parameters
     ----------
     folder : Path
-        New or empty.
     layout : Layout
+    n_rows : int
+        Rows that are there already; what comes after them is cut off.
     """
 
-    def __init__(self, folder: Path, layout: Layout) -> None:
+    def __init__(self, folder: Path, layout: Layout, n_rows: int = 0) -> None:
         self.folder = folder
         self.layout = layout
-        self.n_rows = 0
+        self.n_rows = n_rows
         self._files: dict[str, BinaryIO] = {}
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        for name in _files(self.layout):
+        for name, (width, kind) in _files(self.layout).items():
             path = self.folder / f"{name}.bin"
-            self._files[name] = self._open.enter_context(path.open("wb", buffering=0))
+            mode = "r+b" if self.n_rows else "wb"
+            file = self._open.enter_context(path.open(mode, buffering=0))
+            file.truncate(self.n_rows * width * kind.itemsize)
+            file.seek(0, os.SEEK_END)
+            self._files[name] = file
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -135,14 +141,23 @@ class Spool:
     @property
     def whole(self) -> bool:
         """Whether the files are as long as they were."""
-        sizes = {name: width * kind.itemsize for name, (width, kind) in _files(self.layout).items()}
+        return self._as_long(exactly=True)
+
+    @property
+    def there(self) -> bool:
+        """Whether the files have all of the rows, and perhaps more."""
+        return self._as_long(exactly=False)
+
+    def _as_long(self, *, exactly: bool) -> bool:
         try:
-            return all(
-                (self.folder / f"{name}.bin").stat().st_size == size * self.n_rows
-                for name, size in sizes.items()
-            )
+            for name, (width, kind) in _files(self.layout).items():
+                wanted = width * kind.itemsize * self.n_rows
+                size = (self.folder / f"{name}.bin").stat().st_size
+                if size < wanted or (exactly and size > wanted):
+                    return False
         except OSError:
             return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,10 +189,20 @@ class Sample:
             first += len(part)
         self.stride, self._kept = 2 * self.stride, (self._kept + 1) // 2
 
-    def rows(self) -> RawRows:
-        """Rows that were kept."""
-        [whole] = blocks_of(self._parts, max(1, self._kept))
-        return whole
+    @property
+    def seen(self) -> int:
+        """Rows that have come."""
+        return self._seen
+
+    def rows(self) -> RawRows | None:
+        """Rows that were kept; None if there is none."""
+        return next(blocks_of(self._parts, max(1, self._kept)), None)
+
+    def go_on(self, rows: RawRows | None, stride: int, seen: int) -> None:
+        """Be as another sample was."""
+        self.stride, self._seen = stride, seen
+        if rows is not None:
+            self._parts, self._kept = [rows], len(rows)
 
 
 def _copied(rows: RawRows) -> RawRows:

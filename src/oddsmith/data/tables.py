@@ -282,13 +282,11 @@ def _mixed(name: str, column: np.ndarray[Any, Any], absent: np.ndarray[Any, Any]
 
 def _sorted(name: str, values: np.ndarray[Any, Any]) -> tuple[Any, Any]:
     """Codes and sorted levels of values of one type; -1 for None."""
-    distinct = dict.fromkeys(values.tolist())
-    distinct.pop(None, None)
-    kinds = set(map(type, distinct))
+    kinds = set(map(type, values.tolist())) - {type(None)}
     if len(kinds) > 1 or not all(issubclass(kind, (str, int, float)) for kind in kinds):
         text = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise unread(name, f"categories of type {text}", "make text of them")
-    levels = sorted(distinct)
+    levels = sorted(set(values.tolist()) - {None})
     places: dict[Any, int] = dict(zip(levels, range(len(levels)), strict=True))
     places[None] = -1
     codes = np.fromiter(map(places.__getitem__, values.tolist()), np.intp, values.size)

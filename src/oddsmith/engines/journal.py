@@ -39,6 +39,9 @@ class Journal:
         One that gives samples.
     folder : Path
         Of the journal; what it holds from a fit before is gone through first.
+    rows : tuple, dict, array, str, number or None, one in the other
+        All that says which rows these are and how they are encoded and weighed: sums over others
+        are refused.
 
     Attributes
     ----------
@@ -60,8 +63,9 @@ class Journal:
     [0.5 0.5] 1
     """
 
-    def __init__(self, source: RowSource, folder: Path) -> None:
+    def __init__(self, source: RowSource, folder: Path, rows: Any = None) -> None:
         self.source = source
+        self._rows = _digest(rows)
         self.folder = folder
         self.read = 0
         self._folds = 0
@@ -88,7 +92,9 @@ class Journal:
         """
         path = self.folder / f"fold-{self._folds:05d}.npz"
         self._folds += 1
-        asked = _digest(kernel)
+        asked = _digest((self._rows, kernel))
+        if asked is None:
+            return self.source.fold(kernel)
         found: Any = _read(path, asked)
         if found is not None:
             self.read += 1
@@ -104,28 +110,56 @@ class Journal:
         return self.source.sample(stride)
 
 
-def _digest(kernel: Any) -> str:
-    """Say in 64 letters what is asked for: a kernel's type and the bits of all that it holds."""
+class _UnknownError(Exception):
+    """What is asked for holds something whose bits nobody can tell."""
+
+
+def _digest(asked: Any) -> str | None:
+    """Say in 64 letters what is asked for: its type and the bits of all that it holds.
+
+    None where it holds what cannot be told from others of its kind, such as a lambda's variables.
+    """
     sums = hashlib.sha256()
-    _add(sums, kernel)
+    try:
+        _add(sums, asked)
+    except _UnknownError:
+        return None
     return sums.hexdigest()
 
 
 def _add(sums: Any, value: Any) -> None:
-    if isinstance(value, np.ndarray):
+    named = value if hasattr(value, "__qualname__") else type(value)
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         sums.update(f"{value.dtype.str}{value.shape}".encode())
         sums.update(np.ascontiguousarray(value).tobytes())
-    elif is_dataclass(value):
+    elif is_dataclass(value) and not isinstance(value, type):
         # Compiled kernels have the names of the plain ones, which round otherwise.
-        sums.update(f"{type(value).__module__}.{type(value).__qualname__}(".encode())
+        sums.update(f"{named.__module__}.{named.__qualname__}(".encode())
         for field in fields(value):
             _add(sums, getattr(value, field.name))
         sums.update(b")")
+    elif isinstance(value, (tuple, list, dict)):
+        parts: Any = value.items() if isinstance(value, dict) else value
+        sums.update(f"{type(value).__name__}{len(value)}(".encode())
+        for part in parts:
+            _add(sums, part)
+        sums.update(b")")
     elif isinstance(value, (int, float, str, np.generic)) or value is None:
         sums.update(f"{type(value).__name__}:{value!r};".encode())
-    else:  # a function, or a loss, of which the class says all
-        named = value if hasattr(value, "__qualname__") else type(value)
+    elif _is_all_in_its_name(value):
         sums.update(f"{named.__module__}.{named.__qualname__};".encode())
+    else:
+        raise _UnknownError
+
+
+def _is_all_in_its_name(value: Any) -> bool:
+    """Whether the name says all: of a module's function, a class, or a loss without numbers."""
+    if isinstance(value, type):
+        return True
+    if hasattr(value, "__qualname__"):
+        return "<" not in value.__qualname__ and getattr(value, "__self__", None) is None
+    slots = any(getattr(kind, "__slots__", ()) for kind in type(value).__mro__)
+    return not slots and getattr(value, "__dict__", None) == {}
 
 
 def _read(path: Path, asked: str) -> Any:

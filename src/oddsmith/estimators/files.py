@@ -16,7 +16,12 @@ from oddsmith.core.labels import label_text, listed, quoted
 from oddsmith.core.scoring import put_probabilities
 from oddsmith.core.stable import Array
 from oddsmith.core.table_columns import Indices
-from oddsmith.data.checkpoint import load_first_pass, save_first_pass
+from oddsmith.data.checkpoint import (
+    load_first_pass,
+    load_reading,
+    save_first_pass,
+    save_reading,
+)
 from oddsmith.data.files import Batch, TableFiles
 from oddsmith.data.first_pass import FirstPass, Split, first_pass, rows_again
 from oddsmith.data.keeper import Kept
@@ -219,13 +224,17 @@ def fit_and_hold_out(
 
 
 def _rows(asked: Asked, place: Place, resume: bool, tell: Told) -> FirstPass:
-    """First pass, or what an earlier one has left."""
+    """First pass, what an earlier one has left, or the rest of one that was cut short."""
+    layout, begun, save = asked.layout, None, None
+    if place.journal is not None:
+        save = partial(save_reading, folder=place.journal, layout=layout, identity=asked.identity)
     if resume and place.journal is not None:
         found = load_first_pass(place.journal, asked.identity)
         if found is not None:
             tell.resumed(found.survey.n_rows)
             return found
-    layout = asked.layout
+        begun = load_reading(place.journal, asked.identity)
+        tell.going_on(0 if begun is None else begun.n_read)
     rows = asked.files.n_rows
     if place.folder is not None and rows is not None:
         _refuse_full_disk(place.folder, rows * bytes_a_row(layout), tell)
@@ -245,6 +254,8 @@ def _rows(asked: Asked, place: Place, resume: bool, tell: Told) -> FirstPass:
         drop=asked.drop,
         tell=partial(_told, tell, asked.files),
         split=asked.split,
+        begun=begun,
+        save=save,
     )
     tell.done_reading(found.survey.n_rows + found.n_dropped + found.n_held)
     if found.held is None:
@@ -292,7 +303,9 @@ def _fit(
         note(_what_was_read(found, classes))
     vars(model).pop("results_", None)
     with _source(asked, found, encoder, training.blocks, tell) as own:
-        source: RowSource = own if place.journal is None else Journal(own, place.journal)
+        source: RowSource = own
+        if place.journal is not None:
+            source = Journal(own, place.journal, (asked.identity, encoder.identity))
         _name_columns(model, asked, names)
         walk = model._walk(source, training, watch=tell.iteration)
         complaints = model._settle(walk, training)
@@ -325,8 +338,8 @@ def _classes(asked: Asked, found: FirstPass) -> Classes:
 def _what_was_read(found: FirstPass, classes: Classes) -> str:
     weight = np.bincount(classes.index, found.survey.label_weight)
     shown = [
-        f"{quoted(label_text(label))} {f'{w:,.0f}' if w == round(w) else number_text(float(w))}"
-        for label, w in zip(classes.labels, weight, strict=True)
+        f"{quoted(label_text(label))} {f'{w:,.0f}' if w == np.floor(w) else number_text(w, 6)}"
+        for label, w in zip(classes.labels, weight.tolist(), strict=True)
     ]
     rows = f"{found.survey.n_rows:,} rows to fit"
     rows += f", {found.n_held:,} held out" if found.n_held else ""
@@ -407,7 +420,14 @@ def _factors(
     if model.class_weight is None:
         return (None if scale == 1.0 else np.full(K, scale)), scale
     labels = Encoded(np.array(classes.labels), np.arange(K))
-    return scale * class_weights(model.class_weight, weight, labels), scale
+    factors = class_weights(model.class_weight, weight, labels)
+    if not factors.all():
+        label = quoted(label_text(classes.labels[int(np.argmin(factors))]))
+        raise DataError(
+            f"all rows of class {label} have weight 0, as class_weight={model.class_weight!r} says;"
+            " leave them out, or give them weight"
+        )
+    return scale * factors, scale
 
 
 def _blocks(found: FirstPass, encoder: RowEncoder) -> RowBlocks:

@@ -31,6 +31,8 @@ def takes(X: Any) -> bool:
         return False
     if not hasattr(X, "iloc"):
         return True
+    if not hasattr(X, "columns"):  # a series, which scikit-learn refuses in its words
+        return False
     # Sparse frames and numbers without names are scikit-learn's to read.
     kinds = set(X.dtypes.tolist())
     if any(hasattr(kind, "fill_value") for kind in kinds):

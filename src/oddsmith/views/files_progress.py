@@ -48,6 +48,12 @@ class Told:
         """Say that the first pass was done before."""
         self._line(f"going on from the checkpoint: {rows:,} rows are in its column cache")
 
+    def going_on(self, rows: int) -> None:
+        """Say how many rows of the first pass were read before."""
+        self._read = rows
+        if rows:
+            self._line(f"going on with the first pass, of which {rows:,} rows were read before")
+
     def read(self, rows: int, total: int | None) -> None:
         """Count rows that the first pass has read."""
         self._read += rows
