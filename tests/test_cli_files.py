@@ -647,3 +647,19 @@ def test_outputs_are_named_after_the_data(here, rows):
     assert main(["fit", "parts", *FIT]) == 0
     assert main(["fit", "b.csv.gz", "--target", "y"]) == 0
     assert names() == ["b-model", "b.csv.gz", "parts", "parts-model"]
+
+
+def test_missing_values_are_counted_by_column(here, capsys):
+    cells = "".join(
+        f"{i},{'' if i in (3, 5) else 't'},{'NA' if i == 5 else i},{i % 2}\n" for i in range(9)
+    )
+    Path("holes.csv").write_text("id,town,dose,y\n" + cells)
+    assert main(["fit", "holes.csv", "--target", "y"]) == 2
+    error_of(
+        capsys,
+        'holes.csv: line 5, column "town": the value is missing; in all 2 of 9 rows lack a value',
+        'by column: "town" 2 and "dose" 1;',
+    )
+    assert main(["fit", "holes.csv", "--target", "y", "--missing", "mean", "--test-size", "0"]) == 2
+    error_of(capsys, "holes.csv: values of X are missing", '"town" 2', "--missing")
+    assert names() == ["holes.csv"]

@@ -115,6 +115,21 @@ def test_a_tall_fit_starts_from_the_same_sample(tmp_path, on_disk):
     np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
 
 
+def test_a_tall_fit_of_many_levels_starts_from_the_same_sample(tmp_path, on_disk):
+    """The sample is taken before anyone knows how many columns the levels become."""
+    rng = np.random.default_rng(0)
+    n = 120_000
+    town = rng.integers(0, 40, n)
+    x = rng.normal(size=n)
+    y = x + 0.1 * town + rng.logistic(size=n) > 2
+    data = pa.table({"x": x, "town": [f"t{k}" for k in town], "y": y})
+    pq.write_table(data, tmp_path / "rows.parquet")
+    found = fit_files(tmp_path / "rows.parquet", "y")
+    expected = LogisticRegression().fit(data.drop(["y"]), data["y"])
+    assert found.solver_ == expected.solver_ == "sampled-lbfgs"
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
+
+
 def test_folders_globs_and_lists_are_one_table(tmp_path):
     data = table()
     for place, part in enumerate(np.array_split(np.arange(N), 3)):

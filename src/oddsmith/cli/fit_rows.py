@@ -201,12 +201,12 @@ def read_rows(
     batches: list[Batch] = []
     size = 0
     for batch in files.batches(chosen.names):
-        if refuse and not drop:
-            _refuse_missing(files, batch, chosen.features)
         size += batch.n_rows * 8 * (len(chosen.names) + 1)
         if limit is not None and size > limit:
             return None
         batches.append(batch)
+    if refuse and not drop:
+        _refuse_missing(files, batches, chosen.features)
     refuse_mixed(files, batches, chosen)
     rows = _joined(batches, chosen)
     if not drop:
@@ -296,26 +296,43 @@ def absent_in(column: Any) -> Any:
     return np.from_dlpack(absent.cast(arrow.uint8())).view(bool)
 
 
-def _refuse_missing(files: TableFiles, batch: Batch, names: Iterable[str]) -> None:
-    """Raise at the first row that lacks a value, as it is written in the file."""
-    faults: list[tuple[int, int, str]] = []
-    for place, name in enumerate(names):
-        absent = absent_in(batch.columns[name])
-        if absent.any():
-            faults.append((int(np.argmax(absent)), place, name))
-    if not faults:
+def _refuse_missing(files: TableFiles, batches: list[Batch], names: Iterable[str]) -> None:
+    """Raise where rows lack a value: the first as it is written, and their number by column."""
+    lacking = dict.fromkeys(names, 0)
+    first: tuple[Batch, int, str] | None = None
+    n_rows = 0
+    for batch in batches:
+        absent = {name: absent_in(batch.columns[name]) for name in lacking}
+        rows = np.logical_or.reduce(list(absent.values()))
+        n_rows += int(rows.sum())
+        for name, own in absent.items():
+            lacking[name] += int(own.sum())
+        if first is None and rows.any():
+            row = int(np.argmax(rows))
+            first = batch, row, next(name for name, own in absent.items() if own[row])
+    if first is None:
         return
-    row, _, name = min(faults)
+    batch, row, name = first
+    todo = "fill it in, delete the row, or say what to do with --missing"
+    if sum(lacking.values()) > 1:
+        counts = listed([f"{quoted(name)} {n:,}" for name, n in lacking.items() if n])
+        total = sum(batch.n_rows for batch in batches)
+        todo = f"in all {n_rows:,} of {total:,} rows lack a value, by column: {counts}; " + (
+            "fill them in, or say what to do with --missing"
+        )
+    what = _as_written(files, batch, row, name)
+    raise DataError(f"{place_of(batch, row)}, column {quoted(name)}: {what}; {todo}")
+
+
+def _as_written(files: TableFiles, batch: Batch, row: int, name: str) -> str:
+    """Say what is missing, with the word that stands for it in a CSV file."""
     what = "the value is missing"
-    if batch.lines is not None and files.format == "csv" and batch.path.suffix == ".csv":
-        table = read_csv(batch.path)
-        at = int(np.searchsorted(table.lines, batch.lines[row]))
-        cell = table.columns[table.names.index(name)][at].as_py()
-        what = number_problem(cell)[0] if is_missing(cell) else what
-    raise DataError(
-        f"{place_of(batch, row)}, column {quoted(name)}: {what}; fill it in, delete the row, or "
-        "say what to do with --missing"
-    )
+    if batch.lines is None or files.format != "csv" or batch.path.suffix != ".csv":
+        return what
+    table = read_csv(batch.path)
+    at = int(np.searchsorted(table.lines, batch.lines[row]))
+    cell = table.columns[table.names.index(name)][at].as_py()
+    return number_problem(cell)[0] if is_missing(cell) else what
 
 
 def _refuse_infinite(batch: Batch, names: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from oddsmith.cli.fit_rows import (
     words_of_kinds,
 )
 from oddsmith.cli.holding_out import Part, split
-from oddsmith.cli.messages import say, warn
+from oddsmith.cli.messages import in_words_of_options, say, warn
 from oddsmith.cli.reading import Indices, choose_classes, labels_of
 from oddsmith.core.labels import Label, label_text, quoted
 from oddsmith.core.stable import Array
@@ -188,7 +188,10 @@ def _estimate(
         for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", category)
         rows = train.rows
-        estimator.fit(rows.table, train.y, rows.weight, rows.offset, validation=validation)
+        try:
+            estimator.fit(rows.table, train.y, rows.weight, rows.offset, validation=validation)
+        except OddsmithError as error:
+            raise in_words_of_options(error, request.source) from None
     messages = tuple(dict.fromkeys(str(warning.message) for warning in caught))
     for message in messages:
         warn(f"{request.source}: {message}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from oddsmith.cli.fit_request import FitRequest, encoder_of
 from oddsmith.cli.fit_rows import Chosen, refuse_mixed, words_of_kinds
 from oddsmith.cli.fitting import Fitted, say_what_was_encoded, settled
-from oddsmith.cli.messages import say, warn
+from oddsmith.cli.messages import in_words_of_options, say, warn
 from oddsmith.cli.scoring import ScoreRequest, judged
 from oddsmith.core.labels import printable
 from oddsmith.data.checkpoint import READ, UNDER_WAY
@@ -125,19 +125,10 @@ def _leaving(request: FitRequest) -> Iterator[None]:
     except OddsmithError as error:
         if not request.resume:
             _remove(request.checkpoint)
-        raise _in_words_of_options(error, request.source) from None
+        raise in_words_of_options(error, request.source) from None
     except BaseException as error:
         error.add_note(_what_is_left(request))
         raise
-
-
-def _in_words_of_options(error: OddsmithError, source: str) -> OddsmithError:
-    """Name the file, and the option, where an error names what a programmer would give."""
-    what = str(error)
-    if what.startswith("values are missing"):
-        said = what.partition(";")[0]
-        return type(error)(f"{source}: {said}; fill them in, or say what to do with --missing")
-    return error
 
 
 def _what_is_left(request: FitRequest) -> str:

@@ -5,8 +5,9 @@ from contextlib import suppress
 import click
 
 from oddsmith.core.labels import printable
+from oddsmith.errors import OddsmithError
 
-__all__ = ["fail", "say", "warn"]
+__all__ = ["fail", "in_words_of_options", "say", "warn"]
 
 
 def say(text: str) -> None:
@@ -25,3 +26,12 @@ def fail(text: str) -> int:
     with suppress(OSError):
         say(f"oddsmith: error: {text}")
     return 2
+
+
+def in_words_of_options(error: OddsmithError, source: str) -> OddsmithError:
+    """Name the file, and the option, where an error names what a programmer would give."""
+    what = str(error)
+    if what.startswith(("values are missing", "values of X are missing")):
+        said = what.partition(";")[0]
+        return type(error)(f"{source}: {said}; fill them in, or say what to do with --missing")
+    return error

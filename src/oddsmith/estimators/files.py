@@ -50,9 +50,10 @@ __all__ = ["FilesFit", "HeldOut", "fit_and_hold_out", "fit_files"]
 # Shares of memory for rows that are kept in it, the sample, and scores of held-out rows.
 _IN_MEMORY, _SAMPLE, _HELD_OUT = 8, 8, 8
 # Rows of the sample for each column at the most. About half are kept at the least, and the solver
-# asks for 2000, or up to 1.4 times as many, so as to have every 2**k-th row.
+# asks for 2000, or up to 1.4 times as many, so as to have every 2**k-th row. How many columns the
+# categories become is known only at the end.
 _ROWS_A_COLUMN = 5700
-_LEAST_SAMPLE = 20_000
+_LEAST_SAMPLE = 500_000
 
 
 def fit_files(
