@@ -62,7 +62,8 @@ class PostgreSQL:
     def _run(self, program, *arguments, sql=None):
         command = [str(self.programs / program), *arguments]
         if os.geteuid() == 0:
-            command = ["runuser", "-u", _USER, "--", *command]
+            # Where administrators' programs are not on the path, it is there all the same.
+            command = [shutil.which("runuser") or "/usr/sbin/runuser", "-u", _USER, "--", *command]
         # A file, as a pipe would be held open by the server that pg_ctl leaves behind.
         with tempfile.TemporaryFile() as out:
             done = subprocess.run(
