@@ -66,7 +66,7 @@ BAD: dict[str, tuple[bytes, tuple[str, ...]]] = {
     "huge cell": (_with_row(f'1,2,"{"x" * 140_000}"'), ("line 7", "131072")),
     "bad UTF-8": (_with_row("1,2,no").replace(b"1,2,no", b"1,2,\xe9"), ("line 7", "0xe9", "UTF-8")),
     "UTF-16": (GOOD.encode("utf-16"), ("UTF-16",)),
-    "zero byte": (_with_row("1,2,n\0o"), ("line 7", "zero byte")),
+    "zero byte": (_with_row("1,2,n\0o"), ("line 7, character 6", "zero byte")),
     "binary": (bytes(range(256)) * 8, ("line 1", "zero byte", "UTF-8")),
     "quoted infinity": (_with_row('1,"inf",no'), ("line 7", '"b"', "not finite")),
     "minus overflow": (_with_row("-1e999,2,no"), ("line 7", '"a"', "1.8e308")),

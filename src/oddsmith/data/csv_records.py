@@ -364,17 +364,19 @@ def _decode(data: bytes, complete: bool, source: str, line: int) -> tuple[str, D
     except UnicodeDecodeError as error:
         text = data[: error.start].decode("utf-8")
         if complete or error.reason != "unexpected end of data":
-            at = line + _line_breaks(data[: error.start])
-            byte = data[error.start]
-            fault = DataError(
-                f"{source}: line {at}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8"
-            )
+            what = f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8"
+            fault = DataError(f"{source}: {_place(text, line)}: {what}")
     if "\0" in text:
         text = text[: text.index("\0")]
-        at = line + _line_breaks(text.encode())
         what = "holds a zero byte; save the file as UTF-8 text"
-        fault = DataError(f"{source}: line {at}: {what}")
+        fault = DataError(f"{source}: {_place(text, line)}: {what}")
     return text, fault
+
+
+def _place(text: str, line: int) -> str:
+    """Line and character, both from 1, of what comes behind a text that begins on a line."""
+    last = max(text.rfind("\n"), text.rfind("\r"))
+    return f"line {line + _line_breaks(text.encode())}, character {len(text) - last}"
 
 
 def _walk(
