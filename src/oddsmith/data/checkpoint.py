@@ -69,14 +69,12 @@ def load_first_pass(folder: Path, identity: dict[str, Any]) -> FirstPass | None:
     if stored is None:
         return None
     document, survey, arrays = stored
-    layout = _layout(document["layout"])
-    rows = Spool(folder, layout, document["n_rows"])
-    held = Spool(folder / "held-out", layout, document["n_held"])
+    rows, held = _spools(folder, document)
     taken = _raw("taken", arrays)
     if taken is None or not rows.whole or (len(held) and not held.whole):
         return None
     return FirstPass(
-        layout,
+        rows.layout,
         document["levels"],
         survey,
         taken,
@@ -122,10 +120,7 @@ def load_reading(folder: Path, identity: dict[str, Any]) -> Reading | None:
     if stored is None:
         return None
     document, survey, arrays = stored
-    layout = _layout(document["layout"])
-    rows = Spool(folder, layout, document["n_rows"])
-    held = Spool(folder / "held-out", layout, document["n_held"])
-    if not all(own.there for own in (rows, held) if own.n_rows):
+    if not all(own.there for own in _spools(folder, document) if own.n_rows):
         return None
     return Reading(
         survey=survey,
@@ -192,8 +187,10 @@ def _refuse_another(folder: Path, was: dict[str, Any], identity: dict[str, Any])
             )
 
 
-def _layout(found: dict[str, Any]) -> Layout:
-    return Layout(
+def _spools(folder: Path, document: dict[str, Any]) -> tuple[Spool, Spool]:
+    """Rows to fit and rows that are held out, as far as the document goes."""
+    found = document["layout"]
+    layout = Layout(
         tuple(found["numbers"]),
         tuple(found["categories"]),
         found["target"],
@@ -201,6 +198,8 @@ def _layout(found: dict[str, Any]) -> Layout:
         found["offset"],
         np.dtype(found["dtype"]),
     )
+    rows = Spool(folder, layout, document["n_rows"])
+    return rows, Spool(folder / "held-out", layout, document["n_held"])
 
 
 def _named(prefix: str, rows: RawRows | None) -> dict[str, Any]:
