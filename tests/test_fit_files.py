@@ -118,7 +118,7 @@ def test_a_tall_fit_starts_from_the_same_sample(tmp_path, on_disk):
 def test_a_tall_fit_of_many_levels_starts_from_the_same_sample(tmp_path, on_disk):
     """The sample is taken before anyone knows how many columns the levels become."""
     rng = np.random.default_rng(0)
-    n = 120_000
+    n = 300_000
     town = rng.integers(0, 40, n)
     x = rng.normal(size=n)
     y = x + 0.1 * town + rng.logistic(size=n) > 2
