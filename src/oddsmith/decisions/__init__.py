@@ -1,0 +1,1 @@
+"""From probabilities to a choice: thresholds, calibration, comparison."""
