@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from oddsmith.decisions.thresholds import ThresholdCurve, threshold_curve
     from oddsmith.errors import (
         CollinearityWarning,
         ConvergenceWarning,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from oddsmith.estimators.path import Path, regularization_path
     from oddsmith.estimators.stored import StoredModel, load
     from oddsmith.estimators.table_encoder import TableEncoder
+    from oddsmith.estimators.threshold import TunedThreshold
     from oddsmith.inference.result import Inference
 
 _HOMES = {
@@ -37,10 +39,13 @@ _HOMES = {
     "Path": "oddsmith.estimators.path",
     "StoredModel": "oddsmith.estimators.stored",
     "TableEncoder": "oddsmith.estimators.table_encoder",
+    "ThresholdCurve": "oddsmith.decisions.thresholds",
+    "TunedThreshold": "oddsmith.estimators.threshold",
     "fit_files": "oddsmith.estimators.files",
     "load": "oddsmith.estimators.stored",
     "logit": "oddsmith.estimators.formula",
     "regularization_path": "oddsmith.estimators.path",
+    "threshold_curve": "oddsmith.decisions.thresholds",
     "CollinearityWarning": "oddsmith.errors",
     "ConvergenceWarning": "oddsmith.errors",
     "DataError": "oddsmith.errors",
@@ -73,10 +78,13 @@ __all__ = [
     "SolverWarning",
     "StoredModel",
     "TableEncoder",
+    "ThresholdCurve",
+    "TunedThreshold",
     "fit_files",
     "load",
     "logit",
     "regularization_path",
+    "threshold_curve",
 ]
 
 

@@ -128,7 +128,7 @@ class Rule:
 
 
 def read_rule(objective: Any, cost: Any, subject_to: Any, n: int = 0) -> Rule:
-    """What the user means by the best.
+    """Read what the user means by the best.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ class ThresholdCurve(Measures):
         )
 
     def at(self, threshold: float, objective: str | None = None, *, cost: Any = None) -> Choice:
-        """What one threshold yields, also one between the scores.
+        """Say what one threshold yields, also one between the scores.
 
         Parameters
         ----------
