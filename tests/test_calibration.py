@@ -165,12 +165,12 @@ def test_ways_of_drawing_agree():
 
 def test_the_band_is_the_same_each_time_and_for_each_seed_another():
     y, p = calibrated(200)
-    state = np.random.get_state()[1].copy()
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
     one, same = reliability(y, p), reliability(y, p)
     other = reliability(y, p, random_state=1)
     np.testing.assert_array_equal(one.lower, same.lower)
     assert not np.array_equal(one.lower, other.lower)
-    np.testing.assert_array_equal(np.random.get_state()[1], state)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
     assert (one.lower <= one.upper).all()
     assert (np.diff(one.lower) >= 0).all()
     assert (np.diff(one.upper) >= 0).all()
