@@ -28,15 +28,25 @@ if TYPE_CHECKING:
     from oddsmith.estimators.stored import StoredModel, load
     from oddsmith.estimators.table_encoder import TableEncoder
     from oddsmith.inference.result import Inference
+    from oddsmith.views.displays.coefficients import CoefficientDisplay
+    from oddsmith.views.displays.loss_curve import LossCurveDisplay
+    from oddsmith.views.displays.path import PathDisplay
+    from oddsmith.views.displays.reliability import ReliabilityDisplay
+    from oddsmith.views.displays.threshold_curve import ThresholdCurveDisplay
 
 _HOMES = {
+    "CoefficientDisplay": "oddsmith.views.displays.coefficients",
     "FirthLogisticRegression": "oddsmith.estimators.firth",
     "Inference": "oddsmith.inference.result",
     "LogisticRegression": "oddsmith.estimators.logistic",
     "LogisticRegressionCV": "oddsmith.estimators.cross_validation",
+    "LossCurveDisplay": "oddsmith.views.displays.loss_curve",
     "Path": "oddsmith.estimators.path",
+    "PathDisplay": "oddsmith.views.displays.path",
+    "ReliabilityDisplay": "oddsmith.views.displays.reliability",
     "StoredModel": "oddsmith.estimators.stored",
     "TableEncoder": "oddsmith.estimators.table_encoder",
+    "ThresholdCurveDisplay": "oddsmith.views.displays.threshold_curve",
     "fit_files": "oddsmith.estimators.files",
     "load": "oddsmith.estimators.stored",
     "logit": "oddsmith.estimators.formula",
@@ -56,6 +66,7 @@ _HOMES = {
 __version__ = "0.1.0"
 
 __all__ = [
+    "CoefficientDisplay",
     "CollinearityWarning",
     "ConvergenceWarning",
     "DataError",
@@ -63,16 +74,20 @@ __all__ = [
     "Inference",
     "LogisticRegression",
     "LogisticRegressionCV",
+    "LossCurveDisplay",
     "MissingPackageError",
     "ModelFileError",
     "OddsmithError",
     "OddsmithWarning",
     "ParameterError",
     "Path",
+    "PathDisplay",
+    "ReliabilityDisplay",
     "SeparationWarning",
     "SolverWarning",
     "StoredModel",
     "TableEncoder",
+    "ThresholdCurveDisplay",
     "fit_files",
     "load",
     "logit",
