@@ -426,6 +426,8 @@ def _ratio_ticks(ax: "Axes", width: float) -> None:
     few = max(3, int(width_of(ax) / 45.0))
     if width < 1.2:
         ax.xaxis.set_major_locator(MaxNLocator(few, steps=[1, 2, 2.5, 5, 10]))
+    elif width < 2.2:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
     elif width < 2.3 * min(few / 3.0, 2.0):
         ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     else:

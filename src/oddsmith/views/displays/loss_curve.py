@@ -197,6 +197,8 @@ class LossCurveDisplay:
         return self
 
     def _draw_loss(self, ax: "Axes", colour: str, name: str | None) -> None:
+        _stretch(ax, self.iteration)
+        before = ax.get_ylim()[1] if ax.get_lines() else 0.0
         dots = {"marker": "o" if len(self.iteration) <= _MOST_DOTS else "", "ms": 4}
         training = "training rows" if name is None else name
         [self.line_] = ax.plot(self.iteration, self.loss, color=colour, label=training, **dots)
@@ -210,13 +212,11 @@ class LossCurveDisplay:
                 self.iteration, self.validation_loss, "--", color=other, label=label, **dots
             )
         finite = drawn[np.isfinite(drawn)]
-        _stretch(ax, self.iteration)
         if finite.size and 0 < finite.min() < finite.max() / 100:
             ax.set_yscale("log")
         elif finite.size and ax.get_yscale() != "log":
             # Room above: a fit that begins near its minimum draws a flat line.
-            top = ax.get_ylim()[1] if len(ax.get_lines()) > 2 else 0.0
-            ax.set_ylim(0.0, max(top, 1.08 * float(finite.max())) or 1.0)
+            ax.set_ylim(0.0, max(before, 1.08 * float(finite.max())) or 1.0)
         tidy(ax, "iteration", "mean log loss (nats per row)")
         lines = [one for one in ax.get_lines() if not str(one.get_label()).startswith("_child")]
         if len(lines) > 1 or name is not None:
@@ -277,6 +277,6 @@ def _stretch(ax: "Axes", iteration: Array) -> None:
     from matplotlib.ticker import MaxNLocator
 
     last = float(iteration[-1]) if len(iteration) else 0.0
-    others = ax.get_xlim()[1] if len(ax.get_lines()) > 2 else 0.0
+    others = ax.get_xlim()[1] if ax.get_lines() else 0.0
     ax.set_xlim(-max(0.04 * last, 0.2), max(last + max(0.2 * last, 0.5), others))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -301,5 +301,6 @@ def _count_above(ax: "Axes", x: Array, degrees: Array) -> None:
             va="top",
             color=GREY,
             fontsize="x-small",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
         plain(text)

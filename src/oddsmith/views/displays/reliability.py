@@ -41,8 +41,8 @@ class ReliabilityDisplay:
     """Reliability diagram: isotonic, with a consistency band and a histogram of probabilities.
 
     Where the curve leaves the band, probabilities are off by more than chance explains
-    (Dimitriadis, Gneiting and Jordan, 2021). It is made by `from_estimator` or `from_predictions`; all
-    parameters are stored as attributes.
+    (Dimitriadis, Gneiting and Jordan, 2021). It is made by `from_estimator` or
+    `from_predictions`; all parameters are stored as attributes.
 
     Parameters
     ----------
