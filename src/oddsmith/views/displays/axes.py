@@ -20,16 +20,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLUE",
+    "CURVE",
     "GREY",
     "LIGHT",
     "MARKERS",
     "PALETTE",
     "VERMILION",
+    "curves_of",
     "draw_legend",
     "families",
     "figure_of",
     "given_or_new",
     "height_of",
+    "legend_name",
     "new_axes",
     "next_colour",
     "plain",
@@ -59,6 +62,9 @@ _FALLBACKS = (
 _LETTER = 0.54
 _POINTS = 72.0
 _NEEDED = 'pictures need matplotlib; install it with: pip install "oddsmith[plot]"'
+# What tells lines of a display from others on the same axes.
+CURVE = "oddsmith.curve"
+_LONGEST = 40
 # Columns of pixels that a line of many points is drawn for.
 _BINS = 2000
 
@@ -161,17 +167,27 @@ def tidy(ax: "Axes", x_label: str, y_label: str, grid: str = "y") -> None:
 
 def draw_legend(ax: "Axes", handles: Sequence[Any], **where: Any) -> Any:
     """Draw a legend of lines, by their labels, also of those that matplotlib would leave out."""
-    size = "small" if min(width_of(ax), height_of(ax)) > 150.0 else "x-small"
+    least = min(width_of(ax), height_of(ax))
+    size = "small" if least > 200.0 else "x-small" if least > 140.0 else "xx-small"
     # matplotlib hides labels that begin with an underscore.
-    labels = [label if label[:1] != "_" else f" {label}" for label in map(_label, handles)]
-    room = {"frameon": False, "fontsize": size, "handlelength": 1.6, "borderaxespad": 0.3}
+    labels = [str(handle.get_label()) for handle in handles]
+    labels = [f" {label}" if label[:1] == "_" else label for label in labels]
+    room = {"framealpha": 0.8, "edgecolor": "none", "fontsize": size, "borderaxespad": 0.3}
+    room |= {"handlelength": 1.6, "borderpad": 0.2}
     legend = ax.legend(handles, labels, **(room | where))
     plain(*legend.get_texts())
     return legend
 
 
-def _label(handle: Any) -> str:
-    return printable(str(handle.get_label()))
+def curves_of(ax: "Axes") -> list[Any]:
+    """Lines that displays have drawn on the axes, by what they say, and no others."""
+    return [line for line in ax.get_lines() if line.get_gid() == CURVE]
+
+
+def legend_name(name: str) -> str:
+    """Name of a model on one line, however long it is."""
+    text = printable(str(name))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def next_colour(ax: "Axes") -> str:

@@ -9,10 +9,13 @@ from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
 from oddsmith.views.displays.axes import (
     BLUE,
+    CURVE,
     GREY,
     VERMILION,
+    curves_of,
     draw_legend,
     figure_of,
+    legend_name,
     new_axes,
     next_colour,
     plain,
@@ -181,6 +184,7 @@ class LossCurveDisplay:
             If matplotlib is not installed.
         """
         name = self.name if name is None else name
+        name = None if name is None else legend_name(name)
         own = ax is None
         axes = _listed(ax) if ax is not None else new_axes(*_SIZES[self.gap is not None])
         self.ax_, self.gap_ax_ = axes[0], axes[1] if len(axes) > 1 else None
@@ -199,7 +203,7 @@ class LossCurveDisplay:
     def _draw_loss(self, ax: "Axes", colour: str, name: str | None) -> None:
         _stretch(ax, self.iteration)
         before = ax.get_ylim()[1] if ax.get_lines() else 0.0
-        dots = {"marker": "o" if len(self.iteration) <= _MOST_DOTS else "", "ms": 4}
+        dots = {"marker": "o" if len(self.iteration) <= _MOST_DOTS else "", "ms": 4, "gid": CURVE}
         training = "training rows" if name is None else name
         [self.line_] = ax.plot(self.iteration, self.loss, color=colour, label=training, **dots)
         self.validation_line_ = None
@@ -218,7 +222,7 @@ class LossCurveDisplay:
             # Room above: a fit that begins near its minimum draws a flat line.
             ax.set_ylim(0.0, max(before, 1.08 * float(finite.max())) or 1.0)
         tidy(ax, "iteration", "mean log loss (nats per row)")
-        lines = [one for one in ax.get_lines() if not str(one.get_label()).startswith("_child")]
+        lines = curves_of(ax)
         if len(lines) > 1 or name is not None:
             draw_legend(ax, lines)
         if name is None:

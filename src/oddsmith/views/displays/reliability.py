@@ -9,12 +9,15 @@ from oddsmith.core.stable import Array
 from oddsmith.decisions.calibration import Reliability, reliability
 from oddsmith.views.displays.axes import (
     BLUE,
+    CURVE,
     GREY,
     LIGHT,
+    curves_of,
     draw_legend,
     figure_of,
     given_or_new,
     height_of,
+    legend_name,
     next_colour,
     plain,
     thinned,
@@ -34,6 +37,7 @@ _MOST_DOTS = 30
 _BINS = 40
 # Share of the height that the histogram takes, below the curve.
 _SHARE = 0.16
+_DIAGONAL, _BAND = "oddsmith.diagonal", "oddsmith.band"
 _HISTOGRAM = "histogram of the probabilities"
 
 
@@ -220,11 +224,12 @@ class ReliabilityDisplay:
         ax.set_xlim(-0.01, 1.01)
         ax.set_ylim(-0.02 - 1.1 * _SHARE, 1.02)
         ax.set_yticks(np.linspace(0.0, 1.0, 6))
-        of = "" if self.pos_label is None else f" of {quoted(label_of(self.pos_label), 24)}"
+        label = self.reliability.positive if self.pos_label is None else self.pos_label
+        of = "" if label is None else f" of {quoted(label_of(label), 24)}"
         tidy(ax, f"probability{of}", "observed share, recalibrated")
-        lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
-        marks = [one for one in (self.band_,) if one is not None and first]
-        draw_legend(ax, [*lines, *marks], loc="lower right", bbox_to_anchor=(1.0, 1.25 * _SHARE))
+        bands = [one for one in ax.collections if one.get_gid() == _BAND][:1]
+        handles = [*curves_of(ax), *bands]
+        draw_legend(ax, handles, loc="lower right", bbox_to_anchor=(1.0, 1.25 * _SHARE))
         if first:
             self._write_parts(ax)
         if own:
@@ -246,12 +251,13 @@ class ReliabilityDisplay:
                 alpha=0.8 if colour == BLUE else 0.2,
                 lw=0,
                 label=label,
+                gid=_BAND,
                 zorder=0.5,
             )
         marker = "o" if x.size <= _MOST_DOTS else ""
-        label = "isotonic" if name is None else name
+        label = "isotonic" if name is None else legend_name(name)
         [self.line_] = ax.plot(
-            x[kept], y[kept], color=colour, lw=1.8, marker=marker, ms=4, label=label
+            x[kept], y[kept], color=colour, lw=1.8, marker=marker, ms=4, label=label, gid=CURVE
         )
 
     def _draw_histogram(self, ax: "Axes", colour: str, wanted: bool) -> None:
@@ -288,6 +294,3 @@ class ReliabilityDisplay:
         )
         where = {"transform": ax.transAxes, "va": "top", "fontsize": "small", "color": GREY}
         plain(ax.text(0.03, 0.97, text, **where))
-
-
-_DIAGONAL = "perfectly reliable"

@@ -7,9 +7,11 @@ import numpy as np
 
 from oddsmith.core.labels import quoted
 from oddsmith.core.stable import Array
+from oddsmith.decisions.threshold_measures import measure_named
 from oddsmith.decisions.thresholds import ThresholdCurve, threshold_curve
 from oddsmith.errors import ParameterError
 from oddsmith.views.displays.axes import (
+    CURVE,
     PALETTE,
     draw_legend,
     figure_of,
@@ -40,7 +42,7 @@ class ThresholdCurveDisplay:
     curve : ThresholdCurve
     measures : sequence of str, default ("precision", "recall", "f1")
         "accuracy", "precision", "recall", "specificity", "f1", "f2" or another F-beta,
-        "balanced_accuracy", "mcc".
+        "balanced_accuracy", "mcc", "youden".
     cost : mapping of str to float, optional
         Of an error or a hit, such as ``{"fp": 1, "fn": 5}``: the mean cost per row is drawn instead
         of the measures.
@@ -81,6 +83,12 @@ class ThresholdCurveDisplay:
         if measures is not None and cost is not None:
             raise ParameterError(
                 "measures and cost have different units; draw them in axes of their own."
+            )
+        by_row = [error for error, value in (cost or {}).items() if np.ndim(value)]
+        if by_row:
+            raise ParameterError(
+                f"cost has one {by_row[0]!r} for each row; the curve is of numbers that hold for "
+                "all rows."
             )
         given = [measures] if isinstance(measures, str) else measures
         self.curve, self.choice, self.cost = curve, choice, cost
@@ -227,7 +235,8 @@ class ThresholdCurveDisplay:
                 np.append(values[0], values[kept]),
                 drawstyle="steps-pre",
                 lw=1.6,
-                label=_WORDS.get(name, name),
+                label=_words(name),
+                gid=CURVE,
                 **style,
             )
         ax.set_xlim(left, right)
@@ -241,7 +250,7 @@ class ThresholdCurveDisplay:
         positive = quoted(label_of(self.curve.positive), 24)
         tidy(ax, f"threshold: {positive} where score >= threshold", what)
         marks = [] if self.choice_line_ is None else [self.choice_line_]
-        draw_legend(ax, [*self.lines_.values(), *marks], frameon=True, framealpha=0.8)
+        draw_legend(ax, [*self.lines_.values(), *marks])
         if own:
             title(ax, f"Thresholds on {self.curve.n_rows:,} rows")
         return self
@@ -250,7 +259,7 @@ class ThresholdCurveDisplay:
         """Return what is drawn, of shape (m,) each."""
         if self.cost is not None:
             return {"cost": self._per_row(self.curve.cost(**self.cost))}
-        return {name: _measure(self.curve, name) for name in self.measures}
+        return {name: np.asarray(measure_named(self.curve, name)) for name in self.measures}
 
     def _per_row(self, total: Any) -> Any:
         curve = self.curve
@@ -275,36 +284,18 @@ class ThresholdCurveDisplay:
         where = (
             f"{chosen.threshold:.4g}" if np.isfinite(chosen.threshold) else "inf: none is positive"
         )
-        text = f"best {_WORDS.get(chosen.objective, chosen.objective)}: {value:.4g}\nat {where}"
+        what, comma, bound = chosen.objective.partition(",")
+        what = "cost" if self.cost is not None else _words(what) + comma + bound
+        text = f"best {what}: {value:.4g}\nat {where}"
         style = {"color": "black", "lw": 1.0, "ls": ":"}
         self.choice_line_ = ax.axvline(at, label=text, marker="o", ms=5, markevery=[], **style)
-        if "cost" in self.lines_ or chosen.objective in self.lines_:
+        # A constraint is written behind a comma.
+        drawn = "cost" if self.cost is not None else chosen.objective.partition(",")[0]
+        if drawn in self.lines_:
             [self.choice_point_] = ax.plot(
                 [at], [value], "o", color="black", ms=5, zorder=3, clip_on=False, label="_"
             )
 
 
-def _measure(curve: ThresholdCurve, name: str) -> Array:
-    if name in _KNOWN:
-        return np.asarray(getattr(curve, name))
-    try:
-        beta = float(name[1:]) if name[:1] == "f" else float("nan")
-    except ValueError:
-        beta = float("nan")
-    if not beta > 0.0:
-        raise ParameterError(
-            f"the measure {name!r} is not known; use {', '.join(map(repr, _KNOWN))}, or an F-beta "
-            "such as 'f2'."
-        )
-    return np.asarray(curve.f_beta(beta))
-
-
-_KNOWN = (
-    "accuracy",
-    "precision",
-    "recall",
-    "specificity",
-    "f1",
-    "balanced_accuracy",
-    "mcc",
-)
+def _words(measure: str) -> str:
+    return _WORDS.get(measure, measure.capitalize() if measure[1:2].isdigit() else measure)
