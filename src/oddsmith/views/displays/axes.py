@@ -22,8 +22,8 @@ __all__ = [
     "BLUE",
     "CURVE",
     "GREY",
-    "LIGHT",
     "MARKERS",
+    "PALE",
     "PALETTE",
     "VERMILION",
     "curves_of",
@@ -32,6 +32,7 @@ __all__ = [
     "figure_of",
     "given_or_new",
     "height_of",
+    "ink",
     "legend_name",
     "new_axes",
     "next_colour",
@@ -44,7 +45,9 @@ __all__ = [
     "wrapped",
 ]
 
-BLUE, VERMILION, GREY, LIGHT = "#0072B2", "#D55E00", "#595959", "#DDDDDD"
+BLUE, VERMILION = "#0072B2", "#D55E00"
+# Seen on white and on black.
+GREY, PALE = "#767676", "#A8A8A8"
 # Okabe and Ito's, black left out and yellow darkened to be seen on white.
 PALETTE = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B3A100")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -101,6 +104,13 @@ def figure_of(ax: "Axes") -> Any:
     """Figure that the axes are in."""
     figure: Figure | None = ax.get_figure(root=True)
     return figure
+
+
+def ink() -> str:
+    """Colour to write with, which is light in a dark style."""
+    from matplotlib import rcParams
+
+    return str(rcParams["text.color"])
 
 
 def width_of(ax: "Axes") -> float:
@@ -161,7 +171,7 @@ def tidy(ax: "Axes", x_label: str, y_label: str, grid: str = "y") -> None:
     if size == "small":
         ax.tick_params(labelsize="small")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis=grid, color=LIGHT, linewidth=0.7)  # pyright: ignore[reportArgumentType]
+    ax.grid(axis=grid, color=ink(), alpha=0.14, linewidth=0.7)  # pyright: ignore[reportArgumentType]
     ax.set_axisbelow(True)
 
 

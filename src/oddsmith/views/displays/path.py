@@ -9,11 +9,13 @@ from oddsmith.core.stable import Array
 from oddsmith.errors import DataError
 from oddsmith.views.displays.axes import (
     GREY,
+    PALE,
     PALETTE,
     draw_legend,
     figure_of,
     given_or_new,
     height_of,
+    ink,
     plain,
     points_of,
     tidy,
@@ -207,7 +209,7 @@ class PathDisplay:
         room = int(height_of(ax) / (1.4 * points_of("small")))
         some = max(min(len(PALETTE), room), 1)
         named, others = order[:some].tolist(), order[some:]
-        self.others_ = ax.plot(x, coefs[:, others], color="#BBBBBB", lw=0.7, zorder=1)
+        self.others_ = ax.plot(x, coefs[:, others], color=PALE, lw=0.7, zorder=1)
         self.lines_ = [
             ax.plot(x, coefs[:, j], color=colour, lw=1.6, zorder=2)[0]
             for colour, j in zip(PALETTE, named, strict=False)
@@ -234,7 +236,7 @@ class PathDisplay:
             if not (np.isfinite(value) and value > 0):
                 continue
             text = f"{label}: {self.scale} = {value:.3g}"
-            style = {"ls": _DASHES[k % len(_DASHES)], "color": "black", "lw": 1.1}
+            style = {"ls": _DASHES[k % len(_DASHES)], "color": ink(), "lw": 1.1}
             self.mark_lines_.append(ax.axvline(value, label=text, **style))
         if self.mark_lines_:
             draw_legend(ax, self.mark_lines_, loc="lower left", handlelength=2.2)
@@ -301,6 +303,6 @@ def _count_above(ax: "Axes", x: Array, degrees: Array) -> None:
             va="top",
             color=GREY,
             fontsize="x-small",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+            bbox={"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 0.5},
         )
         plain(text)

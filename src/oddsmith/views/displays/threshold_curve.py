@@ -16,6 +16,7 @@ from oddsmith.views.displays.axes import (
     draw_legend,
     figure_of,
     given_or_new,
+    ink,
     thinned,
     tidy,
     title,
@@ -287,13 +288,13 @@ class ThresholdCurveDisplay:
         what, comma, bound = chosen.objective.partition(",")
         what = "cost" if self.cost is not None else _words(what) + comma + bound
         text = f"best {what}: {value:.4g}\nat {where}"
-        style = {"color": "black", "lw": 1.0, "ls": ":"}
+        style = {"color": ink(), "lw": 1.0, "ls": ":"}
         self.choice_line_ = ax.axvline(at, label=text, marker="o", ms=5, markevery=[], **style)
         # A constraint is written behind a comma.
         drawn = "cost" if self.cost is not None else chosen.objective.partition(",")[0]
         if drawn in self.lines_:
             [self.choice_point_] = ax.plot(
-                [at], [value], "o", color="black", ms=5, zorder=3, clip_on=False, label="_"
+                [at], [value], "o", color=ink(), ms=5, zorder=3, clip_on=False, label="_"
             )
 
 
