@@ -7,6 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from oddsmith.decisions.calibration import Reliability, reliability
+    from oddsmith.decisions.comparison import Comparison
+    from oddsmith.decisions.recalibration import prior_correction
     from oddsmith.errors import (
         CollinearityWarning,
         ConvergenceWarning,
@@ -19,12 +22,14 @@ if TYPE_CHECKING:
         SeparationWarning,
         SolverWarning,
     )
+    from oddsmith.estimators.comparison import compare
     from oddsmith.estimators.cross_validation import LogisticRegressionCV
     from oddsmith.estimators.files import fit_files
     from oddsmith.estimators.firth import FirthLogisticRegression
     from oddsmith.estimators.formula import logit
     from oddsmith.estimators.logistic import LogisticRegression
     from oddsmith.estimators.path import Path, regularization_path
+    from oddsmith.estimators.recalibration import PriorCorrected, recalibrate
     from oddsmith.estimators.stored import StoredModel, load
     from oddsmith.estimators.table_encoder import TableEncoder
     from oddsmith.inference.result import Inference
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "CoefficientDisplay": "oddsmith.views.displays.coefficients",
+    "Comparison": "oddsmith.decisions.comparison",
     "FirthLogisticRegression": "oddsmith.estimators.firth",
     "Inference": "oddsmith.inference.result",
     "LogisticRegression": "oddsmith.estimators.logistic",
@@ -43,14 +49,20 @@ _HOMES = {
     "LossCurveDisplay": "oddsmith.views.displays.loss_curve",
     "Path": "oddsmith.estimators.path",
     "PathDisplay": "oddsmith.views.displays.path",
+    "PriorCorrected": "oddsmith.estimators.recalibration",
+    "Reliability": "oddsmith.decisions.calibration",
     "ReliabilityDisplay": "oddsmith.views.displays.reliability",
     "StoredModel": "oddsmith.estimators.stored",
     "TableEncoder": "oddsmith.estimators.table_encoder",
     "ThresholdCurveDisplay": "oddsmith.views.displays.threshold_curve",
+    "compare": "oddsmith.estimators.comparison",
     "fit_files": "oddsmith.estimators.files",
     "load": "oddsmith.estimators.stored",
     "logit": "oddsmith.estimators.formula",
+    "prior_correction": "oddsmith.decisions.recalibration",
+    "recalibrate": "oddsmith.estimators.recalibration",
     "regularization_path": "oddsmith.estimators.path",
+    "reliability": "oddsmith.decisions.calibration",
     "CollinearityWarning": "oddsmith.errors",
     "ConvergenceWarning": "oddsmith.errors",
     "DataError": "oddsmith.errors",
@@ -68,6 +80,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CoefficientDisplay",
     "CollinearityWarning",
+    "Comparison",
     "ConvergenceWarning",
     "DataError",
     "FirthLogisticRegression",
@@ -82,16 +95,22 @@ __all__ = [
     "ParameterError",
     "Path",
     "PathDisplay",
+    "PriorCorrected",
+    "Reliability",
     "ReliabilityDisplay",
     "SeparationWarning",
     "SolverWarning",
     "StoredModel",
     "TableEncoder",
     "ThresholdCurveDisplay",
+    "compare",
     "fit_files",
     "load",
     "logit",
+    "prior_correction",
+    "recalibrate",
     "regularization_path",
+    "reliability",
 ]
 
 

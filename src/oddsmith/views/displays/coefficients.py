@@ -35,7 +35,7 @@ _USUAL, _MOST = 20, 7
 # Intervals longer than so many times what is usual end at the edge, with an arrow.
 _LONG = 3.0
 # Log-odds (nats) whose exponential is a floating point number.
-_LARGEST = 690.0
+_LARGEST, _WIDE = 690.0, 200.0
 
 Order = Literal["effect", "z", "columns"]
 
@@ -305,6 +305,12 @@ class CoefficientDisplay:
         rows = np.arange(len(value), dtype=float)
         left, right = _limits(value, low, high)
         shown = _exponential if odds_ratios else np.asarray
+        # Limits come first: matplotlib would look for some that overflow.
+        if odds_ratios:
+            ax.set_xscale("log")
+            _ratio_ticks(ax, left, right)
+        ax.set_xlim(*shown(np.array([left, right])).tolist())
+        ax.set_ylim(len(value) - 0.4, -0.6)
         ax.axvline(1.0 if odds_ratios else 0.0, color=GREY, lw=0.8, zorder=1)
         self.points_, self.intervals_ = [], []
         names = short_labels([_text(label) for label in classes], 24) if E > 1 else ["coefficient"]
@@ -322,11 +328,6 @@ class CoefficientDisplay:
             self.points_.append(points)
             self.intervals_.append(bars)
             _point_out(ax, place, low[:, e], high[:, e], (left, right), shown, style["color"])
-        if odds_ratios:
-            ax.set_xscale("log")
-            _ratio_ticks(ax, right - left)
-        ax.set_xlim(*shown(np.array([left, right])).tolist())
-        ax.set_ylim(len(value) - 0.4, -0.6)
 
     def _name_rows(self, ax: "Axes") -> None:
         count = len(self.drawn_)
@@ -416,13 +417,14 @@ def _point_out(
             ax.plot(edge, place[beyond], marker, color=colour, ms=5, clip_on=False, label="_")
 
 
-def _ratio_ticks(ax: "Axes", width: float) -> None:
+def _ratio_ticks(ax: "Axes", left: float, right: float) -> None:
     """Ticks of a logarithmic axis at numbers that people read: 0.5, 1, 2, 5.
 
-    Width is that of the axis in nats.
+    Left and right are the ends of the axis in nats.
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+    width = right - left
     few = max(3, int(width_of(ax) / 45.0))
     if width < 1.2:
         ax.xaxis.set_major_locator(MaxNLocator(few, steps=[1, 2, 2.5, 5, 10]))
@@ -430,7 +432,13 @@ def _ratio_ticks(ax: "Axes", width: float) -> None:
         ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
     elif width < 2.3 * min(few / 3.0, 2.0):
         ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    else:
+    elif width < _WIDE:
         ax.xaxis.set_major_locator(LogLocator(numticks=few))
+    else:
+        # LogLocator looks beyond the ends, where there are no floats.
+        ends = np.clip([left, right], -_LARGEST, _LARGEST) / np.log(10.0)
+        decades = np.array(MaxNLocator(few, integer=True).tick_values(*ends))
+        inside = decades[(decades >= ends[0]) & (decades <= ends[1])]
+        ax.xaxis.set_major_locator(FixedLocator((10.0**inside).tolist()))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
