@@ -9,9 +9,6 @@ from oddsmith.core.labels import quoted
 from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
 from oddsmith.views.displays.axes import (
-    GREY,
-    MARKERS,
-    PALETTE,
     draw_legend,
     figure_of,
     height_of,
@@ -23,6 +20,7 @@ from oddsmith.views.displays.axes import (
     width_of,
 )
 from oddsmith.views.displays.estimates import Estimates, estimates_of, of_results
+from oddsmith.views.displays.forest import draw_forest
 from oddsmith.views.displays.parts import label_of
 from oddsmith.views.labels import short_labels
 
@@ -32,10 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["CoefficientDisplay"]
 
 _USUAL, _MOST = 20, 7
-# Intervals longer than so many times what is usual end at the edge, with an arrow.
-_LONG = 3.0
-# Log-odds (nats) whose exponential is a floating point number.
-_LARGEST, _WIDE = 690.0, 200.0
 
 Order = Literal["effect", "z", "columns"]
 
@@ -246,7 +240,10 @@ class CoefficientDisplay:
             self.drawn_ = ranked[: max(1, min(most, room)) if n is None else int(n)]
         self.ax_, self.figure_ = ax, figure_of(ax)
         rows = self.drawn_
-        self._draw(ax, value[rows], low[rows], high[rows], classes, odds_ratios)
+        names = short_labels([_text(label) for label in classes], 24) if E > 1 else ["coefficient"]
+        self.points_, self.intervals_ = draw_forest(
+            ax, value[rows], low[rows], high[rows], names, odds_ratios
+        )
         self._name_rows(ax)
         tidy(ax, self._words(value, ranked, odds_ratios, classes, reference, own), "", grid="x")
         if E > 1:
@@ -286,48 +283,11 @@ class CoefficientDisplay:
             with np.errstate(divide="ignore", invalid="ignore"):
                 size = size / error
         size = np.where(np.isnan(size), -1.0, size).max(axis=1, initial=-1.0)
-        there = ~np.isnan(value).all(axis=1)
+        there = np.asarray(~np.isnan(value).all(axis=1))
         zero = (value == 0).all(axis=1) & (self.lower is None)
         kept = there & ~zero if (there & ~zero).any() else there
         places = np.arange(size.size) if order == "columns" else np.argsort(-size, kind="stable")
         return [int(j) for j in places if kept[j]]
-
-    def _draw(
-        self,
-        ax: "Axes",
-        value: Array,
-        low: Array,
-        high: Array,
-        classes: list[Any],
-        odds_ratios: bool,
-    ) -> None:
-        E = value.shape[1]
-        rows = np.arange(len(value), dtype=float)
-        left, right = _limits(value, low, high)
-        shown = _exponential if odds_ratios else np.asarray
-        # Limits come first: matplotlib would look for some that overflow.
-        if odds_ratios:
-            ax.set_xscale("log")
-            _ratio_ticks(ax, left, right)
-        ax.set_xlim(*shown(np.array([left, right])).tolist())
-        ax.set_ylim(len(value) - 0.4, -0.6)
-        ax.axvline(1.0 if odds_ratios else 0.0, color=GREY, lw=0.8, zorder=1)
-        self.points_, self.intervals_ = [], []
-        names = short_labels([_text(label) for label in classes], 24) if E > 1 else ["coefficient"]
-        for e in range(E):
-            place = rows + (e - 0.5 * (E - 1)) * 0.8 / E
-            style = {
-                "color": PALETTE[e % len(PALETTE)],
-                "marker": MARKERS[(e + e // 7) % len(MARKERS)],
-            }
-            known = ~np.isnan(low[:, e]) & ~np.isnan(high[:, e])
-            a, b = shown(low[known, e]), shown(high[known, e])
-            bars = ax.hlines(place[known], a, b, color=style["color"], lw=1.6, zorder=2)
-            size = 5.0 if E <= 3 else 4.0
-            [points] = ax.plot(shown(value[:, e]), place, ls="", ms=size, label=names[e], **style)
-            self.points_.append(points)
-            self.intervals_.append(bars)
-            _point_out(ax, place, low[:, e], high[:, e], (left, right), shown, style["color"])
 
     def _name_rows(self, ax: "Axes") -> None:
         count = len(self.drawn_)
@@ -377,68 +337,3 @@ def _text(label: Any) -> str:
 
 def _short(label: Any) -> str:
     return quoted(_text(label), 24)
-
-
-def _exponential(value: Array) -> Array:
-    return np.exp(np.clip(value, -_LARGEST, _LARGEST))
-
-
-def _limits(value: Array, low: Array, high: Array) -> tuple[float, float]:
-    """Return the ends of the axis: all coefficients, and intervals unless a few dwarf the rest."""
-    points = np.append(value[np.isfinite(value)], 0.0)
-    bottom, top = float(points.min()), float(points.max())
-    width = (high - low)[np.isfinite(high - low)]
-    usual = float(np.median(width)) if width.size else 0.0
-    room = _LONG * max(top - bottom, usual)
-    ends = np.concatenate([low[np.isfinite(low)], high[np.isfinite(high)]])
-    if ends.size:
-        bottom = min(bottom, max(float(ends.min()), bottom - room))
-        top = max(top, min(float(ends.max()), top + room))
-    some = 0.06 * (top - bottom) or 1.0
-    return bottom - some, top + some
-
-
-def _point_out(
-    ax: "Axes",
-    place: Array,
-    low: Array,
-    high: Array,
-    limits: tuple[float, float],
-    shown: Any,
-    colour: str,
-) -> None:
-    """Mark intervals that go on beyond the edge."""
-    for end, beyond, marker in (
-        (limits[0], low < limits[0], "<"),
-        (limits[1], high > limits[1], ">"),
-    ):
-        if beyond.any():
-            edge = np.broadcast_to(shown(np.array(end)), (int(beyond.sum()),))
-            ax.plot(edge, place[beyond], marker, color=colour, ms=5, clip_on=False, label="_")
-
-
-def _ratio_ticks(ax: "Axes", left: float, right: float) -> None:
-    """Ticks of a logarithmic axis at numbers that people read: 0.5, 1, 2, 5.
-
-    Left and right are the ends of the axis in nats.
-    """
-    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
-
-    width = right - left
-    few = max(3, int(width_of(ax) / 45.0))
-    if width < 1.2:
-        ax.xaxis.set_major_locator(MaxNLocator(few, steps=[1, 2, 2.5, 5, 10]))
-    elif width < 2.2:
-        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
-    elif width < 2.3 * min(few / 3.0, 2.0):
-        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    elif width < _WIDE:
-        ax.xaxis.set_major_locator(LogLocator(numticks=few))
-    else:
-        # LogLocator looks beyond the ends, where there are no floats.
-        ends = np.clip([left, right], -_LARGEST, _LARGEST) / np.log(10.0)
-        decades = np.array(MaxNLocator(few, integer=True).tick_values(*ends))
-        inside = decades[(decades >= ends[0]) & (decades <= ends[1])]
-        ax.xaxis.set_major_locator(FixedLocator((10.0**inside).tolist()))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))

@@ -264,7 +264,7 @@ class ReliabilityDisplay:
         self.histogram_ = self.histogram_ax_ = None
         if not wanted:
             return
-        inset = next((one for one in ax.child_axes if one.get_label() == _HISTOGRAM), None)
+        inset: Any = next((one for one in ax.child_axes if one.get_label() == _HISTOGRAM), None)
         if inset is None:
             inset = ax.inset_axes((0.0, 0.0, 1.0, _SHARE), label=_HISTOGRAM, zorder=0)
             inset.set_xlim(-0.01, 1.01)

@@ -230,7 +230,10 @@ class ThresholdCurveDisplay:
         kept = thinned(x, *curves.values())
         self.lines_ = {}
         for k, (name, values) in enumerate(curves.items()):
-            style = {"color": PALETTE[k % len(PALETTE)], "ls": _STYLES[k % len(_STYLES)]}
+            style: dict[str, Any] = {
+                "color": PALETTE[k % len(PALETTE)],
+                "ls": _STYLES[k % len(_STYLES)],
+            }
             [self.lines_[name]] = ax.plot(
                 np.append(left, x[kept]),
                 np.append(values[0], values[kept]),
