@@ -35,20 +35,30 @@ if TYPE_CHECKING:
     from oddsmith.estimators.table_encoder import TableEncoder
     from oddsmith.estimators.threshold import TunedThreshold
     from oddsmith.inference.result import Inference
+    from oddsmith.views.displays.coefficients import CoefficientDisplay
+    from oddsmith.views.displays.loss_curve import LossCurveDisplay
+    from oddsmith.views.displays.path import PathDisplay
+    from oddsmith.views.displays.reliability import ReliabilityDisplay
+    from oddsmith.views.displays.threshold_curve import ThresholdCurveDisplay
 
 _HOMES = {
+    "CoefficientDisplay": "oddsmith.views.displays.coefficients",
     "Comparison": "oddsmith.decisions.comparison",
     "FirthLogisticRegression": "oddsmith.estimators.firth",
     "Inference": "oddsmith.inference.result",
     "LogisticRegression": "oddsmith.estimators.logistic",
     "LogisticRegressionCV": "oddsmith.estimators.cross_validation",
+    "LossCurveDisplay": "oddsmith.views.displays.loss_curve",
     "Path": "oddsmith.estimators.path",
+    "PathDisplay": "oddsmith.views.displays.path",
     "PriorCorrected": "oddsmith.estimators.recalibration",
     "Reliability": "oddsmith.decisions.calibration",
+    "ReliabilityDisplay": "oddsmith.views.displays.reliability",
     "StoredModel": "oddsmith.estimators.stored",
     "TableEncoder": "oddsmith.estimators.table_encoder",
     "ThresholdCurve": "oddsmith.decisions.thresholds",
     "TunedThreshold": "oddsmith.estimators.threshold",
+    "ThresholdCurveDisplay": "oddsmith.views.displays.threshold_curve",
     "compare": "oddsmith.estimators.comparison",
     "fit_files": "oddsmith.estimators.files",
     "load": "oddsmith.estimators.stored",
@@ -73,6 +83,7 @@ _HOMES = {
 __version__ = "0.1.0"
 
 __all__ = [
+    "CoefficientDisplay",
     "CollinearityWarning",
     "Comparison",
     "ConvergenceWarning",
@@ -81,20 +92,24 @@ __all__ = [
     "Inference",
     "LogisticRegression",
     "LogisticRegressionCV",
+    "LossCurveDisplay",
     "MissingPackageError",
     "ModelFileError",
     "OddsmithError",
     "OddsmithWarning",
     "ParameterError",
     "Path",
+    "PathDisplay",
     "PriorCorrected",
     "Reliability",
+    "ReliabilityDisplay",
     "SeparationWarning",
     "SolverWarning",
     "StoredModel",
     "TableEncoder",
     "ThresholdCurve",
     "TunedThreshold",
+    "ThresholdCurveDisplay",
     "compare",
     "fit_files",
     "load",

@@ -115,6 +115,8 @@ class LogisticRegressionCV(LinearClassifier):
     ----------
     C_, l1_ratio_ : float
         The chosen penalty.
+    C_best_, C_1se_ : float
+        What each `rule` chooses, at l1_ratio_.
     Cs_ : array of shape (n_Cs,)
         Ascending.
     l1_ratios_ : array of shape (n_l1_ratios,)
@@ -388,7 +390,10 @@ class LogisticRegressionCV(LinearClassifier):
         shares = [fold.test.size for fold in folds]
         if rows.weight is not None:
             shares = [float(rows.weight[fold.test].sum()) for fold in folds]
-        r, c = choose_penalty(self.scores_, np.array(shares), self.rule)
+        rules: tuple[Rule, Rule] = ("best", "1se")
+        found = [choose_penalty(self.scores_, np.array(shares), rule) for rule in rules]
+        self.C_best_, self.C_1se_ = (float(self.Cs_[c]) for _, c in found)
+        r, c = found[rules.index(self.rule)]
         self.C_, self.l1_ratio_ = float(self.Cs_[c]), float(self.l1_ratios_[r])
         self._chosen = (r, c)
 

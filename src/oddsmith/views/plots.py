@@ -1,19 +1,21 @@
 """Pictures of a fit, by matplotlib's object interface: no global state, no window.
 
-Colours are those of Okabe and Ito (2008, "Color universal design"), which people with any kind
-of colour vision tell apart.
+For what writes files; for what is shown there are the displays, which draw these as well.
 """
 
 import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from oddsmith.core.stable import Array
 from oddsmith.errors import MissingPackageError
+from oddsmith.views.displays.axes import figure_of, plain, title
+from oddsmith.views.displays.loss_curve import LossCurveDisplay
+from oddsmith.views.displays.path import PathDisplay
 from oddsmith.views.labels import short_labels
 
 if TYPE_CHECKING:
@@ -22,23 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_confusion", "plot_history", "plot_path", "save_png"]
 
-_BLUE, _VERMILION, _GREY = "#0072B2", "#D55E00", "#595959"
-# Up to so many iterations each one is a dot, and up to so many classes each cell has its number.
-_MOST_DOTS = 60
+# Up to so many classes each cell has its number.
 _MOST_CELLS = 20
-_LONGEST_NAME = 18
-# Columns of a path with a colour and a name of their own (Okabe and Ito's, black left out).
-_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B3A100")
-# matplotlib's own font has no Chinese, Japanese or Korean letters.
-_FALLBACKS = (
-    "Noto Sans CJK JP",
-    "Noto Sans CJK SC",
-    "WenQuanYi Zen Hei",
-    "Hiragino Sans",
-    "Microsoft YaHei",
-    "Malgun Gothic",
-    "Arial Unicode MS",
-)
 _NO_GLYPH = re.compile(r"Glyph ([0-9]+) .* missing from")
 
 
@@ -64,13 +51,11 @@ def plot_history(history: Mapping[str, Array], ax: "Axes | None" = None) -> "Fig
     ['Loss while training', 'Distance from the minimum, proved']
     """
     if ax is not None:
-        _draw_loss(ax, history)
-        return _figure_of(ax)
-    figure = _new_figure(9.0, 3.8)
-    left, right = figure.subplots(1, 2)
-    _draw_loss(left, history)
-    _draw_gap(right, history)
-    return figure
+        return LossCurveDisplay.from_history(history, ax=ax).figure_
+    axes = _new_figure(9.0, 3.8).subplots(1, 2)
+    title(axes[0], "Loss while training")
+    title(axes[1], "Distance from the minimum, proved")
+    return LossCurveDisplay.from_history(history, ax=axes).figure_
 
 
 def plot_confusion(
@@ -108,15 +93,13 @@ def plot_confusion(
     slant = {} if size <= 4 else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(range(size), names, **slant)
     ax.set_yticks(range(size), names)
-    for label in (*ax.get_xticklabels(), *ax.get_yticklabels()):
-        label.set_parse_math(False)
-        label.set_fontfamily(_families())
+    plain(*ax.get_xticklabels(), *ax.get_yticklabels())
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_xlabel("predicted class")
     ax.set_ylabel("true class (its rows are 100%)")
-    _title(ax, f"Confusion matrix of {counts.sum():,.0f} rows")
-    return _figure_of(ax)
+    title(ax, f"Confusion matrix of {counts.sum():,.0f} rows")
+    return figure_of(ax)
 
 
 def plot_path(
@@ -151,65 +134,9 @@ def plot_path(
     ['age', '0', '1']
     """
     if ax is None:
-        return plot_path(lambdas, coefs, names, degrees, _new_figure(7.0, 4.2).subplots())
-    sizes = np.abs(coefs).max(axis=0, initial=0.0)
-    order = np.argsort(-sizes, kind="stable")[: int((sizes > 0).sum())]
-    named = order[: len(_PALETTE)]
-    ax.plot(lambdas, coefs[:, order[len(_PALETTE) :]], color="#BBBBBB", lw=0.7, zorder=1)
-    for colour, j in zip(_PALETTE, named.tolist(), strict=False):
-        ax.plot(lambdas, coefs[:, j], color=colour, lw=1.6, zorder=2)
-    ax.axhline(0.0, color=_GREY, lw=0.7)
-    first, last = float(lambdas[0]), float(lambdas[-1])
-    room = max(first / last, 2.0) ** 0.04
-    ax.set_xscale("log")
-    ax.set_xlim(first * room, last / room)
-    ax.set_xlabel("penalty lambda, from strong to weak")
-    ax.set_ylabel("coefficient (nats per unit)")
-    ax.spines[["top", "right"]].set_visible(False)
-    _title(ax, "Coefficients along the path")
-    _name_ends(ax, [float(coefs[-1, j]) for j in named], [str(names[j]) for j in named])
-    _count_above(ax, lambdas, degrees)
-    return _figure_of(ax)
-
-
-def _name_ends(ax: "Axes", ends: list[float], names: list[str]) -> None:
-    """Write names to the right of the ends of their lines, none over another."""
-    low, high = ax.get_ylim()
-    least = 0.055 * (high - low)
-    place = -np.inf
-    for colour, end, name in sorted(
-        zip(_PALETTE, ends, short_labels(names, _LONGEST_NAME), strict=False),
-        key=lambda own: own[1],
-    ):
-        place = max(end, place + least)
-        ax.annotate(
-            name,
-            (1.0, place),
-            xycoords=ax.get_yaxis_transform(),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            fontsize="small",
-            annotation_clip=False,
-        )
-
-
-def _count_above(ax: "Axes", lambdas: Array, degrees: Array) -> None:
-    """Write how many coefficients are not 0 along the upper edge."""
-    some = np.unique(np.linspace(0, lambdas.size - 1, 6).round().astype(int))
-    for i in some.tolist():
-        ax.annotate(
-            str(int(degrees[i])),
-            (float(lambdas[i]), 1.0),
-            xycoords=ax.get_xaxis_transform(),
-            xytext=(0, -2),
-            textcoords="offset points",
-            ha="center",
-            va="top",
-            color=_GREY,
-            fontsize="x-small",
-        )
+        ax = _new_figure(7.0, 4.2).subplots()
+        title(ax, "Coefficients along the path")
+    return PathDisplay(lambdas, coefs, names, degrees).plot(ax).figure_
 
 
 def save_png(figure: "Figure", path: str | Path) -> str:
@@ -256,79 +183,6 @@ def _new_figure(width: float, height: float) -> "Figure":
     return figure
 
 
-def _figure_of(ax: "Axes") -> Any:
-    return ax.get_figure(root=True)
-
-
-def _title(ax: "Axes", text: str) -> None:
-    ax.set_title(text, loc="left", fontsize="medium", fontweight="bold")
-
-
-def _draw_loss(ax: "Axes", history: Mapping[str, Array]) -> None:
-    marker = "o" if len(history["iteration"]) <= _MOST_DOTS else ""
-    lines = [("loss", "training rows", _BLUE, "-")]
-    if "validation_loss" in history:
-        lines.append(("validation_loss", "validation rows", _VERMILION, "--"))
-    for key, label, colour, style in lines:
-        values = np.asarray(history[key], dtype=float)
-        ax.plot(history["iteration"], values, style, marker=marker, ms=4, color=colour, label=label)
-    drawn = np.concatenate([np.asarray(history[key], dtype=float) for key, *_ in lines])
-    finite = drawn[np.isfinite(drawn)]
-    if finite.size and 0 < finite.min() < finite.max() / 100:
-        ax.set_yscale("log")
-    elif finite.size:
-        # Room above: a fit that begins near its minimum draws a flat line.
-        ax.set_ylim(0.0, 1.08 * float(finite.max()) or 1.0)
-    if len(lines) > 1:
-        ax.legend(frameon=False)
-    _title(ax, "Loss while training")
-    _finish(ax, "mean log loss (nats per row)", history["iteration"])
-    _mark_last(ax, history["iteration"], np.asarray(history["loss"], dtype=float), _BLUE)
-
-
-def _draw_gap(ax: "Axes", history: Mapping[str, Array]) -> None:
-    gap = np.asarray(history["gap"], dtype=float)
-    known = np.isfinite(gap) & (gap > 0)
-    iteration = np.asarray(history["iteration"])
-    _title(ax, "Distance from the minimum, proved")
-    _finish(ax, "at most (nats per unit of weight)", iteration)
-    if not known.any():
-        ax.set_yticks([])
-        ax.text(0.5, 0.5, "nothing is proved", transform=ax.transAxes, ha="center", color=_GREY)
-        return
-    marker = "o" if known.sum() <= _MOST_DOTS else ""
-    ax.plot(iteration[known], gap[known], marker=marker, ms=4, color=_BLUE)
-    ax.set_yscale("log")
-    _mark_last(ax, iteration[known], gap[known], _BLUE)
-
-
-def _mark_last(ax: "Axes", x: Array, y: Array, colour: str) -> None:
-    """Write the last value to the right of the end of its line."""
-    if len(y) and np.isfinite(y[-1]):
-        ax.annotate(
-            f"{y[-1]:#.3g}",
-            (float(x[-1]), float(y[-1])),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            fontsize="small",
-        )
-
-
-def _finish(ax: "Axes", y_label: str, iteration: Array) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    last = float(iteration[-1]) if len(iteration) else 0.0
-    ax.set_xlim(-max(0.04 * last, 0.2), last + max(0.2 * last, 0.5))
-    ax.set_xlabel("iteration")
-    ax.set_ylabel(y_label)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis="y", color="#DDDDDD", linewidth=0.7)
-    ax.set_axisbelow(True)
-
-
 def _write_cells(ax: "Axes", counts: Array, shares: Array) -> None:
     size = 12.0 if len(counts) <= 4 else max(5.0, 11.0 - 0.35 * len(counts))
     for i, j in np.ndindex(*counts.shape):
@@ -342,11 +196,3 @@ def _write_cells(ax: "Axes", counts: Array, shares: Array) -> None:
             # "Blues" is dark enough for white from about the middle on.
             color="white" if shares[i, j] > 0.55 else "black",
         )
-
-
-def _families() -> list[str]:
-    """Fonts to look for a letter in, one after the other: only those that are installed."""
-    from matplotlib.font_manager import fontManager
-
-    installed = set(fontManager.get_font_names())
-    return ["sans-serif", *(name for name in _FALLBACKS if name in installed)]
