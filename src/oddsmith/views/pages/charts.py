@@ -15,7 +15,7 @@ from typing import Any
 
 from oddsmith.errors import MissingPackageError
 
-__all__ = ["CONFIG", "load_charts", "need_program", "program", "with_values"]
+__all__ = ["CONFIG", "Spec", "load_charts", "need_program", "program", "with_values"]
 
 Spec = dict[str, Any]
 
