@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from oddsmith.core.labels import label_text, printable
+from oddsmith.core.labels import label_text
 from oddsmith.core.stable import Array
 from oddsmith.export.schema import Model
+from oddsmith.views.pages.report.document import Whole
 from oddsmith.views.pages.report.words import fitting
 
 __all__ = ["Effects", "Z", "effects"]
@@ -57,7 +58,7 @@ class Effects:
     classes_left_out: int
     names_cut: bool
 
-    def order(self, k: int) -> Array:
+    def order(self, k: int) -> Whole:
         """Places of the columns, from the greatest effect on the odds of class k to the least."""
         size = np.abs(self.coef[k]) * (1.0 if self.deviation is None else self.deviation)
         return np.argsort(-size, kind="stable")
@@ -118,10 +119,6 @@ def listed_numbers(values: Array | None) -> Any:
     """Numbers as JSON has them: None where one is not finite."""
     if values is None:
         return None
-    plain = np.where(np.isfinite(values), values.astype(object), None)
+    plain = values.astype(object)
+    plain[~np.isfinite(values)] = None
     return plain.tolist()
-
-
-def shown_reference(model: Model) -> str:
-    """First class, printable."""
-    return printable(label_text(model.classes[0]))

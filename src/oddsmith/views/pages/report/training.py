@@ -9,12 +9,12 @@ import numpy as np
 from oddsmith.core.stable import Array
 from oddsmith.export.schema import Model
 from oddsmith.views.pages.charts import load_charts, with_rows, with_values
-from oddsmith.views.pages.report.document import Report, Section
+from oddsmith.views.pages.report.document import Report, Section, Whole
 from oddsmith.views.pages.report.words import counted, figure
 
 __all__ = ["section"]
 
-_HEIGHT = 300
+_HEIGHTS = {"training_loss": 300, "training_gap": 300}
 # A line of more points looks the same.
 _MOST_POINTS = 400
 # Points that can be told apart.
@@ -28,9 +28,7 @@ def section(report: Report) -> Section | None:
         return Section("training", "Training", {"words": _unknown(model), "charts": []})
     iteration = np.asarray(history["iteration"])
     kept = _kept(len(iteration))
-    specs = load_charts(
-        "report/training", dict.fromkeys(("training_loss", "training_gap"), _HEIGHT)
-    )
+    specs = load_charts("report/training", _HEIGHTS)
     looks = {
         "ends": [int(iteration[0]), max(int(iteration[-1]), int(iteration[0]) + 1)],
         "points": len(kept) <= _MOST_DOTS,
@@ -39,13 +37,12 @@ def section(report: Report) -> Section | None:
     gap = _gap(with_values(specs["training_gap"], looks), history, kept, model.certificate.tol)
     if gap is not None:
         charts["training_gap"] = gap
+    tol = model.certificate.tol
     context = {
         "charts": list(charts),
         "words": _words(history),
         "validated": "validation_loss" in history,
-        "tol": None
-        if gap is None or not model.certificate.tol
-        else figure(model.certificate.tol, 2),
+        "tol": figure(tol, 2) if gap is not None and tol else None,
         "thinned": len(kept) < len(iteration) and f"{len(kept):,} of {len(iteration):,}",
     }
     return Section("training", "Training", context, charts=charts)
@@ -77,12 +74,12 @@ def _words(history: Mapping[str, Array]) -> str:
     )
 
 
-def _kept(length: int) -> Array:
+def _kept(length: int) -> Whole:
     """Places of the points that are drawn: the first, the last, and what lies evenly between."""
     return np.unique(np.linspace(0, length - 1, min(length, _MOST_POINTS)).round().astype(np.intp))
 
 
-def _loss(chart: dict[str, Any], history: Mapping[str, Array], kept: Array) -> dict[str, Any]:
+def _loss(chart: dict[str, Any], history: Mapping[str, Array], kept: Whole) -> dict[str, Any]:
     rows = []
     for line, key in enumerate(("loss", "validation_loss")):
         if key in history:
@@ -91,7 +88,7 @@ def _loss(chart: dict[str, Any], history: Mapping[str, Array], kept: Array) -> d
 
 
 def _gap(
-    chart: dict[str, Any], history: Mapping[str, Array], kept: Array, tol: float | None
+    chart: dict[str, Any], history: Mapping[str, Array], kept: Whole, tol: float | None
 ) -> dict[str, Any] | None:
     """Chart of what is proved; None where nothing is."""
     if "gap" not in history:
@@ -105,7 +102,7 @@ def _gap(
     return with_rows(with_values(chart, {"tol": tol or None, "range": ends}), "steps", rows)
 
 
-def _rows(history: Mapping[str, Array], key: str, kept: Array) -> list[dict[str, Any]]:
+def _rows(history: Mapping[str, Array], key: str, kept: Whole) -> list[dict[str, Any]]:
     iteration, values = np.asarray(history["iteration"]), np.asarray(history[key], dtype=float)
     pairs = zip(iteration[kept].tolist(), values[kept].tolist(), strict=True)
     return [{"iteration": at, "value": x if math.isfinite(x) else None} for at, x in pairs]
