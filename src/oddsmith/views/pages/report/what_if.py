@@ -1,0 +1,10 @@
+"""The section "What if" of the report."""
+
+from oddsmith.views.pages.report.document import Report, Section
+
+__all__ = ["section"]
+
+
+def section(report: Report) -> Section | None:
+    """Section, or None where there is nothing to show."""
+    return Section("what_if", "What if", {})
