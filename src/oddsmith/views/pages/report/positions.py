@@ -1,5 +1,6 @@
 """Where the slider of thresholds can stand, and what each position yields."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from scipy.optimize import isotonic_regression
 
 from oddsmith.core.stable import Array
 from oddsmith.decisions.thresholds import ThresholdCurve, threshold_curve
+from oddsmith.errors import OddsmithWarning
 from oddsmith.views.pages.report.document import Whole
 from oddsmith.views.pages.report.one_class import OneClass
 
@@ -59,21 +61,23 @@ def slider_positions(one: OneClass, most: int) -> Positions:
     most : int
         Positions that there may be, at least 2.
     """
-    curve = threshold_curve(one.positive, one.score, one.weight)
-    thresholds = np.asarray(curve.thresholds)
+    with warnings.catch_warnings():
+        # That all scores are equal is seen on the page.
+        warnings.simplefilter("ignore", OddsmithWarning)
+        curve = threshold_curve(one.positive, one.score, one.weight, positive=True)
+    thresholds = curve.thresholds
     at_half = int(np.searchsorted(thresholds, 0.5))
     places = np.arange(thresholds.size)
     if places.size > most:
         places = _chosen(curve, at_half, most)
     before = np.concatenate([[-np.inf], thresholds[:-1]])[places]
-    tp, fp, tn, fn = (np.asarray(part)[places] for part in (curve.tp, curve.fp, curve.tn, curve.fn))
     return Positions(
         thresholds[places],
         _short(before, thresholds[places]),
-        tp,
-        fp,
-        tn,
-        fn,
+        curve.tp[places],
+        curve.fp[places],
+        curve.tn[places],
+        curve.fn[places],
         int(np.searchsorted(places, at_half)),
         thresholds.size - 1,
     )
@@ -96,18 +100,15 @@ def _quantiles(last: int, count: int) -> Whole:
 
 
 def _best(curve: ThresholdCurve) -> list[int]:
-    """Best places by measures that are no straight lines in the ROC plane."""
-    tp, fp, tn, fn = (np.asarray(part, np.float64) for part in (curve.tp, curve.fp, curve.tn, curve.fn))
-    f1 = 2 * tp / (2 * tp + fp + fn)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sides = np.sqrt(tp + fp) * np.sqrt(tp + fn) * np.sqrt(tn + fp) * np.sqrt(tn + fn)
-        mcc = (tp * tn - fp * fn) / sides
-    return [int(np.argmax(f1)), int(np.argmax(np.where(np.isfinite(mcc), mcc, -2.0)))]
+    """Best places by measures that the page offers."""
+    measures = ("f1", "mcc", "accuracy", "balanced_accuracy")
+    chosen = [curve.best(measure).threshold for measure in measures]
+    return np.searchsorted(curve.thresholds, chosen).tolist()
 
 
 def _corners(curve: ThresholdCurve) -> Whole:
     """Corners of the convex hull of the ROC curve: where blocks of isotonic regression begin."""
-    tp, fp = np.asarray(curve.tp, np.float64), np.asarray(curve.fp, np.float64)
+    tp, fp = curve.tp, curve.fp
     positive, negative = -np.diff(tp), -np.diff(fp)
     weight = positive + negative
     there = np.flatnonzero(weight > 0)

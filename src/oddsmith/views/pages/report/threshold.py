@@ -31,7 +31,7 @@ def section(report: Report) -> Section | None:
     judged, model = report.judged, report.model
     if judged is None or not judged.y.size:
         return None
-    title = "The threshold: from a probability to a decision"
+    title = "Threshold"
     shown = shown_classes(model, judged)
     context = {
         "source": printable(judged.source),

@@ -44,26 +44,20 @@ oddsmith.section("threshold", (data, tools) => {
   };
   const price = (y, [fp, fn]) => fp * y.fp + fn * y.fn;
 
-  /* Of equals, the position nearest to the middle of the longest run of them. */
-  const best = (table, value) => {
-    let top = -Infinity;
-    for (const y of table) if (value(y) > top) top = value(y);
-    let chosen = -1;
-    let longest = 0;
-    let ties = 0;
-    for (let place = 0, run = 0; place <= table.length; place += 1) {
-      if (place < table.length && value(table[place]) === top) {
-        run += 1;
-        ties += 1;
-      } else {
-        if (run > longest) {
-          longest = run;
-          chosen = place - 1 - Math.floor((run - 1) / 2);
-        }
-        run = 0;
-      }
-    }
-    return {place: chosen, ties};
+  /* As ThresholdCurve.best chooses: of equals, to rounding, the one with the highest balanced
+     accuracy, and of these the highest. */
+  const SLACK = 64 * Number.EPSILON;
+  const best = (value, size = 1) => {
+    const values = table.map(value);
+    const top = values.reduce((a, b) => (b > a ? b : a), -Infinity);
+    const slack = SLACK * (size ?? Math.abs(top));
+    const tied = [];
+    values.forEach((v, place) => {
+      if (v >= top - slack) tied.push(place);
+    });
+    const spread = Math.max(...tied.map((place) => table[place].balanced));
+    const place = tied.findLast((one_of) => table[one_of].balanced >= spread - SLACK);
+    return {place, ties: tied.length};
   };
   const RULES = [["f1", "F"], ["accuracy", "A"], ["balanced", "B"], ["mcc", "M"]];
 
@@ -154,7 +148,7 @@ oddsmith.section("threshold", (data, tools) => {
     const now_costs = numbers();
     const known = !now_costs.some(Number.isNaN);
     const rules = known ? [...RULES, ["cost", "C"]] : RULES;
-    if (known) bests.cost = best(table, (y) => -price(y, now_costs));
+    if (known) bests.cost = best((y) => -price(y, now_costs), null);
     else delete bests.cost;
     for (const [name, letter] of rules) {
       const {place} = bests[name];
@@ -183,7 +177,7 @@ oddsmith.section("threshold", (data, tools) => {
     for (const chart of [scores, roc, pr]) chart.load("bests", rows.map((row) => ({...row})));
     const tied = rules.filter(([name]) => bests[name].ties > 1).map(([, letter]) => letter);
     at("ties").textContent = tied.length
-      ? `By ${tied.join(", ")} several positions are equally good: the middle of the longest run of them is taken.`
+      ? `By ${tied.join(", ")} several positions are equally good: of these, the one with the highest balanced accuracy is taken, and then the highest threshold.`
       : "";
   };
 
@@ -197,7 +191,9 @@ oddsmith.section("threshold", (data, tools) => {
         if (rows) bars.push({from: i * width, to: (i + 1) * width, height: (sign * rows) / whole});
       });
     }
-    scores.view.signal("positive", one.box).signal("negative", one.rest_box);
+    const heights = bars.map((bar) => bar.height);
+    scores.view.signal("positive", one.box).signal("negative", one.rest_box)
+      .signal("span", [Math.min(...heights), Math.max(...heights)]);
     scores.load("bars", bars);
     /* From the greatest threshold down, so that recall grows. */
     const downwards = [...table].reverse();
@@ -221,7 +217,7 @@ oddsmith.section("threshold", (data, tools) => {
     one = data.classes[place];
     table = one.tp.map((_, i) => yields(one, i));
     bests = Object.fromEntries(
-      RULES.map(([name]) => [name, best(table, (y) => (Number.isNaN(y[name]) ? -Infinity : y[name]))]),
+      RULES.map(([name]) => [name, best((y) => (Number.isNaN(y[name]) ? -Infinity : y[name]))]),
     );
     for (const part of document.querySelectorAll("#threshold [data-class]")) {
       part.textContent = one[part.dataset.class];
