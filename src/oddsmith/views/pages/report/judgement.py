@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from oddsmith.core.stable import Array
 from oddsmith.export.schema import Model
 from oddsmith.views.pages.report.document import Judged
 
@@ -93,5 +92,5 @@ def judgement(judged: Judged, model: Model) -> Judgement:
 
 
 def _auc(judged: Judged) -> float:
-    score: Array = judged.probabilities[:, 1]
+    score = judged.probabilities[:, 1]
     return float(roc_auc_score(judged.y, score, sample_weight=judged.weight))

@@ -1,7 +1,6 @@
 """The section "In short" of the report: what is predicted, how well, and what was fitted."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +93,7 @@ def _label(model: Model, k: int) -> str:
 
 
 def _cautions(found: Judgement) -> list[str]:
-    """What somebody who reads the numbers alone would not see."""
+    """Say what somebody who reads the numbers alone would not see."""
     said: list[str] = []
     if found.absent:
         said.append(
@@ -133,7 +132,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     columns = f"{names:,}"
     if encoded != names:
         columns += f", which become {encoded:,} columns of numbers"
-    how: list[tuple[str, Any, Callable[[Any], str]]] = [
+    how: list[tuple[str, Any, Any]] = [
         ("rows of the fit", training.rows, lambda n: f"{n:,}"),
         ("sum of their weights", _weight(model), lambda x: figure(x, 6)),
         ("estimator", training.estimator, str),

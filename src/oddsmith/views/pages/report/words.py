@@ -18,7 +18,7 @@ _MOST_LETTERS = 10_000
 
 
 def figure(value: float | None, digits: int = 4) -> str:
-    """Number with that many significant digits, its minus sign as wide as a plus sign.
+    """Write a number with that many significant digits, its minus sign as wide as a plus sign.
 
     Examples
     --------
@@ -31,10 +31,7 @@ def figure(value: float | None, digits: int = 4) -> str:
         return "undefined" if math.isnan(value) else "∞" if value > 0 else "−∞"
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     power = int(exponent)
-    if -4 <= power < digits:
-        text = f"{value:.{digits - 1 - power}f}"
-    else:
-        text = f"{mantissa}e{power}"
+    text = f"{value:.{digits - 1 - power}f}" if -4 <= power < digits else f"{mantissa}e{power}"
     return text.replace("-", "−")
 
 
