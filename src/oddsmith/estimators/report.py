@@ -169,7 +169,7 @@ def _title(model: Model) -> str:
 
 
 def _facts(model: Model) -> list[tuple[str, str]]:
-    """What a model knows of the data of its fit."""
+    """Say what a model knows of the data of its fit."""
     columns = model.encoding.columns
     kinds = [
         f"{count:,} of {words}"

@@ -165,7 +165,7 @@ class Gathering:
         weight = np.concatenate(weights) if weights else None
         if weight is not None and not weight.any():
             raise DataError(
-                f"{source}: all judged rows have the weight 0; give some of them weight"
+                f"{source}: all judged rows have the weight 0; give one weight"
             )
         return Judged(source, seen, y, probabilities, weight)
 
@@ -187,7 +187,7 @@ class Gathering:
         return Examples(rows.numbers[place].astype(np.intp), unit, columns, y, self.n_rows)
 
     def notes(self) -> tuple[str, ...]:
-        """What was left out, in words."""
+        """Say what was left out."""
         found: list[str] = []
         if self.every > 1:
             kept = sum(part.y.size for part in self._scores.parts)
