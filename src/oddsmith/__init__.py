@@ -7,6 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from oddsmith.decisions.calibration import Reliability, reliability
+    from oddsmith.decisions.comparison import Comparison
+    from oddsmith.decisions.recalibration import prior_correction
     from oddsmith.errors import (
         CollinearityWarning,
         ConvergenceWarning,
@@ -19,28 +22,37 @@ if TYPE_CHECKING:
         SeparationWarning,
         SolverWarning,
     )
+    from oddsmith.estimators.comparison import compare
     from oddsmith.estimators.cross_validation import LogisticRegressionCV
     from oddsmith.estimators.files import fit_files
     from oddsmith.estimators.firth import FirthLogisticRegression
     from oddsmith.estimators.formula import logit
     from oddsmith.estimators.logistic import LogisticRegression
     from oddsmith.estimators.path import Path, regularization_path
+    from oddsmith.estimators.recalibration import PriorCorrected, recalibrate
     from oddsmith.estimators.stored import StoredModel, load
     from oddsmith.estimators.table_encoder import TableEncoder
     from oddsmith.inference.result import Inference
 
 _HOMES = {
+    "Comparison": "oddsmith.decisions.comparison",
     "FirthLogisticRegression": "oddsmith.estimators.firth",
     "Inference": "oddsmith.inference.result",
     "LogisticRegression": "oddsmith.estimators.logistic",
     "LogisticRegressionCV": "oddsmith.estimators.cross_validation",
     "Path": "oddsmith.estimators.path",
+    "PriorCorrected": "oddsmith.estimators.recalibration",
+    "Reliability": "oddsmith.decisions.calibration",
     "StoredModel": "oddsmith.estimators.stored",
     "TableEncoder": "oddsmith.estimators.table_encoder",
+    "compare": "oddsmith.estimators.comparison",
     "fit_files": "oddsmith.estimators.files",
     "load": "oddsmith.estimators.stored",
     "logit": "oddsmith.estimators.formula",
+    "prior_correction": "oddsmith.decisions.recalibration",
+    "recalibrate": "oddsmith.estimators.recalibration",
     "regularization_path": "oddsmith.estimators.path",
+    "reliability": "oddsmith.decisions.calibration",
     "CollinearityWarning": "oddsmith.errors",
     "ConvergenceWarning": "oddsmith.errors",
     "DataError": "oddsmith.errors",
@@ -57,6 +69,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CollinearityWarning",
+    "Comparison",
     "ConvergenceWarning",
     "DataError",
     "FirthLogisticRegression",
@@ -69,14 +82,20 @@ __all__ = [
     "OddsmithWarning",
     "ParameterError",
     "Path",
+    "PriorCorrected",
+    "Reliability",
     "SeparationWarning",
     "SolverWarning",
     "StoredModel",
     "TableEncoder",
+    "compare",
     "fit_files",
     "load",
     "logit",
+    "prior_correction",
+    "recalibrate",
     "regularization_path",
+    "reliability",
 ]
 
 
