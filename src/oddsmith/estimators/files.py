@@ -343,7 +343,7 @@ def _what_was_read(found: FirstPass, classes: Classes) -> str:
 def _judged(
     asked: Asked, found: FirstPass, encoder: RowEncoder, rows: Gathering | None
 ) -> HeldOut | None:
-    """Let the model judge the rows that were held out; those of the fit for a page, if none were."""
+    """Let the model judge rows that were held out; those of the fit for a page, if none were."""
     if asked.split is not None:
         return judge(asked.model, found.held or (), found.n_held, encoder, asked.room, rows)
     if rows is not None:

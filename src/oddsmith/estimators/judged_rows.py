@@ -26,7 +26,13 @@ __all__ = ["gathered", "places_of_labels"]
 
 
 def gathered(
-    model: Any, description: Model, X: Any, y: Any, sample_weight: Any, offset: Any
+    model: Any,
+    description: Model,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    offset: Any,
+    numbers: Whole | None = None,
 ) -> Gathering:
     """Judge rows, and gather what a page shows of them.
 
@@ -38,6 +44,8 @@ def gathered(
         Of it.
     X, y, sample_weight, offset
         As `predict_proba` and `score` take them.
+    numbers : integer array of shape (n,), optional
+        By which the page finds a row; its place, from 0, if not given.
 
     Raises
     ------
@@ -57,7 +65,7 @@ def gathered(
         pick, bounds = _of_matrix(rows, description), (moments.low, moments.high)
     else:
         pick, bounds = _of_table(columns), bounds_of(columns)
-    found.add(pick, bounds, index, probabilities, weight)
+    found.add(pick, bounds, index, probabilities, weight, numbers)
     return found
 
 

@@ -12,12 +12,13 @@ from oddsmith.core.labels import listed
 from oddsmith.decisions.comparison import Comparison
 from oddsmith.errors import ParameterError
 from oddsmith.estimators.judged_rows import gathered
+from oddsmith.estimators.report_comparison import beside_models
 from oddsmith.export.schema import Model
 from oddsmith.export.staging import write_whole
 from oddsmith.views.pages.report.document import Report
 from oddsmith.views.pages.report.gathering import Gathering
 
-__all__ = ["compose", "costs_of", "report", "with_rows", "write_report"]
+__all__ = ["compose", "costs_of", "page_of", "report", "with_rows"]
 
 _ERRORS = {"fp": "a false positive", "fn": "a false negative"}
 
@@ -46,8 +47,10 @@ def report(
         rows = gathered(model, description, X, y, sample_weight, offset)
         shown = with_rows(shown, rows, "X", "row", seen)
         if compare:
-            shown = replace(shown, comparison=_compared(shown, X, compare, cost))
-    write_report(shown, Path(path))
+            shown = replace(
+                shown, comparison=_compared(model, shown, (X, y, offset), compare, cost)
+            )
+    write_whole(Path(path), page_of(shown), "choose another path")
 
 
 def costs_of(cost: Mapping[str, float] | None) -> tuple[float, float]:
@@ -135,20 +138,18 @@ def with_rows(report: Report, rows: Gathering, source: str, unit: str, seen: boo
     )
 
 
-def write_report(report: Report, path: Path, otherwise: str = "choose another path") -> None:
-    """Write the page, whole or not at all.
+def page_of(report: Report) -> bytes:
+    """Page as the bytes of a file.
 
     Raises
     ------
-    ParameterError
-        If it cannot be written.
     MissingPackageError
         If vl-convert is not installed.
     """
     from oddsmith.views.pages.report.page import report_page
 
     # Half characters (lone surrogates) have no bytes.
-    write_whole(path, report_page(report).encode("utf-8", "replace"), otherwise)
+    return report_page(report).encode("utf-8", "replace")
 
 
 def _refuse_half(X: Any, y: Any, sample_weight: Any, offset: Any, compare: Any) -> None:
@@ -186,6 +187,11 @@ def _facts(model: Model) -> list[tuple[str, str]]:
 
 
 def _compared(
-    report: Report, X: Any, others: Mapping[str, Any], cost: Mapping[str, float] | None
+    model: Any,
+    report: Report,
+    rows: tuple[Any, Any, Any],
+    others: Mapping[str, Any],
+    cost: Mapping[str, float] | None,
 ) -> Comparison:
-    raise NotImplementedError(report, X, others, cost)
+    assert report.judged is not None  # noqa: S101
+    return beside_models(model, *rows, report.judged, others, cost)

@@ -80,6 +80,11 @@ class Gathering:
     most : int, optional
         Rows whose labels and probabilities are kept at the most: beyond, every second one of
         them, then every fourth. All are if not given.
+
+    Attributes
+    ----------
+    numbered : bool or None
+        Whether the rows have come with numbers of their own; None before the first.
     """
 
     def __init__(self, encoding: TableEncoding, most: int | None = None) -> None:
@@ -90,6 +95,7 @@ class Gathering:
         self._low, self._high = np.full(count, np.nan), np.full(count, np.nan)
         self._scores = _Every(2**62 if most is None else most)
         entries = max(1, sum(one.n_parts for one in encoding.columns))
+        self.numbered: bool | None = None
         self._sample = _Every(2 * max(1, min(_KEPT, _ENTRIES // entries)))
 
     @property
@@ -133,6 +139,7 @@ class Gathering:
         self._low, self._high = np.fmin(self._low, bounds[0]), np.fmax(self._high, bounds[1])
         n = len(y)
         first = self.n_rows
+        self.numbered = numbers is not None
         rows = self._sample.next(n)
         numbered = first + rows if numbers is None else np.asarray(numbers)[rows]
         columns = pick(rows)
@@ -164,9 +171,7 @@ class Gathering:
         weights = [part.weight for part in parts if part.weight is not None]
         weight = np.concatenate(weights) if weights else None
         if weight is not None and not weight.any():
-            raise DataError(
-                f"{source}: all judged rows have the weight 0; give one weight"
-            )
+            raise DataError(f"{source}: all judged rows have the weight 0; give one weight")
         return Judged(source, seen, y, probabilities, weight)
 
     def spread(self) -> Spread:
