@@ -1,4 +1,4 @@
-"""The command line: ``demo``, ``fit``, ``predict``, ``evaluate``, ``summary`` and ``lesson``.
+"""The command line: ``demo``, ``fit``, ``predict``, ``evaluate``, ``report`` and others.
 
 At the top only click and the standard library are imported, so that ``--help`` answers at once;
 each command imports what it needs.
@@ -13,6 +13,7 @@ from oddsmith.cli.fit_commands import demo, fit
 from oddsmith.cli.lesson_command import lesson
 from oddsmith.cli.messages import fail, say
 from oddsmith.cli.model_commands import evaluate, predict, summary
+from oddsmith.cli.report_command import report
 from oddsmith.cli.signals import Ended, ending_cleanly
 from oddsmith.errors import OddsmithError
 
@@ -97,5 +98,5 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (demo, fit, predict, evaluate, summary, lesson):
+for _command in (demo, fit, predict, evaluate, report, summary, lesson):
     cli.add_command(_command)

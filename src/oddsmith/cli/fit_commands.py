@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from oddsmith.cli.options import MEMORY, PATH, seed, with_equals
-from oddsmith.cli.showing import program, quote, show_fit
+from oddsmith.cli.options import COST, MEMORY, PATH, seed, with_equals
+from oddsmith.cli.showing import program, quote, show_fit, write_page
 from oddsmith.errors import ParameterError
 
 if TYPE_CHECKING:
+    from oddsmith.cli.fit_request import PageRequest
+    from oddsmith.cli.fitting import Fitted
     from oddsmith.core.encoding_rules import Missing
 
 __all__ = ["demo", "fit"]
@@ -129,6 +131,15 @@ def demo(out: Path, seed: int) -> None:
 @click.option("--no-cache", is_flag=True, help="Keep no rows on disk: each pass decodes them.")
 @click.option("--resume", is_flag=True, help="Go on with a fit that was cut short.")
 @click.option("--out", type=PATH, help="Folder for the outputs.", show_default="DATA's name-model")
+@click.option("--report", type=PATH, help="Write a page for people to this file, too.")
+@COST
+@click.option(
+    "--compare",
+    multiple=True,
+    type=click.Choice(["baseline", "scikit-learn"]),
+    help="Model that the report puts beside this one: the shares of the classes, or scikit-learn's "
+    "own with the same penalty.",
+)
 @click.pass_context
 def fit(
     context: click.Context,
@@ -153,13 +164,17 @@ def fit(
     no_cache: bool,
     resume: bool,
     out: Path | None,
+    report: Path | None,
+    cost: dict[str, float] | None,
+    compare: tuple[str, ...],
 ) -> None:
     """Fit a model to the files DATA.
 
     CSV (also .gz, .zst), Parquet or Arrow: files, a folder, or a glob in quotes. Numbers and
     booleans are fitted as they are, and text as categories. The model is judged on rows that are
     held out. The folder then holds model.json, predictions.csv (the held-out rows), loss.png and
-    confusion_matrix.png. Data that outgrow the memory are streamed.
+    confusion_matrix.png. Data that outgrow the memory are streamed. With --report a page that needs
+    no network shows the model: its threshold, calibration, coefficients, what if.
 
     Example:  oddsmith fit tumours.csv --target diagnosis --positive malignant
     """
@@ -167,6 +182,7 @@ def fit(
     _check_split(test_size, test)
     if no_cache and cache is not None:
         raise ParameterError("--cache and --no-cache say the opposite; give one of them")
+    page = _page(report, cost, compare)
     kinds, levels = _types(types), _reference(reference)
     out = Path(f"{_stem(data[0])}-model") if out is None else out
 
@@ -174,6 +190,13 @@ def fit(
 
     given = [_as_path(name) for name in data]
     refuse_overwriting((*given, test), tuple(out / name for name in _OUTPUTS))
+    if page is not None:
+        from oddsmith.cli.inputs import files_of
+        from oddsmith.cli.reporting import check_page
+
+        read = files_of(() if test is None else (test,)) + files_of(data)
+        refuse_overwriting((*read, test), (page.path,), f"choose another {page.option}")
+        check_page(page, out, _OUTPUTS)
     # Before the fit, which may take long; and again when its files are written.
     check_folder(out, _OUTPUTS)
     checkpoint = None if no_cache else _checkpoint(out, cache)
@@ -199,12 +222,38 @@ def fit(
     with regular_files(data) as files, regular_files(() if test is None else (test,)) as tests:
         request = FitRequest(
             files, several(data), target, positive, inverse_penalty, share, tests or None, seed,
-            columns, memory, checkpoint, resume, again,
+            columns, memory, checkpoint, resume, again, page,
         )  # fmt: skip
         fitted = fit_data(request)
+        content = _content(fitted)
     with staged_folder(out, _OUTPUTS) as folder:
         written = write_fit(fitted, folder)
     show_fit(fitted.summary, out, written)
+    if page is not None and content is not None:
+        write_page(page.path, content, page.option)
+
+
+def _page(
+    path: Path | None, cost: dict[str, float] | None, compare: tuple[str, ...]
+) -> "PageRequest | None":
+    """Read what is asked of a report."""
+    from oddsmith.cli.fit_request import PageRequest
+
+    if path is not None:
+        return PageRequest(path, "--report", cost, compare)
+    for option, value in (("--cost", cost), ("--compare", compare)):
+        if value:
+            raise ParameterError(f"{option} is for a report; name its file with --report")
+    return None
+
+
+def _content(fitted: "Fitted") -> bytes | None:
+    """Page of a fit, before any file is written."""
+    if fitted.report is None:
+        return None
+    from oddsmith.estimators.report import page_of
+
+    return page_of(fitted.report)
 
 
 def _as_path(name: str) -> Path | None:

@@ -8,7 +8,7 @@ from typing import Any
 from oddsmith.core.encoding_rules import Missing
 from oddsmith.estimators.table_encoder import TableEncoder
 
-__all__ = ["Columns", "FitRequest", "encoder_of"]
+__all__ = ["Columns", "FitRequest", "PageRequest", "encoder_of"]
 
 _DEFAULT = TableEncoder()
 
@@ -39,6 +39,28 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
+class PageRequest:
+    """What the user asked of a report.
+
+    Attributes
+    ----------
+    path : Path
+    option : str
+        By which it was given.
+    cost : dict of "fp" and "fn" to float, or None
+    compare : tuple of str
+        "baseline", "scikit-learn".
+    title : str or None
+    """
+
+    path: Path
+    option: str
+    cost: dict[str, float] | None = None
+    compare: tuple[str, ...] = ()
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FitRequest:
     """What the user asked ``fit`` for.
 
@@ -63,6 +85,8 @@ class FitRequest:
     resume : bool
     again : str
         Command that goes on with such a fit.
+    page : PageRequest or None
+        Report that is wanted.
     """
 
     data: Sequence[str | Path]
@@ -78,6 +102,7 @@ class FitRequest:
     checkpoint: Path | None = None
     resume: bool = False
     again: str = ""
+    page: PageRequest | None = None
 
 
 def encoder_of(columns: Columns) -> TableEncoder | None:

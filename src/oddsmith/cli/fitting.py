@@ -4,7 +4,7 @@ import math
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from oddsmith.export.schema import Model
 from oddsmith.views.plots import plot_confusion, plot_history, save_png
 from oddsmith.views.tables import Evaluation, Summary, evaluate, summarise
 
+if TYPE_CHECKING:
+    from oddsmith.views.pages.report.document import Report
+
 __all__ = [
     "Fitted",
     "fit_data",
@@ -56,12 +59,15 @@ class Fitted:
     summary : Summary
     predictions : dict of str to list, or None
         Columns of predictions.csv, None without held-out rows, and where rows are not kept.
+    report : Report or None
+        Where one was asked for.
     """
 
     model: Model
     history: dict[str, Array]
     summary: Summary
     predictions: dict[str, list[Any]] | None
+    report: "Report | None" = None
 
 
 def fit_data(request: FitRequest) -> Fitted:
@@ -125,13 +131,18 @@ def _fit_rows(request: FitRequest, files: TableFiles, chosen: Chosen, rows: Rows
     estimator, messages = _estimate(request, train, held)
     model = _describe(estimator, classes, request, train, messages)
     say_what_was_encoded(model)
+    report = None
+    if request.page is not None:
+        from oddsmith.cli.reporting import report_of_rows
+
+        report = report_of_rows(request, model, estimator, train, held)
     if held is None or not len(held.rows):
-        return Fitted(model, estimator.history_, summarise(model), None)
+        return Fitted(model, estimator.history_, summarise(model), None, report)
     probabilities = estimator.predict_proba(held.rows.table, held.rows.offset)
     predicted = model.choose(probabilities)
     summary = summarise(model, evaluate(held.y, predicted, probabilities, classes))
     columns = _prediction_columns(held, predicted, probabilities, classes)
-    return Fitted(model, estimator.history_, summary, columns)
+    return Fitted(model, estimator.history_, summary, columns, report)
 
 
 def _say_what_was_read(

@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from oddsmith.cli.fit_request import FitRequest, encoder_of
 from oddsmith.cli.fit_rows import Chosen, refuse_mixed, words_of_kinds
 from oddsmith.cli.fitting import Fitted, say_what_was_encoded, settled
+from oddsmith.cli.judging import judged
 from oddsmith.cli.messages import in_words_of_options, say, warn
-from oddsmith.cli.scoring import ScoreRequest, judged
+from oddsmith.cli.scoring import ScoreRequest
 from oddsmith.core.labels import printable
 from oddsmith.data.checkpoint import READ, UNDER_WAY
 from oddsmith.data.files import TableFiles
@@ -20,6 +22,10 @@ from oddsmith.estimators.files import FilesFit, fit_and_hold_out
 from oddsmith.estimators.logistic import LogisticRegression
 from oddsmith.export.schema import Model
 from oddsmith.views.tables import Evaluation, evaluate, summarise
+
+if TYPE_CHECKING:
+    from oddsmith.views.pages.report.document import Report
+    from oddsmith.views.pages.report.gathering import Gathering
 
 __all__ = ["check_checkpoint", "fit_streamed"]
 
@@ -60,10 +66,10 @@ def fit_streamed(request: FitRequest, files: TableFiles, chosen: Chosen) -> Fitt
     weight = float(rows) if request.columns.weight is None else None
     model = settled(estimator, request, rows, weight, messages, results)
     say_what_was_encoded(model)
-    judgement = _judge(request, model, done)
+    judgement, report = _judge(request, model, done)
     if judgement is not None:
         say("predictions.csv is not written for rows that are streamed; use oddsmith predict")
-    return Fitted(model, estimator.history_, summarise(model, judgement), None)
+    return Fitted(model, estimator.history_, summarise(model, judgement), None, report)
 
 
 def _fit(request: FitRequest, files: TableFiles, chosen: Chosen) -> FilesFit:
@@ -77,6 +83,7 @@ def _fit(request: FitRequest, files: TableFiles, chosen: Chosen) -> FilesFit:
             positive=request.positive,
             progress=True,
             note=say,
+            gather=request.page is not None and request.test is None,
             cache=request.checkpoint is not None,
             checkpoint=request.checkpoint,
             resume=request.resume,
@@ -97,16 +104,15 @@ def _refuse_mixed_beginning(files: TableFiles, chosen: Chosen) -> None:
         refuse_mixed(files, [first], chosen)
 
 
-def _judge(request: FitRequest, model: Model, done: FilesFit) -> Evaluation | None:
-    """Evaluate on the rows that were held out, or on those of another file."""
+def _judge(
+    request: FitRequest, model: Model, done: FilesFit
+) -> "tuple[Evaluation | None, Report | None]":
+    """Evaluate on the rows that were held out, or on those of another file; and report."""
     if request.test is not None:
-        asked = ScoreRequest(
-            Path(), request.test, 0.5, offset=request.columns.offset, memory=request.memory
-        )
-        return judged(model, asked)
+        return _judge_others(request, model, done)
     held = done.held_out
     if held is None or not held.true.size:
-        return None
+        return None, _report(request, model, done, done.rows, None)
     if held.n_unseen:
         say(
             f"{held.n_unseen} held-out rows are not judged: they have a level or a gap that the "
@@ -114,7 +120,43 @@ def _judge(request: FitRequest, model: Model, done: FilesFit) -> Evaluation | No
         )
     if held.true.size + held.n_unseen < held.n_rows:
         say(f"judged by {held.true.size:,} of {held.n_rows:,} held-out rows, for want of memory")
-    return evaluate(held.true, model.choose(held.probabilities), held.probabilities, model.classes)
+    report = _report(request, model, done, done.rows, (held.n_rows, held.n_unseen))
+    p = held.probabilities
+    return evaluate(held.true, model.choose(p), p, model.classes), report
+
+
+def _judge_others(
+    request: FitRequest, model: Model, done: FilesFit
+) -> "tuple[Evaluation, Report | None]":
+    """Evaluate on the rows of other files."""
+    assert request.test is not None  # noqa: S101
+    own = request.columns
+    weight = None if request.page is None else own.weight
+    asked = ScoreRequest(
+        Path(), request.test, 0.5, offset=own.offset, memory=request.memory, weight=weight
+    )
+    rows = None
+    if request.page is not None:
+        from oddsmith.views.pages.report.gathering import Gathering, rows_that_fit
+
+        rows = Gathering(model.encoding, rows_that_fit(request.memory, len(model.classes)))
+    found, n_left = judged(model, asked, rows)
+    held = (found.rows + n_left, n_left)
+    return found, _report(request, model, done, rows, held)
+
+
+def _report(
+    request: FitRequest,
+    model: Model,
+    done: FilesFit,
+    rows: "Gathering | None",
+    held: tuple[int, int] | None,
+) -> "Report | None":
+    if request.page is None:
+        return None
+    from oddsmith.cli.reporting import report_of_files
+
+    return report_of_files(request, model, done.model, done.shares, rows, held)
 
 
 @contextmanager

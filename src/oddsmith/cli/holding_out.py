@@ -25,10 +25,13 @@ class Part:
     ----------
     rows : Rows
     y : integer array of shape (n,)
+    n_left_out : int
+        Rows beside these that the fit cannot judge.
     """
 
     rows: Rows
     y: Indices
+    n_left_out: int = 0
 
 
 def split(
@@ -111,7 +114,7 @@ def _judgeable(request: FitRequest, train: Part, held: Part) -> Part:
         f"{int((~known).sum())} held-out rows are not judged: they have a level or a gap that the "
         "fit has not seen"
     )
-    return _take(held, np.flatnonzero(known))
+    return replace(_take(held, np.flatnonzero(known)), n_left_out=int((~known).sum()))
 
 
 def _take(part: Part, index: Indices) -> Part:

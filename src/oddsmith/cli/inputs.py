@@ -10,13 +10,23 @@ from pathlib import Path
 
 from oddsmith.errors import DataError, OddsmithError
 
-__all__ = ["regular_files", "several"]
+__all__ = ["files_of", "regular_files", "several"]
 
 
 def several(paths: Sequence[str | Path]) -> str:
     """Name of some files in a message."""
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     return f"{paths[0]}{more}"
+
+
+def files_of(data: Sequence[str | Path]) -> list[Path]:
+    """Files that are read, those of a folder or a glob included."""
+    from oddsmith.data.file_names import named_files
+
+    try:
+        return list(named_files(data))
+    except (OddsmithError, OSError, ValueError):  # which is said when they are opened
+        return []
 
 
 @contextmanager

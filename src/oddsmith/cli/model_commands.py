@@ -1,7 +1,6 @@
 """``predict``, ``evaluate`` and ``summary``: what a stored model says."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -48,27 +47,16 @@ def predict(
 
     Example:  oddsmith predict tumours-model/model.json new.csv --out predictions.csv
     """
-    from oddsmith.cli.inputs import regular_files
+    from oddsmith.cli.inputs import files_of, regular_files
     from oddsmith.cli.scoring import ScoreRequest, write_predictions
     from oddsmith.export.staging import refuse_overwriting
 
     with regular_files(data) as files:
         if out is not None:
-            refuse_overwriting((model, *_inputs(files)), (out,))
+            refuse_overwriting((model, *files_of(files)), (out,))
         skip = unscorable == "empty"
         request = ScoreRequest(model, files, threshold, keep, offset, skip, memory)
         write_predictions(request, out)
-
-
-def _inputs(files: list[Any]) -> list[Path]:
-    """Files that are read, those of a folder or a glob included."""
-    from oddsmith.data.file_names import named_files
-    from oddsmith.errors import OddsmithError
-
-    try:
-        return list(named_files(files))
-    except OddsmithError:  # which is said when they are opened
-        return []
 
 
 @click.command()
@@ -88,7 +76,8 @@ def evaluate(
     Example:  oddsmith evaluate tumours-model/model.json more.csv
     """
     from oddsmith.cli.inputs import regular_files
-    from oddsmith.cli.scoring import ScoreRequest, evaluation_of
+    from oddsmith.cli.judging import evaluation_of
+    from oddsmith.cli.scoring import ScoreRequest
 
     with regular_files(data) as files:
         request = ScoreRequest(model, files, threshold, offset=offset, memory=memory)

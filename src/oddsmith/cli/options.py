@@ -45,6 +45,40 @@ MEMORY = click.option(
     show_default=True,
     help="What the program may take, Python and its libraries included.",
 )
+
+
+class _Costs(click.ParamType):
+    """What both errors cost: fp=1,fn=5."""
+
+    name = "fp=X,fn=Y"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> dict[str, float]:
+        """Read two numbers."""
+        if isinstance(value, dict):
+            return value
+        found: dict[str, float] = {}
+        for part in value.split(","):
+            name, _, said = part.partition("=")
+            try:
+                found[name.strip()] = float(said)
+            except ValueError:
+                break
+        if set(found) != {"fp", "fn"} or value.count("=") != 2:
+            self.fail(
+                f"{value!r} does not say what a false positive and a false negative cost; write "
+                "them as fp=1,fn=5",
+                param,
+                ctx,
+            )
+        return found
+
+
+COST = click.option(
+    "--cost",
+    type=_Costs(),
+    help="What a false positive and a false negative cost when the page opens.",
+    show_default="fp=1,fn=1",
+)
 seed = click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),

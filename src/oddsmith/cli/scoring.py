@@ -2,12 +2,11 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from oddsmith.data.scored_rows import (
     slice_of,
     unscorable,
 )
-from oddsmith.errors import DataError, ModelFileError, ParameterError
+from oddsmith.errors import DataError, ParameterError
 from oddsmith.export.json import read_model
 from oddsmith.export.prediction_files import (
     Scored,
@@ -37,10 +36,7 @@ from oddsmith.export.prediction_files import (
 from oddsmith.export.schema import Model
 from oddsmith.export.staging import staged_file
 
-if TYPE_CHECKING:
-    from oddsmith.views.tables import Summary
-
-__all__ = ["ScoreRequest", "evaluation_of", "judged", "write_predictions"]
+__all__ = ["ScoreRequest", "ScoredBatch", "Source", "write_predictions"]
 
 # Entries of encoded rows that are scored at once: 16 megabytes.
 _ENTRIES = 2**21
@@ -66,6 +62,8 @@ class ScoreRequest:
         Whether rows that cannot be scored get empty cells, and are not refused.
     memory : int
         Bytes.
+    weight : str or None
+        Column of the rows' weights.
     """
 
     model: Path
@@ -75,6 +73,31 @@ class ScoreRequest:
     offset: str | None = None
     skip: bool = False
     memory: int = 2**30
+    weight: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredBatch:
+    """A batch, and what a model says of its rows.
+
+    Attributes
+    ----------
+    batch : Batch
+    chosen : integer array of shape (n,)
+        Class index.
+    probabilities : array of shape (n, K)
+        NaN where a row cannot be scored.
+    known : boolean array of shape (n,), or None
+        Which rows can be; None if all.
+    columns : list of Column
+        Of these, in the order of the encoding.
+    """
+
+    batch: Batch
+    chosen: Any
+    probabilities: Array
+    known: Any
+    columns: list[Column]
 
 
 def write_predictions(request: ScoreRequest, out: Path | None) -> None:
@@ -84,11 +107,11 @@ def write_predictions(request: ScoreRequest, out: Path | None) -> None:
     names = output_names(request.keep, model.classes)
     if out is not None:
         format_of_output(out)
-    source = _Source.of(model, request)
+    source = Source.of(model, request)
     with _sink(out, names, model) as sink:
-        for batch, chosen, probabilities, known in source.scored():
-            kept = [batch.columns[name] for name in request.keep]
-            sink.add(Scored(kept, chosen, probabilities, known))
+        for found in source.scored():
+            kept = [found.batch.columns[name] for name in request.keep]
+            sink.add(Scored(kept, found.chosen, found.probabilities, found.known))
     source.say_what_was_odd()
 
 
@@ -110,39 +133,8 @@ def _write_bytes(content: Any) -> None:
         left = left[sys.stdout.buffer.write(left) :]
 
 
-def evaluation_of(request: ScoreRequest) -> "Summary":
-    """Summary of a model with its evaluation on labelled rows."""
-    from oddsmith.views.tables import summarise
-
-    model = read_model(request.model)
-    if model.target is None:
-        raise ModelFileError(
-            f"{request.model}: does not say which column held the labels; "
-            "use oddsmith.load in Python"
-        )
-    return summarise(model, judged(model, request))
-
-
-def judged(model: Model, request: ScoreRequest) -> Any:
-    """Evaluate a model on labelled rows, of which only counts are kept."""
-    from oddsmith.cli.reading import match_labels, target_codes
-    from oddsmith.views.evaluation import Tally
-
-    assert model.target is not None  # noqa: S101
-    source = _Source.of(model, request, target=model.target)
-    tally = Tally(len(model.classes))
-    for batch, own, p, known in source.scored():
-        codes, levels = target_codes(batch, model.target)
-        place = partial(place_of, batch)
-        index = match_labels(codes, levels, model.target, model.classes, place)
-        rows = slice(None) if known is None else known
-        tally.add(index[rows], own[rows], p[rows])
-    source.say_what_was_odd()
-    return tally.evaluation(model.classes)
-
-
 @dataclass(frozen=True, slots=True)
-class _Source:
+class Source:
     """Files whose columns are those of a model."""
 
     model: Model
@@ -151,18 +143,27 @@ class _Source:
     target: str | None
     pooled: Counter[tuple[str, str]]
     empty: Counter[str]
+    watch: Callable[[Any], object] | None
 
     @classmethod
-    def of(cls, model: Model, request: ScoreRequest, target: str | None = None) -> "_Source":
+    def of(
+        cls,
+        model: Model,
+        request: ScoreRequest,
+        target: str | None = None,
+        watch: Callable[[Any], object] | None = None,
+    ) -> "Source":
+        """Open the files; `watch` is called with the encoded rows."""
         files = _opened(model, request, target)
-        source = cls(model, request, files, target, Counter(), Counter())
+        source = cls(model, request, files, target, Counter(), Counter(), watch)
         source._say_what_is_ignored()
         return source
 
-    def scored(self) -> Iterator[tuple[Batch, Any, Array, Any]]:
-        """Batches, the class that is chosen, the probabilities, and which rows have them."""
+    def scored(self) -> Iterator[ScoredBatch]:
+        """Batches with what the model says of them."""
         names = list(self.model.input_names)
-        names += [one for one in (*self.request.keep, self.target, self.request.offset) if one]
+        beside = (self.target, self.request.offset, self.request.weight)
+        names += [one for one in (*self.request.keep, *beside) if one]
         for batch in self.files.batches(list(dict.fromkeys(names))):
             columns = columns_of(batch, self.model.encoding, self.model.input_names)
             offset = None if self.request.offset is None else self._offset(batch)
@@ -176,9 +177,33 @@ class _Source:
                 whole = np.full((batch.n_rows, found.shape[1]), np.nan)
                 whole[known] = found
                 found = whole
-            yield batch, self.model.choose(found, self.request.threshold), found, known
+            chosen = self.model.choose(found, self.request.threshold)
+            yield ScoredBatch(batch, chosen, found, known, columns)
 
-    def say_what_was_odd(self) -> None:
+    def weights(self, batch: Batch) -> Array | None:
+        """Weight of each row of a batch; None if all count once.
+
+        Raises
+        ------
+        DataError
+            If one is no number from 0 up.
+        """
+        name = self.request.weight
+        if name is None:
+            return None
+        values = numbers_of(batch, name)
+        bad = ~(np.isfinite(values) & (values >= 0))
+        if bad.any():
+            where = place_of(batch, int(np.argmax(bad)))
+            raise DataError(f"{where}, column {quoted(name)}: is no number from 0 up; mend it")
+        return values
+
+    @property
+    def n_left(self) -> int:
+        """Rows so far that cannot be scored."""
+        return sum(self.empty.values())
+
+    def say_what_was_odd(self, left: str = "their cells are empty") -> None:
         """Tell of rows that were not scored, and of levels that were pooled."""
         for (name, level), count in self.pooled.most_common(10):
             say(
@@ -188,7 +213,7 @@ class _Source:
         if len(self.pooled) > 10:
             say(f"and {len(self.pooled) - 10} more levels that the fit has not seen")
         for what, count in self.empty.items():
-            say(f"{count} rows cannot be scored, and their cells are empty; the first: {what}")
+            say(f"{count} rows cannot be scored, and {left}; the first: {what}")
 
     def _offset(self, batch: Batch) -> Array:
         name = self.request.offset or ""
@@ -231,6 +256,8 @@ class _Source:
         for start in range(0, n, rows):
             part = slice(start, min(n, start + rows))
             X = encoding.rows(slice_of(columns, part) if n > rows else columns)
+            if self.watch is not None and X.shape[0]:
+                self.watch(X)
             own = None if offset is None else offset[part]
             try:
                 found[part] = model.predict_proba(X, own)
@@ -247,7 +274,7 @@ class _Source:
 
     def _say_what_is_ignored(self) -> None:
         model, request = self.model, self.request
-        known = {*model.input_names, model.target, *request.keep, request.offset}
+        known = {*model.input_names, model.target, *request.keep, request.offset, request.weight}
         extra = [quoted(name) for name in self.files.kinds if name not in known]
         if extra:
             source = several(self.files.paths)
@@ -260,8 +287,6 @@ def _opened(model: Model, request: ScoreRequest, target: str | None) -> TableFil
     block = request.memory // _BATCH
     own = {*types, target}
     text = tuple(name for name in request.keep if name not in own)
-    wanted = [*model.input_names, *request.keep, *(() if target is None else (target,))]
-    wanted += [] if request.offset is None else [request.offset]
     if target is not None:
         text += (target,)
     try:
@@ -271,6 +296,10 @@ def _opened(model: Model, request: ScoreRequest, target: str | None) -> TableFil
             types |= dict.fromkeys(dates, "category")
             text = tuple(name for name in text if name not in dates)
             files = open_files(request.data, types=types, text=text, block_bytes=block)
+        for role in ("offset", "weight"):
+            name = getattr(request, role)
+            if name is not None:
+                files.check(name, role)
         return _typed(files, model)
     except ParameterError:
         found = open_files(request.data, block_bytes=block)

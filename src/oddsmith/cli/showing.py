@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from oddsmith.views.tables import Summary
 
-__all__ = ["program", "quote", "show", "show_fit"]
+__all__ = ["program", "quote", "show", "show_fit", "write_page"]
 
 # A terminal full of coefficients helps no one; the model file has them all.
 _MOST_ROWS = 60
@@ -40,6 +40,14 @@ def show_fit(summary: "Summary", out: Path, written: tuple[str, ...]) -> None:
     # The warnings have been shown on standard error.
     show(replace(summary, warnings=()), _MOST_ROWS)
     click.echo(f"\nWrote to {quote(out)}: {', '.join(written)}")
+
+
+def write_page(path: Path, content: bytes, option: str) -> None:
+    """Write a page, whole or not at all, and say where it is."""
+    from oddsmith.export.staging import write_whole
+
+    write_whole(path, content, f"choose another {option}")
+    click.echo(f"Wrote {quote(path)} ({len(content) / 1e6:.2f} MB); open it in a browser")
 
 
 def quote(path: Path) -> str:

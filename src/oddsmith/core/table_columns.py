@@ -171,8 +171,8 @@ def complete_rows(columns: Sequence[Column]) -> npt.NDArray[np.bool_]:
     return found
 
 
-def some_rows(column: Column, rows: npt.NDArray[np.bool_]) -> Column:
-    """Column with some of its rows, and the levels that these have.
+def some_rows(column: Column, rows: npt.NDArray[np.bool_] | Indices) -> Column:
+    """Column with some of its rows, by a mask or by places, and the levels that these have.
 
     Examples
     --------

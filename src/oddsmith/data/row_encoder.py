@@ -47,6 +47,7 @@ class RowEncoder:
         factors: Array | None = None,
     ) -> None:
         self._factors = factors
+        self._levels = levels
         self.encoding = encoding
         self.margins = width
         self._classes = classes.astype(np.int8 if classes.max(initial=0) < 127 else np.int32)
@@ -99,6 +100,34 @@ class RowEncoder:
                 found &= ~np.isnan(rows.numbers[self._numbers[one.name]])
         return found
 
+    def columns(self, rows: RawRows) -> list[Column]:
+        """Columns of rows as they are before they are encoded, in the order of the encoding."""
+        return [self._column(one, rows) for one in self.encoding.columns]
+
+    def bounds(self, rows: RawRows) -> tuple[Array, Array]:
+        """Least and greatest value of each of these columns; NaN for categories, or if none is."""
+        low, high = np.full((2, len(self.encoding.columns)), np.nan)
+        for place, one in enumerate(self.encoding.columns):
+            if one.kind != "category":
+                values = rows.numbers[self._numbers[one.name]]
+                low[place] = np.fmin.reduce(values, initial=np.nan)
+                high[place] = np.fmax.reduce(values, initial=np.nan)
+        return low, high
+
+    def _column(self, one: ColumnEncoding, rows: RawRows) -> Column:
+        none = np.empty(0, np.intp)
+        if one.kind != "category":
+            values = rows.numbers[self._numbers[one.name]].astype(np.float64)
+            return Column(one.name, one.kind, values, none, objects([]))
+        codes = rows.codes[self._categories[one.name]]
+        there = np.unique(codes[codes >= 0]).tolist()
+        known = self._levels[one.name]
+        there.sort(key=known.__getitem__)
+        places = dict(zip(there, range(len(there)), strict=True))
+        own = np.array([places.get(code, -1) for code in codes.tolist()], np.intp)
+        levels = objects([known[code] for code in there])
+        return Column(one.name, "category", np.empty(0), own, levels)
+
     def __call__(self, rows: RawRows) -> Block:
         """Block of rows; those of weight 0 are left out, but one stays, as none is no block."""
         if rows.weight is not None and not rows.weight.all():
@@ -122,8 +151,7 @@ class RowEncoder:
                 own = self._places[one.name][rows.codes[self._categories[one.name]]]
                 parts.append(Part(np.where(own < 0, -1, own + start), None))
             else:
-                values = rows.numbers[self._numbers[one.name]].astype(np.float64)
-                column = Column(one.name, one.kind, values, np.empty(0, np.intp), objects([]))
+                column = self._column(one, rows)
                 parts += [part.moved(start) for part in one.parts(column, "refuse")]
             start += one.width
         return assembled(parts, len(rows), start, sparse=self.encoding.sparse)

@@ -4,7 +4,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,7 @@ import numpy as np
 
 from oddsmith.core.block import Block, Blocks, RowSource
 from oddsmith.core.labels import label_text, listed, quoted
-from oddsmith.core.scoring import put_probabilities
 from oddsmith.core.stable import Array
-from oddsmith.core.table_columns import Indices
 from oddsmith.data.checkpoint import (
     load_first_pass,
     load_reading,
@@ -35,20 +33,21 @@ from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.file_inference import is_likelihood, results_of
 from oddsmith.estimators.file_request import Asked
 from oddsmith.estimators.inputs import class_weights
+from oddsmith.estimators.judged_files import HeldOut, judge
 from oddsmith.estimators.labels import Encoded
 from oddsmith.estimators.logistic import LogisticRegression
-from oddsmith.estimators.scoring import Scorer
 from oddsmith.estimators.table_door import keep_columns
 from oddsmith.estimators.training import Training
 from oddsmith.estimators.workplace import Place, workplace
 from oddsmith.solvers.choose import Problem, kernels_for
 from oddsmith.views.files_progress import Told, files_progress
+from oddsmith.views.pages.report.gathering import Gathering, rows_that_fit
 from oddsmith.views.tables import number_text
 
-__all__ = ["FilesFit", "HeldOut", "fit_and_hold_out", "fit_files"]
+__all__ = ["FilesFit", "fit_and_hold_out", "fit_files"]
 
-# Shares of memory for rows that are kept in it, the sample, and scores of held-out rows.
-_IN_MEMORY, _SAMPLE, _HELD_OUT = 8, 8, 8
+# Shares of memory for rows that are kept in it, and the sample.
+_IN_MEMORY, _SAMPLE = 8, 8
 # Rows of the sample for each column at the most. About half are kept at the least, and the solver
 # asks for 2000, or up to 1.4 times as many, so as to have every 2**k-th row. How many columns the
 # categories become is known only at the end.
@@ -150,27 +149,6 @@ def fit_files(
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
-    """Rows that no fit has seen, and what the model says of them.
-
-    Attributes
-    ----------
-    n_rows : int
-        Rows that were held out.
-    n_unseen : int
-        Rows that are left out here, as they have a level that the fit has not seen.
-    true : integer array of shape (m,)
-        Class of each row: of all, or every k-th where they are too many.
-    probabilities : array of shape (m, K)
-    """
-
-    n_rows: int
-    n_unseen: int
-    true: Indices
-    probabilities: Array
-
-
-@dataclass(frozen=True, slots=True)
 class FilesFit:
     """A fit to files, what there is to warn of, and how it does on rows that were held out.
 
@@ -179,11 +157,17 @@ class FilesFit:
     model : LogisticRegression
     complaints : list of (category, message)
     held_out : HeldOut or None
+    shares : array of shape (K,)
+        Of the classes in the weight of the rows of the fit.
+    rows : Gathering or None
+        What a page shows of the rows that were held out, or of those of the fit if none were.
     """
 
     model: LogisticRegression
     complaints: list[tuple[type[UserWarning], str]]
     held_out: HeldOut | None
+    shares: Array
+    rows: Gathering | None
 
 
 def fit_and_hold_out(
@@ -195,6 +179,7 @@ def fit_and_hold_out(
     positive: str | None = None,
     progress: bool | None = None,
     note: Callable[[str], None] | None = None,
+    gather: bool = False,
     cache: bool | str | Path = True,
     checkpoint: str | Path | None = None,
     resume: bool = False,
@@ -214,6 +199,8 @@ def fit_and_hold_out(
         Whether to show progress; what the model's `verbose` says if not given.
     note : callable, optional
         Called with a line that says what was read, once the first pass is done.
+    gather : bool
+        Whether to gather what a page shows of the rows.
     """
     asked = Asked.of(files, target, model, split=split, positive=positive, **how)
     shown = bool(asked.model.verbose) if progress is None else progress
@@ -221,7 +208,7 @@ def fit_and_hold_out(
         place = stack.enter_context(workplace(cache, checkpoint, resume=resume))
         tell = stack.enter_context(files_progress(shown))
         found = _rows(asked, place, resume, tell)
-        return _fit(asked, found, place, tell, note)
+        return _fit(asked, found, place, tell, note, gather=gather)
 
 
 def _rows(asked: Asked, place: Place, resume: bool, tell: Told) -> FirstPass:
@@ -290,6 +277,8 @@ def _fit(
     place: Place,
     tell: Told,
     note: Callable[[str], None] | None,
+    *,
+    gather: bool,
 ) -> FilesFit:
     """Fit the rows, and judge the fit."""
     model, layout, rules = asked.model, found.layout, asked.encoder.rules()
@@ -315,8 +304,11 @@ def _fit(
             vars(model)["results_"] = results
             complaints = more or complaints
     vars(model).update(n_rows_=found.survey.n_rows, n_dropped_=found.n_dropped)
-    held = None if asked.split is None else _judged(asked, found, encoder)
-    return FilesFit(model, complaints, held)
+    rows = None
+    if gather:
+        rows = Gathering(encoder.encoding, rows_that_fit(asked.room, len(classes.labels)))
+    held = _judged(asked, found, encoder, rows)
+    return FilesFit(model, complaints, held, _shares(found, classes), rows)
 
 
 def _classes(asked: Asked, found: FirstPass) -> Classes:
@@ -348,26 +340,23 @@ def _what_was_read(found: FirstPass, classes: Classes) -> str:
     return f"{rows}; {quoted(found.layout.target)}: {listed(shown)}"
 
 
-def _judged(asked: Asked, found: FirstPass, encoder: RowEncoder) -> HeldOut:
-    """Let the model judge the rows that were held out."""
-    model = asked.model
-    K = model.classes_.size
-    every = max(1, -(-found.n_held * 8 * (K + 1) // (asked.room // _HELD_OUT)))
-    true: list[Indices] = [np.empty(0, np.intp)]
-    probabilities: list[Array] = [np.empty((0, K))]
-    n_unseen = 0
-    for rows in found.held or ():
-        own = rows.take(slice(None, None, every))
-        known = encoder.known(own)
-        n_unseen += int((~known).sum())
-        block = encoder(replace(own.take(known), weight=None))
-        out = np.empty((block.y.size, K))
-        Scorer(model.coef_, model.intercept_, model.n_jobs).score(
-            block.X, None if own.offset is None else block.offset, put_probabilities, out
-        )
-        true.append(block.y)
-        probabilities.append(out)
-    return HeldOut(found.n_held, n_unseen, np.concatenate(true), np.concatenate(probabilities))
+def _judged(
+    asked: Asked, found: FirstPass, encoder: RowEncoder, rows: Gathering | None
+) -> HeldOut | None:
+    """Let the model judge rows that were held out; those of the fit for a page, if none were."""
+    if asked.split is not None:
+        return judge(asked.model, found.held or (), found.n_held, encoder, asked.room, rows)
+    if rows is not None:
+        fitted = found.rows
+        if fitted is None:
+            fitted = rows_again(asked.files, found, drop=asked.drop)
+        judge(asked.model, fitted, found.survey.n_rows, encoder, asked.room, rows)
+    return None
+
+
+def _shares(found: FirstPass, classes: Classes) -> Array:
+    weight = np.bincount(classes.index, found.survey.label_weight).astype(np.float64)
+    return weight / weight.sum()
 
 
 def _name_columns(model: LogisticRegression, asked: Asked, names: list[str]) -> None:

@@ -1,6 +1,6 @@
 """What every fitted linear classifier can do: margins, probabilities, classes, from any rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -144,6 +144,68 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
                 f"{path}: the model cannot be written ({error}); change it before"
             ) from None
         write_whole(Path(path), document.encode(), _ELSEWHERE)
+
+    def report(
+        self,
+        path: str | Path,
+        X: Any = None,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        offset: Any = None,
+        results: Any = None,
+        compare: Mapping[str, Any] | None = None,
+        cost: Mapping[str, float] | None = None,
+        title: str | None = None,
+        seen: bool | None = None,
+    ) -> None:
+        """Write a page that shows the model, how it does on labelled rows, and what if.
+
+        One HTML file that loads nothing: it can be sent, and opened anywhere. It appears whole or
+        not at all. Needs the package vl-convert.
+
+        Parameters
+        ----------
+        path : str or Path
+        X : array, sparse matrix or data frame of shape (n, p), optional
+            Rows to judge the model by, which the fit has not seen. Without, the page shows the
+            model and its fit.
+        y : array-like of shape (n,), optional
+            Their labels.
+        sample_weight : array-like of shape (n,), optional
+        offset : array of shape (n,) or (n, K), optional
+        results : what `infer` returns, or array of shape (m, m), optional
+            From which the intervals come; see `save`. A stored model may have its own.
+        compare : dict of name to fitted classifier or array of shape (n,) or (n, K), optional
+            What the model is compared with on the same rows: classifiers of any library with
+            `predict_proba`, or probabilities.
+        cost : dict, optional
+            What the errors cost when the page opens: ``{"fp": 1, "fn": 5}``.
+        title : str, optional
+        seen : bool, optional
+            Whether the model was fitted to these rows, so that they flatter it: the page says so.
+
+        Raises
+        ------
+        DataError, ParameterError
+            If the rows do not fit the model, or the file cannot be written.
+        """
+        # Pages are made by few, and their libraries take a while to import.
+        from oddsmith.estimators.report import report
+
+        report(
+            self,
+            path,
+            X,
+            y,
+            sample_weight=sample_weight,
+            offset=offset,
+            results=results,
+            compare=compare,
+            cost=cost,
+            title=title,
+            seen=seen,
+        )
 
     def _description(self, covariance: Any) -> Model:
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

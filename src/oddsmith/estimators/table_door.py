@@ -17,7 +17,7 @@ from oddsmith.data.tables import read_columns
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.table_encoder import TableEncoder
 
-__all__ = ["Kept", "first_rows", "keep_columns", "other_rows", "read_y", "takes"]
+__all__ = ["Kept", "first_rows", "keep_columns", "other_rows", "read_y", "table_columns", "takes"]
 
 Kept = np.ndarray[Any, np.dtype[np.bool_]]
 # Rows, and which of them are left; None where all are.
@@ -180,14 +180,34 @@ def other_rows(model: Any, X: Any, *, drop: bool = False) -> Entered:
     return _plain(table, list(table.names)), None
 
 
-def _by_name(
-    model: Any, table: OpenTable, names: list[str], encoder: TableEncoder | None, drop: bool
-) -> Entered:
+def table_columns(model: Any, X: Any) -> list[Column]:
+    """Columns of other rows as they are before the encoder of a fitted model makes numbers of them.
+
+    Raises
+    ------
+    DataError
+        If a column is lacking or extra, or cannot be read.
+    """
+    names = getattr(model, "feature_names_in_", None)
+    if not is_table(X) or names is None:
+        return model.encoder_.columns_of(X)
+    table = open_table(X)
+    _match(model, table, names.tolist())
+    return read_columns(table, names.tolist())
+
+
+def _match(model: Any, table: OpenTable, names: list[str]) -> None:
     target = getattr(model, "target_", None)
     if target in table.labels and target not in names:  # the outcome beside the rows
         table.without(target).matched(names)
     else:
         table.matched(names)
+
+
+def _by_name(
+    model: Any, table: OpenTable, names: list[str], encoder: TableEncoder | None, drop: bool
+) -> Entered:
+    _match(model, table, names)
     if encoder is None:
         return _plain(table, names), None
     return _encoded(encoder, read_columns(table, names), drop)

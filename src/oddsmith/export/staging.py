@@ -19,7 +19,14 @@ from pathlib import Path
 from oddsmith.errors import ParameterError
 from oddsmith.export.json import is_model
 
-__all__ = ["check_folder", "refuse_overwriting", "staged_file", "staged_folder", "write_whole"]
+__all__ = [
+    "check_file",
+    "check_folder",
+    "refuse_overwriting",
+    "staged_file",
+    "staged_folder",
+    "write_whole",
+]
 
 _STAGING = re.compile(r"\.oddsmith-[0-9a-f]{16}")
 # No run of ours writes for so long: what is older was left by one that was killed.
@@ -65,6 +72,24 @@ def check_folder(target: Path, owned: tuple[str, ...]) -> None:
         raise ParameterError(
             f"{target}: already holds {held[0]}, not written by oddsmith; choose another --out"
         )
+
+
+def check_file(path: Path, otherwise: str) -> None:
+    """Refuse a file that could not be written, before the work that it is to hold.
+
+    Raises
+    ------
+    ParameterError
+    """
+    place = Path(os.path.realpath(path))
+    with _writing(path, otherwise):
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if place.exists() and not place.is_file():
+            return
+        place.parent.stat()
+        if not os.access(place.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 @contextmanager
@@ -156,7 +181,11 @@ def write_whole(path: Path, content: bytes, otherwise: str = "choose another --o
         place.write_bytes(content)
 
 
-def refuse_overwriting(inputs: tuple[Path | None, ...], outputs: tuple[Path, ...]) -> None:
+def refuse_overwriting(
+    inputs: tuple[Path | None, ...],
+    outputs: tuple[Path, ...],
+    otherwise: str = "choose another --out",
+) -> None:
     """Refuse outputs that are inputs under the same or another name.
 
     Raises
@@ -167,7 +196,7 @@ def refuse_overwriting(inputs: tuple[Path | None, ...], outputs: tuple[Path, ...
         for given in inputs:
             if given and given.exists() and output.exists() and output.samefile(given):
                 raise ParameterError(
-                    f"{output}: is an input, and would be overwritten; choose another --out"
+                    f"{output}: is an input, and would be overwritten; {otherwise}"
                 )
 
 
