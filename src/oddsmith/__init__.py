@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from oddsmith.decisions.thresholds import ThresholdCurve, threshold_curve
     from oddsmith.decisions.calibration import Reliability, reliability
     from oddsmith.decisions.comparison import Comparison
     from oddsmith.decisions.recalibration import prior_correction
+    from oddsmith.decisions.thresholds import ThresholdCurve, threshold_curve
     from oddsmith.errors import (
         CollinearityWarning,
         ConvergenceWarning,
@@ -108,8 +108,8 @@ __all__ = [
     "StoredModel",
     "TableEncoder",
     "ThresholdCurve",
-    "TunedThreshold",
     "ThresholdCurveDisplay",
+    "TunedThreshold",
     "compare",
     "fit_files",
     "load",
@@ -117,8 +117,8 @@ __all__ = [
     "prior_correction",
     "recalibrate",
     "regularization_path",
-    "threshold_curve",
     "reliability",
+    "threshold_curve",
 ]
 
 
