@@ -1,9 +1,11 @@
 """The threshold curve: exact at every score, and the best of it is what brute force finds."""
 
+import doctest
 import math
 import pickle
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -659,3 +661,8 @@ def best_time(run, times=3):
         run()
         found.append(time.perf_counter() - start)
     return min(found)
+
+
+def test_the_page_on_decisions_says_what_is():
+    page = Path(__file__).parent.parent / "docs" / "decisions.md"
+    assert doctest.testfile(str(page), module_relative=False).failed == 0

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
+from types import NoneType
 from typing import Any, Literal
 
 import numpy as np
@@ -109,12 +110,12 @@ def folds_of(
         If there is no fold.
     """
     index, classes = rows.labels.index, rows.labels.classes
-    cv = 5 if cv is None else cv
-    if isinstance(cv, Integral) and random_state is not None:
-        cv = StratifiedKFold(int(cv), shuffle=True, random_state=random_state)
     every = np.arange(index.size)
+    splits: Any = 5 if cv is None else cv
+    if random_state is not None and isinstance(cv, (Integral, NoneType)):
+        splits = StratifiedKFold(int(splits), shuffle=True, random_state=random_state)
     X = every[:, None] if isinstance(rows.X, Mapping) else rows.X
-    splitter: Any = check_cv(cv, index, classifier=True)
+    splitter: Any = check_cv(splits, index, classifier=True)
     with warnings.catch_warnings():
         # Scores of all folds are pooled, so that one may be without a class.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)

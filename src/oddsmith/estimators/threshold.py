@@ -307,7 +307,7 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _choose(self, rows: Given, rule: Rule, split: dict[str, Any]) -> None:
         folds = folds_of(rows, self.cv, self.random_state, split)
         positive = rows.labels.index == int(self.positive_ == self.classes_[1])
-        scores = Parallel(n_jobs=self.n_jobs)(
+        scores: Any = Parallel(n_jobs=self.n_jobs)(
             delayed(held_out_scores)(
                 clone(self.estimator), rows, train, test, self.response_method, self.positive_
             )
