@@ -223,6 +223,13 @@ def test_the_bias_of_the_calibration_error_is_its_mean_of_exact_probabilities():
     assert stated == pytest.approx(np.mean(values), rel=0.05)
 
 
+def test_bins_have_equal_weight_and_not_equal_numbers_of_rows():
+    y, p, w = [0, 1, 0, 1], [0.1, 0.2, 0.6, 0.7], [1.0, 1.0, 1.0, 3.0]
+    found = reliability(y, p, w, n_bins=2)
+    # Weights 3 and 3: the first three rows, and the last.
+    assert found.error.value == pytest.approx((abs(1 - 0.9) + 3 * 0.3) / 6)
+
+
 def test_bins_keep_ties_together():
     found = reliability([0, 1, 1, 0, 1, 0], [0.5] * 5 + [0.9], n_bins=4)
     assert found.error.n_bins == 2
