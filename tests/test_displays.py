@@ -1,9 +1,11 @@
 """Displays: the numbers drawn are those of the data, in the axes that are given, and no others."""
 
 import itertools
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -701,6 +703,10 @@ def test_an_interval_that_dwarfs_the_rest_ends_in_an_arrow():
         ends = {line.get_marker(): line for line in display.ax_.get_lines()}
         assert ends["<"].get_ydata().tolist() == [0.0]
         assert ends[">"].get_ydata().tolist() == [0.0, 1.0]
+        segments = np.array(display.intervals_[0].get_segments())
+        assert np.isfinite(segments).all()
+        assert len(segments) == 4
+        assert segments[1, 1, 0] > display.ax_.get_xlim()[1]
         display.figure_.canvas.draw()
 
 
@@ -896,6 +902,21 @@ def test_hostile_names_are_shown_as_they_are():
     every_text(relied.figure_)
     losses = LossCurveDisplay(iteration=[0, 1], loss=[2.0, 1.0], name="$\\frac{").plot()
     every_text(losses.figure_)
+
+
+# The page.
+
+
+def test_the_examples_of_the_page_run(monkeypatch):
+    page = (Path(__file__).parent.parent / "docs" / "displays.md").read_text()
+    shown = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append(plt.gcf()))
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)  # noqa: S102
+    [figure] = shown
+    assert len(figure.axes) == 4, "the picture of the page"
+    figure.canvas.draw()
 
 
 # What scikit-learn draws is used.
