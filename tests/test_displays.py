@@ -98,7 +98,7 @@ def plain_fit(ill):
 
 @pytest.fixture(scope="module")
 def chosen(cancer):
-    return LogisticRegressionCV(Cs=6, l1_ratios=[1.0]).fit(*cancer)
+    return LogisticRegressionCV(Cs=20, l1_ratios=[1.0]).fit(*cancer)
 
 
 @pytest.fixture(scope="module")
@@ -753,16 +753,26 @@ def test_cross_validation_marks_what_it_chose(chosen):
     np.testing.assert_array_equal(display.lines_[0].get_ydata(), mean[:, j])
     np.testing.assert_array_equal(display.lines_[0].get_xdata(), chosen.Cs_)
     assert display.mark_lines_[0].get_xdata() == [chosen.C_] * 2
-    assert chosen.C_ == chosen.C_best_ >= chosen.C_1se_
+    assert chosen.C_ == chosen.C_best_ > chosen.C_1se_
     marks = dict(display.marks.items())
     assert marks["chosen (best)"] == chosen.C_
     assert marks.get("1se", chosen.C_) == chosen.C_1se_
 
 
 def test_both_rules_are_known_of_either_choice(cancer, chosen):
-    other = LogisticRegressionCV(Cs=6, l1_ratios=[1.0], rule="1se").fit(*cancer)
+    other = LogisticRegressionCV(Cs=20, l1_ratios=[1.0], rule="1se").fit(*cancer)
     assert other.C_ == other.C_1se_ == chosen.C_1se_
     assert other.C_best_ == chosen.C_best_
+
+
+def test_the_path_is_that_of_the_chosen_l1_ratio(cancer):
+    found = LogisticRegressionCV(Cs=4, l1_ratios=[0.0, 1.0], cv=3).fit(*cancer)
+    for r, ratio in enumerate(found.l1_ratios_):
+        found.l1_ratio_ = ratio
+        mean = found.coefs_paths_[:, r, :, 0, :-1].mean(axis=0)
+        j = np.argmax(np.abs(mean).max(axis=0))
+        drawn = PathDisplay.from_estimator(found).lines_[0].get_ydata()
+        np.testing.assert_array_equal(drawn, mean[:, j])
 
 
 def test_paths_of_three_classes_are_lengths(three):
