@@ -1,9 +1,11 @@
 """Displays: the numbers drawn are those of the data, in the axes that are given, and no others."""
 
 import itertools
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -96,7 +98,7 @@ def plain_fit(ill):
 
 @pytest.fixture(scope="module")
 def chosen(cancer):
-    return LogisticRegressionCV(Cs=6, l1_ratios=[1.0]).fit(*cancer)
+    return LogisticRegressionCV(Cs=20, l1_ratios=[1.0]).fit(*cancer)
 
 
 @pytest.fixture(scope="module")
@@ -701,6 +703,10 @@ def test_an_interval_that_dwarfs_the_rest_ends_in_an_arrow():
         ends = {line.get_marker(): line for line in display.ax_.get_lines()}
         assert ends["<"].get_ydata().tolist() == [0.0]
         assert ends[">"].get_ydata().tolist() == [0.0, 1.0]
+        segments = np.array(display.intervals_[0].get_segments())
+        assert np.isfinite(segments).all()
+        assert len(segments) == 4
+        assert segments[1, 1, 0] > display.ax_.get_xlim()[1]
         display.figure_.canvas.draw()
 
 
@@ -747,16 +753,26 @@ def test_cross_validation_marks_what_it_chose(chosen):
     np.testing.assert_array_equal(display.lines_[0].get_ydata(), mean[:, j])
     np.testing.assert_array_equal(display.lines_[0].get_xdata(), chosen.Cs_)
     assert display.mark_lines_[0].get_xdata() == [chosen.C_] * 2
-    assert chosen.C_ == chosen.C_best_ >= chosen.C_1se_
+    assert chosen.C_ == chosen.C_best_ > chosen.C_1se_
     marks = dict(display.marks.items())
     assert marks["chosen (best)"] == chosen.C_
     assert marks.get("1se", chosen.C_) == chosen.C_1se_
 
 
 def test_both_rules_are_known_of_either_choice(cancer, chosen):
-    other = LogisticRegressionCV(Cs=6, l1_ratios=[1.0], rule="1se").fit(*cancer)
+    other = LogisticRegressionCV(Cs=20, l1_ratios=[1.0], rule="1se").fit(*cancer)
     assert other.C_ == other.C_1se_ == chosen.C_1se_
     assert other.C_best_ == chosen.C_best_
+
+
+def test_the_path_is_that_of_the_chosen_l1_ratio(cancer):
+    found = LogisticRegressionCV(Cs=4, l1_ratios=[0.0, 1.0], cv=3).fit(*cancer)
+    for r, ratio in enumerate(found.l1_ratios_):
+        found.l1_ratio_ = ratio
+        mean = found.coefs_paths_[:, r, :, 0, :-1].mean(axis=0)
+        j = np.argmax(np.abs(mean).max(axis=0))
+        drawn = PathDisplay.from_estimator(found).lines_[0].get_ydata()
+        np.testing.assert_array_equal(drawn, mean[:, j])
 
 
 def test_paths_of_three_classes_are_lengths(three):
@@ -896,6 +912,21 @@ def test_hostile_names_are_shown_as_they_are():
     every_text(relied.figure_)
     losses = LossCurveDisplay(iteration=[0, 1], loss=[2.0, 1.0], name="$\\frac{").plot()
     every_text(losses.figure_)
+
+
+# The page.
+
+
+def test_the_examples_of_the_page_run(monkeypatch):
+    page = (Path(__file__).parent.parent / "docs" / "displays.md").read_text()
+    shown = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append(plt.gcf()))
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)  # noqa: S102
+    [figure] = shown
+    assert len(figure.axes) == 4, "the picture of the page"
+    figure.canvas.draw()
 
 
 # What scikit-learn draws is used.

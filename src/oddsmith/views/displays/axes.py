@@ -179,9 +179,7 @@ def draw_legend(ax: "Axes", handles: Sequence[Any], **where: Any) -> Any:
     """Draw a legend of lines, by their labels, also of those that matplotlib would leave out."""
     least = min(width_of(ax), height_of(ax))
     size = "small" if least > 200.0 else "x-small" if least > 140.0 else "xx-small"
-    # matplotlib hides labels that begin with an underscore.
     labels = [str(handle.get_label()) for handle in handles]
-    labels = [f" {label}" if label[:1] == "_" else label for label in labels]
     room = {"framealpha": 0.8, "edgecolor": "none", "fontsize": size, "borderaxespad": 0.3}
     room |= {"handlelength": 1.6, "borderpad": 0.2}
     legend = ax.legend(handles, labels, **(room | where))

@@ -70,7 +70,7 @@ class CoefficientDisplay:
     >>> found = oddsmith.logit("alive ~ dose", data)
     >>> display = oddsmith.CoefficientDisplay.from_inference(found, odds_ratios=True)
     >>> display.points_[0].get_xdata().round(3), display.ax_.get_xscale()
-    (array([0.475]), 'log')
+    (array([0.437]), 'log')
     """
 
     points_: list[Any]
