@@ -3,12 +3,12 @@
 import base64
 import hashlib
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from oddsmith import __version__
 from oddsmith.core.labels import printable
 from oddsmith.views.pages.charts import CONFIG, Spec, program
 from oddsmith.views.pages.report import (
@@ -21,7 +21,7 @@ from oddsmith.views.pages.report import (
     what_if,
 )
 from oddsmith.views.pages.report.document import Report, Section
-from oddsmith.views.pages.report.words import short
+from oddsmith.views.pages.report.words import cut, short
 
 __all__ = ["report_page"]
 
@@ -80,7 +80,7 @@ def report_page(report: Report) -> str:
         "separators": (",", ":"),
         "sort_keys": True,
     }
-    pages.filters |= {"printable": printable, "short": short}
+    pages.filters |= {"cut": cut, "printable": printable, "short": short}
     sections = [made for make in _SECTIONS if (made := make(report)) is not None]
     charts = {name: spec for one in sections for name, spec in one.charts.items()}
     pages.globals["heights"] = {name: _height(spec) for name, spec in charts.items()}
@@ -89,7 +89,7 @@ def report_page(report: Report) -> str:
     style = _template("report.css")
     return pages.get_template("report/report.html.jinja").render(
         report=report,
-        version=__version__,
+        version=_version(),
         sections=sections,
         page={
             "charts": charts,
@@ -101,6 +101,14 @@ def report_page(report: Report) -> str:
         script_hashes=[_hash(text) for text in scripts],
         style_hash=_hash(style),
     )
+
+
+def _version() -> str:
+    """Version of what makes the page; nothing where it runs without being installed."""
+    try:
+        return f" {version('oddsmith')}"
+    except PackageNotFoundError:
+        return ""
 
 
 def _height(chart: Spec) -> int:
