@@ -87,7 +87,7 @@ oddsmith.section("threshold", (data, tools) => {
   const label = (place) => (one.short[place] === null ? "above every score" : String(one.short[place]));
 
   const sentence = (y) => {
-    const all = `Of ${count(y.tp + y.fn)} that truly are “${one.name}”, ${count(y.tp)} are found`;
+    const all = `Of ${count(y.tp + y.fn)} rows that truly are “${one.name}”, ${count(y.tp)} are found`;
     const flagged = y.tp + y.fp;
     if (!flagged) return `No row is predicted “${one.name}” at this threshold.`;
     return `${all}; of ${count(flagged)} that are predicted “${one.name}”, ${count(y.tp)} truly are.`;
