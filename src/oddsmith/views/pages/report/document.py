@@ -11,7 +11,7 @@ from oddsmith.core.table_columns import Column
 from oddsmith.decisions.comparison import Comparison
 from oddsmith.export.schema import Model
 
-__all__ = ["Examples", "Judged", "Report", "Section", "Spread"]
+__all__ = ["Examples", "Judged", "Report", "Section", "Spread", "Whole"]
 
 Whole = np.ndarray[Any, np.dtype[np.intp]]
 

@@ -8,8 +8,9 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from oddsmith import __version__
 from oddsmith.core.labels import printable
-from oddsmith.views.pages.charts import CONFIG, program
+from oddsmith.views.pages.charts import CONFIG, Spec, program
 from oddsmith.views.pages.report import (
     calibration,
     coefficients,
@@ -20,8 +21,22 @@ from oddsmith.views.pages.report import (
     what_if,
 )
 from oddsmith.views.pages.report.document import Report, Section
+from oddsmith.views.pages.report.words import short
 
 __all__ = ["report_page"]
+
+# Colours are those of the page's style, so that charts follow it into the dark and onto paper.
+_CONFIG: Spec = {
+    **CONFIG,
+    "axis": {
+        **CONFIG["axis"],
+        "domainColor": "var(--edge)",
+        "tickColor": "var(--edge)",
+        "gridColor": "var(--line)",
+        "labelColor": "var(--soft)",
+        "titleColor": "var(--ink)",
+    },
+}
 
 # What matters first.
 _SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
@@ -65,17 +80,20 @@ def report_page(report: Report) -> str:
         "separators": (",", ":"),
         "sort_keys": True,
     }
-    pages.filters["printable"] = printable
+    pages.filters |= {"printable": printable, "short": short}
     sections = [made for make in _SECTIONS if (made := make(report)) is not None]
+    charts = {name: spec for one in sections for name, spec in one.charts.items()}
+    pages.globals["heights"] = {name: _height(spec) for name, spec in charts.items()}
     own = [_template(f"{one.name}.js") for one in sections if one.script]
     scripts = (program(), _template("report.js"), *own, "oddsmith.start();")
     style = _template("report.css")
     return pages.get_template("report/report.html.jinja").render(
         report=report,
+        version=__version__,
         sections=sections,
         page={
-            "charts": {name: spec for one in sections for name, spec in one.charts.items()},
-            "config": CONFIG,
+            "charts": charts,
+            "config": _CONFIG,
             "data": {one.name: one.data for one in sections},
         },
         style=Markup(style),  # noqa: S704  # our own file
@@ -83,6 +101,10 @@ def report_page(report: Report) -> str:
         script_hashes=[_hash(text) for text in scripts],
         style_hash=_hash(style),
     )
+
+
+def _height(chart: Spec) -> int:
+    return next(signal["value"] for signal in chart["signals"] if signal["name"] == "height")
 
 
 def _template(name: str) -> str:
