@@ -177,8 +177,8 @@ def _facts(
         rows += ", none held out"
     pairs = zip(model.classes, shares.tolist(), strict=True)
     classes = [f"{quoted(label_text(label))} {share:.1%}" for label, share in pairs]
-    found = [("Data", request.source), ("Rows", rows), ("Classes of the fit", listed(classes))]
-    beside = {"Weights": request.columns.weight, "Offset": request.columns.offset}
+    found = [("data", request.source), ("split", rows), ("shares in the fit", listed(classes))]
+    beside = {"weights": request.columns.weight, "offset": request.columns.offset}
     found += [(role, f"column {quoted(name)}") for role, name in beside.items() if name is not None]
     return found
 
