@@ -124,7 +124,7 @@ def report_of_files(
     if rows is None or not rows.n_rows:
         return report
     seen = held is None
-    unit = "row" if request.test is not None else _unit(seen)
+    unit = "line" if rows.numbered else "row" if request.test is not None else _unit(seen)
     report = with_rows(report, rows, _source(request, seen), unit, seen)
     judged = report.judged
     assert judged is not None  # noqa: S101
