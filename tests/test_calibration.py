@@ -1,7 +1,9 @@
 """Reliability: isotonic regression, consistency bands, scores in three parts, calibration error."""
 
 import math
+import re
 import time
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -223,6 +225,13 @@ def test_the_bias_of_the_calibration_error_is_its_mean_of_exact_probabilities():
     assert stated == pytest.approx(np.mean(values), rel=0.05)
 
 
+def test_bins_have_equal_weight_and_not_equal_numbers_of_rows():
+    y, p, w = [0, 1, 0, 0], [0.1, 0.2, 0.6, 0.7], [1.0, 1.0, 1.0, 3.0]
+    found = reliability(y, p, w, n_bins=2)
+    # Weights 3 and 3: the first three rows, and the last.
+    assert found.error.value == pytest.approx((abs(1 - 0.9) + 3 * 0.7) / 6)
+
+
 def test_bins_keep_ties_together():
     found = reliability([0, 1, 1, 0, 1, 0], [0.5] * 5 + [0.9], n_bins=4)
     assert found.error.n_bins == 2
@@ -358,3 +367,14 @@ def test_a_million_distinct_probabilities_take_seconds():
     middle = slice(1000, -1000)
     held = (found.lower <= found.recalibrated) & (found.recalibrated <= found.upper)
     assert 0.75 < held[middle].mean() <= 1.0
+
+
+def test_the_python_of_the_page_runs(capsys):
+    page = Path(__file__).parent.parent / "docs" / "calibration.md"
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    names = {}
+    for block in blocks:
+        exec(block, names)  # noqa: S102
+    before, after = names["found"], names["after"]
+    assert after.log_loss.miscalibration < 0.1 * before.log_loss.miscalibration
+    assert "one column" in capsys.readouterr().out

@@ -211,6 +211,11 @@ def test_recalibration_is_scikit_learns_with_a_frozen_model(method, weighted):
     if not weighted:
         expected = more.fit(X[1000:], labels[1000:]).predict_proba(X)
         np.testing.assert_allclose(found.predict_proba(X), expected, rtol=1e-12)
+    else:
+        times = weight.astype(int)
+        repeated = np.repeat(X[1000:], times, axis=0), np.repeat(labels[1000:], times)
+        expected = recalibrate(model, *repeated, method).predict_proba(X)
+        np.testing.assert_allclose(found.predict_proba(X), expected, atol=1e-4)
     before = reliability(y[1000:], model.predict_proba(X[1000:])[:, 1], weight)
     after = reliability(y[1000:], found.predict_proba(X[1000:])[:, 1], weight)
     # One factor on all margins cannot move an intercept.
