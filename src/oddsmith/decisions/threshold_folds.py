@@ -91,14 +91,16 @@ def choose_threshold(folds: Sequence[Scored], rule: Rule) -> Chosen:
 
 def _pooled(folds: Sequence[Scored]) -> Scored:
     first = folds[0]
+    weights = [fold.weight for fold in folds if fold.weight is not None]
+    costs = [fold.cost for fold in folds if fold.cost is not None]
     return Scored(
         np.concatenate([fold.positive for fold in folds]),
         np.concatenate([fold.score for fold in folds]),
-        None if first.weight is None else np.concatenate([fold.weight for fold in folds]),
+        np.concatenate(weights) if weights else None,
         None
         if first.cost is None
         else {
-            error: np.concatenate([fold.cost[error] for fold in folds]) if np.ndim(cost) else cost
+            error: np.concatenate([own[error] for own in costs]) if np.ndim(cost) else cost
             for error, cost in first.cost.items()
         },
     )

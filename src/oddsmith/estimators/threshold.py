@@ -1,19 +1,16 @@
 """TunedThreshold: any classifier with the threshold that its held-out scores speak for."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from inspect import signature
-from numbers import Integral
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import StratifiedKFold, check_cv
-from sklearn.utils import Bunch, get_tags, indexable
+from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
@@ -22,40 +19,21 @@ from sklearn.utils.validation import check_is_fitted
 from oddsmith.core.labels import label_text
 from oddsmith.core.stable import Array
 from oddsmith.data.opened import is_table, open_table
-from oddsmith.data.outcome import outcome_among, read_outcome
+from oddsmith.data.outcome import read_outcome
 from oddsmith.decisions.threshold_choice import Choice, Rule, read_rule
 from oddsmith.decisions.threshold_folds import Scored, choose_threshold
-from oddsmith.decisions.threshold_rows import read_weights
 from oddsmith.errors import DataError, OddsmithWarning, ParameterError
-from oddsmith.estimators.labels import Encoded, encode_labels
-from oddsmith.estimators.row_parts import n_rows, some_rows
-from oddsmith.estimators.table_door import read_y
+from oddsmith.estimators.cross_fitting import (
+    Given,
+    Response,
+    folds_of,
+    held_out_scores,
+    positive_scores,
+    read_rows,
+)
+from oddsmith.estimators.labels import Encoded
 
 __all__ = ["TunedThreshold"]
-
-Response = Literal["auto", "predict_proba", "decision_function"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """What a fit is given, checked."""
-
-    X: Any
-    y: Any
-    labels: Encoded
-    weight: Array | None
-    params: dict[str, Any]
-
-    def part(self, rows: np.ndarray[Any, Any] | None) -> tuple[Any, Any, dict[str, Any]]:
-        """Arguments of a fit to some rows; None is all."""
-        if rows is None:
-            return self.X, self.y, self.params
-        n = self.labels.index.size
-        params = {
-            name: some_rows(value, rows) if n_rows(value) == n else value
-            for name, value in self.params.items()
-        }
-        return some_rows(self.X, rows), some_rows(self.y, rows), params
 
 
 def _can(method: str) -> Callable[[Any], bool]:
@@ -123,9 +101,17 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     >>> from oddsmith import LogisticRegression
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> model = TunedThreshold(LogisticRegression(), cost={"fp": 5, "fn": 1}).fit(X, y)
-    >>> round(model.threshold_, 2), model.choice_.value, model.fold_values_.sum()
-    (0.88, 61.0, 77.0)
+    >>> round(model.threshold_, 2), model.choice_.value, float(model.fold_values_.sum())
+    (0.82, 54.0, 71.0)
     """
+
+    estimator_: Any
+    threshold_: float
+    choice_: Choice
+    thresholds_: Array
+    fold_values_: Array
+    classes_: np.ndarray[Any, Any]
+    positive_: Any
 
     def __init__(
         self,
@@ -209,10 +195,11 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         OddsmithWarning
             If the classifier does not take the weights, or all scores are equal.
         """
-        labels, weight, y_fit, X = _read(X, y, sample_weight)
+        rows = read_rows(X, y, sample_weight)
+        labels = rows.labels
         self.classes_ = labels.classes
-        routed = self._routed(weight, groups, fit_params)
-        rows = _Rows(X, y_fit, labels, weight, routed.estimator.fit)
+        routed = self._routed(rows.weight, groups, fit_params)
+        rows = replace(rows, params=routed.estimator.fit)
         K = labels.classes.size
         for name in ("threshold_", "choice_", "thresholds_", "fold_values_"):
             vars(self).pop(name, None)
@@ -317,13 +304,11 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             objective = "balanced_accuracy"
         return read_rule(objective, cost, self.subject_to, n)
 
-    def _choose(self, rows: _Rows, rule: Rule, split: dict[str, Any]) -> None:
-        folds = list(self._folds(rows, split))
-        if not folds:
-            raise ParameterError(f"cv={self.cv!r} gives no folds; give at least one (train, test).")
+    def _choose(self, rows: Given, rule: Rule, split: dict[str, Any]) -> None:
+        folds = folds_of(rows, self.cv, self.random_state, split)
         positive = rows.labels.index == int(self.positive_ == self.classes_[1])
-        scores = Parallel(n_jobs=self.n_jobs)(
-            delayed(_held_out)(
+        scores: Any = Parallel(n_jobs=self.n_jobs)(
+            delayed(held_out_scores)(
                 clone(self.estimator), rows, train, test, self.response_method, self.positive_
             )
             for train, test in folds
@@ -343,42 +328,24 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             for (_, test), score in zip(folds, scores, strict=True)
         ]
         chosen = choose_threshold(parts, rule)
-        self.choice_: Choice = chosen.choice
+        self.choice_ = chosen.choice
         self.threshold_ = chosen.choice.threshold
+        if self.threshold_ == np.inf:
+            warnings.warn(
+                f"the best by {rule.words} is to call no row "
+                f"{label_text(np.asarray(self.positive_).item())!r}, which predict will do; weigh "
+                "the errors by cost=, or ask for recall by subject_to=.",
+                OddsmithWarning,
+                stacklevel=3,
+            )
         self.thresholds_, self.fold_values_ = chosen.thresholds, chosen.values
-
-    def _folds(self, rows: _Rows, split: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
-        """Rows to fit and rows to score, each with both classes in the rows to fit."""
-        index, classes = rows.labels.index, rows.labels.classes
-        cv: Any = 5 if self.cv is None else self.cv
-        if isinstance(cv, Integral) and self.random_state is not None:
-            cv = StratifiedKFold(int(cv), shuffle=True, random_state=self.random_state)
-        every = np.arange(index.size)
-        X = every[:, None] if isinstance(rows.X, Mapping) else rows.X
-        splitter: Any = check_cv(cv, index, classifier=True)
-        with warnings.catch_warnings():
-            # Scores of all folds are pooled, so that one may be without a class.
-            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-            parts = list(splitter.split(X, index, **split))
-        for number, (train, test) in enumerate(parts):
-            fitted, scored = every[train], every[test]
-            seen = np.bincount(index[fitted], minlength=2)
-            if not seen.all():
-                label = classes.tolist()[int(np.argmin(seen))]
-                raise DataError(
-                    f"fold {number} (from 0) has no row of class {label!r} to fit; use fewer "
-                    "folds, or a splitter that shares out each class, such as StratifiedKFold."
-                )
-            if not scored.size:
-                raise DataError(f"fold {number} (from 0) has no row to score.")
-            yield fitted, scored
 
     def predict(self, X: Any) -> np.ndarray[Any, Any]:
         """Class of each row, of shape (n,): by the threshold, or of the least expected cost."""
         check_is_fitted(self, "estimator_")
         classes = self.classes_
         if classes.size == 2:
-            score = _scores(self.estimator_, X, self.response_method, self.positive_)
+            score = positive_scores(self.estimator_, X, self.response_method, self.positive_)
             if np.isnan(score).any():
                 raise DataError(
                     f"the score of row {int(np.argmax(np.isnan(score)))} (from 0) is NaN, so that "
@@ -422,29 +389,6 @@ def _is_matrix(cost: Any) -> bool:
     return cost is not None and not isinstance(cost, Mapping)
 
 
-def _read(X: Any, y: Any, sample_weight: Any) -> tuple[Encoded, Array | None, Any, Any]:
-    """Labels, weights, y for fits, and X in a form of which rows can be taken."""
-    if not isinstance(X, Mapping) or issparse(X):  # of which some are mappings
-        [X] = indexable(X)
-    n = n_rows(X)
-    if n is None:
-        raise DataError(
-            f"X is a {type(X).__name__}, of which no rows can be taken; give an array, or a data "
-            "frame of pandas, Polars or PyArrow."
-        )
-    if not n:
-        raise DataError("X has no rows; give some of both classes.")
-    labels, name = read_y(y, n)
-    encoded = encode_labels(labels)
-    # A name tells the classifier which column of X is the outcome itself.
-    y_fit = labels if name is None else y
-    if name is None and not isinstance(y, (np.ndarray, list)) and is_table(X):
-        # Without one it could not tell, once rows have been taken of both.
-        among = outcome_among(open_table(X), y, labels, None)
-        y_fit = labels if among is None else {among: labels}
-    return encoded, read_weights(sample_weight, n), y_fit, X
-
-
 def _read_costs(costs: Any) -> dict[str, Any]:
     if isinstance(costs, Mapping):
         return dict(costs)
@@ -455,27 +399,3 @@ def _read_costs(costs: Any) -> dict[str, Any]:
         )
     table = open_table(costs)
     return {name: np.asarray(table.column(name)) for name in table.names}
-
-
-def _held_out(
-    model: Any, rows: _Rows, train: Any, test: Any, method: Response, positive: Any
-) -> Array:
-    X, y, params = rows.part(train)
-    model.fit(X, y, **params)
-    return _scores(model, some_rows(rows.X, test), method, positive)
-
-
-def _scores(model: Any, X: Any, method: Response, positive: Any) -> Array:
-    """Scores of the positive class, of shape (n,)."""
-    wanted = ("predict_proba", "decision_function") if method == "auto" else (method,)
-    name = next((one for one in wanted if hasattr(model, one)), None)
-    if name is None or name not in ("predict_proba", "decision_function"):
-        raise ParameterError(
-            f"{type(model).__name__} has no {' and no '.join(wanted)} to score rows by; choose "
-            "another classifier, or response_method='auto'."
-        )
-    found = np.asarray(getattr(model, name)(X), dtype=np.float64)
-    second = bool(model.classes_[1] == positive)
-    if name == "predict_proba":
-        return found[:, int(second)]
-    return found.reshape(-1) if second else -found.reshape(-1)
