@@ -16,6 +16,8 @@ __all__ = ["section"]
 _DRAWN, _PITCH, _AXIS = 30, 22, 62
 # The table begins with so many rows, and has the others on demand.
 _ROWS = 100
+# Columns whose reference is named.
+_MOST_REFERENCES = 30
 # Fewer columns need no search.
 _SEARCHED = 12
 
@@ -54,6 +56,7 @@ def section(report: Report) -> Section | None:
             "more": len(order) > _ROWS,
             "searched": len(order) > _SEARCHED,
             "notes": _notes(found, model),
+            "references": _references(model),
         },
         _data(found),
         {"forest": with_values(charts["forest"], {"pitch": _PITCH})},
@@ -119,6 +122,16 @@ def _why_none(model: Model) -> str | None:
         "There are no intervals: the model carries no covariance. It comes from the rows of the "
         "fit: give the report what model.infer(X, y) returns."
     )
+
+
+def _references(model: Model) -> list[tuple[str, str, str]]:
+    """Columns of categories, the level that others are compared with, and the name of one."""
+    named = zip(model.input_names, model.encoding.columns, strict=True)
+    return [
+        (name, str(column.reference), f"{name}[{column.labels[0]}]")
+        for name, column in named
+        if column.reference is not None and column.width
+    ][:_MOST_REFERENCES]
 
 
 def _notes(found: Effects, model: Model) -> list[str]:

@@ -127,29 +127,27 @@ def _shares(found: Judgement, model: Model) -> list[tuple[Any, str, str]]:
 def _facts(report: Report) -> list[tuple[str, str]]:
     """Names and values of what is known of the fit, and nothing of what is not."""
     model, training = report.model, report.model.training
-    names = len(model.input_names)
-    encoded = model.encoding.width
-    columns = f"{names:,}"
-    if encoded != names:
-        columns += f", which become {encoded:,} columns of numbers"
+    names, encoded = len(model.input_names), model.encoding.width
+    became = "" if encoded == names else f", which become {encoded:,} columns of numbers"
     how: list[tuple[str, Any, Any]] = [
-        ("rows of the fit", training.rows, lambda n: f"{n:,}"),
-        ("sum of their weights", _weight(model), lambda x: figure(x, 6)),
-        ("estimator", training.estimator, str),
-        ("solver", training.solver, str),
-        ("iterations", training.iterations, lambda n: f"{n:,}"),
-        ("passes over the rows", training.passes, lambda n: f"{n:,}"),
-        ("model written", training.written_at, str),
-        ("written by", training.version, lambda version: f"oddsmith {version}"),
+        ("Rows of the fit", training.rows, lambda n: f"{n:,}"),
+        ("Sum of their weights", _weight(model), lambda x: figure(x, 6)),
+        ("Target", model.target, str),
+        ("Classes", len(model.classes), lambda n: f"{n:,}"),
+        ("Columns", names, lambda n: f"{n:,}{became}"),
+        ("Estimator", training.estimator, str),
+        ("Solver", training.solver, str),
+        ("Iterations", training.iterations, lambda n: f"{n:,}"),
+        ("Passes over the rows", training.passes, lambda n: f"{n:,}"),
+        ("Model written", training.written_at, str),
+        ("Written by", training.version, lambda version: f"oddsmith {version}"),
+        ("Page made", report.made_at, str),
     ]
-    return [
-        *report.data,
-        ("target", "the target has no name" if model.target is None else model.target),
-        ("classes", f"{len(model.classes):,}"),
-        ("columns", columns),
-        *((name, words(value)) for name, value, words in how if value is not None),
-        ("page made", report.made_at),
+    said = {name for name, _ in report.data}
+    own = [
+        (name, words(value)) for name, value, words in how if value is not None and name not in said
     ]
+    return [*report.data, *own]
 
 
 def _weight(model: Model) -> float | None:

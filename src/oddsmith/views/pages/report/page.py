@@ -3,12 +3,12 @@
 import base64
 import hashlib
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from oddsmith import __version__
 from oddsmith.core.labels import printable
 from oddsmith.views.pages.charts import CONFIG, Spec, program
 from oddsmith.views.pages.report import (
@@ -89,7 +89,7 @@ def report_page(report: Report) -> str:
     style = _template("report.css")
     return pages.get_template("report/report.html.jinja").render(
         report=report,
-        version=__version__,
+        version=_version(),
         sections=sections,
         page={
             "charts": charts,
@@ -101,6 +101,14 @@ def report_page(report: Report) -> str:
         script_hashes=[_hash(text) for text in scripts],
         style_hash=_hash(style),
     )
+
+
+def _version() -> str:
+    """Version of what makes the page; nothing where it runs without being installed."""
+    try:
+        return f" {version('oddsmith')}"
+    except PackageNotFoundError:
+        return ""
 
 
 def _height(chart: Spec) -> int:

@@ -120,6 +120,7 @@ oddsmith.section("coefficients", (data, tools) => {
     const listed = state.all ? found : found.slice(0, data.rows);
     body.replaceChildren(...listed.map(row));
     draw(found.slice(0, data.drawn));
+    find("coefficients-per").textContent = state.scaled ? "per standard deviation" : "per unit";
     find("intercept").textContent = tools.figure(data.intercept[state.k]);
     const last = find("intercept-p");
     if (last) {

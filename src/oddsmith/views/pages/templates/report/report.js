@@ -70,14 +70,16 @@ const oddsmith = (() => {
       resolve();
     }));
   });
+  const words = {count, figure, pText, percent, short};
   return {
+    words,
     section(name, run) {
       sections.set(name, run);
     },
     async start() {
       await painted();
       const page = JSON.parse(document.getElementById("page").textContent);
-      const tools = {charts: await draw(page), count, figure, pText, percent, short};
+      const tools = {charts: await draw(page), ...words};
       for (const [name, run] of sections) run(page.data[name], tools);
       document.documentElement.dataset.ready = "yes";
     },
