@@ -124,7 +124,7 @@ def report_of_files(
     if rows is None or not rows.n_rows:
         return report
     seen = held is None
-    unit = "row" if request.test is not None else _unit(seen)
+    unit = "line" if rows.numbered else "row" if request.test is not None else _unit(seen)
     report = with_rows(report, rows, _source(request, seen), unit, seen)
     judged = report.judged
     assert judged is not None  # noqa: S101
@@ -177,8 +177,8 @@ def _facts(
         rows += ", none held out"
     pairs = zip(model.classes, shares.tolist(), strict=True)
     classes = [f"{quoted(label_text(label))} {share:.1%}" for label, share in pairs]
-    found = [("Data", request.source), ("Rows", rows), ("Classes of the fit", listed(classes))]
-    beside = {"Weights": request.columns.weight, "Offset": request.columns.offset}
+    found = [("data", request.source), ("split", rows), ("shares in the fit", listed(classes))]
+    beside = {"weights": request.columns.weight, "offset": request.columns.offset}
     found += [(role, f"column {quoted(name)}") for role, name in beside.items() if name is not None]
     return found
 

@@ -298,8 +298,14 @@ def _opened(model: Model, request: ScoreRequest, target: str | None) -> TableFil
             files = open_files(request.data, types=types, text=text, block_bytes=block)
         for role in ("offset", "weight"):
             name = getattr(request, role)
-            if name is not None:
-                files.check(name, role)
+            if name is None:
+                continue
+            files.check(name, role)
+            if files.kinds[name] == "category":
+                raise DataError(
+                    f"{files.paths[0]}: the {role} column {quoted(name)} holds no numbers; name "
+                    "another one"
+                )
         return _typed(files, model)
     except ParameterError:
         found = open_files(request.data, block_bytes=block)

@@ -164,7 +164,8 @@ def consistency(
         errors.append(bin_error(rows, positive))
         share = np.minimum(positive / rows.weight, 1.0)
         fitted = isotonic_regression(share, weights=rows.weight)
-        firsts.append(fitted.blocks[:-1])
+        # A copy, as SciPy gives a view of an array with an entry for each row.
+        firsts.append(fitted.blocks[:-1].copy())
         values.append(fitted.x[fitted.blocks[:-1]])
     steps = np.unique(np.concatenate(firsts))
     ends = np.array([0.5 - 0.5 * level, 0.5 + 0.5 * level])

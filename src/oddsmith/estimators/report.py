@@ -41,7 +41,7 @@ def report(
     costs = costs_of(cost)
     if X is None or y is None:
         _refuse_half(X, y, sample_weight, offset, compare)
-    description = model._description(results)
+    description = _description(model, results)
     shown = compose(description, title, history=getattr(model, "history_", None), cost=costs)
     if X is not None:
         rows = gathered(model, description, X, y, sample_weight, offset)
@@ -152,6 +152,13 @@ def page_of(report: Report) -> bytes:
     return report_page(report).encode("utf-8", "replace")
 
 
+def _description(model: Any, results: Any) -> Model:
+    found: Model = model._description(results)
+    if hasattr(model, "training_"):  # of a file, which says when it was written
+        return found
+    return replace(found, training=replace(found.training, written_at=None))
+
+
 def _refuse_half(X: Any, y: Any, sample_weight: Any, offset: Any, compare: Any) -> None:
     """Refuse what is said of rows that are not there."""
     if (X is None) != (y is None):
@@ -177,12 +184,10 @@ def _facts(model: Model) -> list[tuple[str, str]]:
         for kind, words in WORDS.items()
         if (count := sum(one.kind == kind for one in columns))
     ]
-    found = [("Columns", listed(kinds))]
-    if not model.encoding.plain:
-        found.append(("Coefficients they became", f"{model.encoding.width:,}"))
+    found = [] if len(kinds) == 1 and kinds[0].endswith("numbers") else [("kinds", listed(kinds))]
     missing = sum(one.n_missing for one in columns)
     if missing:
-        found.append(("Missing values", f"{missing:,} in the rows of the fit"))
+        found.append(("missing values", f"{missing:,} in the rows of the fit"))
     return found
 
 
