@@ -123,7 +123,9 @@ def _number(
     values = np.empty(0) if known is None or known.kind == "category" else known.values
     values = values[np.isfinite(values)]
     low, high = (
-        (None, None) if spread is None else (_or_none(spread.low[place]), _or_none(spread.high[place]))
+        (None, None)
+        if spread is None
+        else (_or_none(spread.low[place]), _or_none(spread.high[place]))
     )
     fill = None if one.refuses_missing() else float(one.mean or 0.0)
     if typical is not None:
