@@ -13,13 +13,14 @@ from sklearn.utils.validation import check_is_fitted
 from oddsmith.core.labels import listed
 from oddsmith.core.stable import Array
 from oddsmith.data.outcome import read_outcome
-from oddsmith.decisions.outcomes import checked_weights
+from oddsmith.decisions.outcomes import checked_weights, label_column
 from oddsmith.decisions.recalibration import class_shares, prior_correction
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.inputs import class_weights
 from oddsmith.estimators.labels import Encoded, known_index
+from oddsmith.estimators.wrapped import innermost
 
-__all__ = ["PriorCorrected", "innermost", "recalibrate"]
+__all__ = ["PriorCorrected", "recalibrate"]
 
 Method = Literal["platt", "temperature", "isotonic", "prior"]
 
@@ -220,9 +221,7 @@ def recalibrate(
 
 
 def _known(labels: Any, classes: np.ndarray[Any, Any]) -> Any:
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or labels.size == 0:
-        raise DataError(f"y has shape {labels.shape}; give one label per row, shape (n,).")
+    labels = label_column(labels)
     return known_index(labels, classes, labels.size, "y", "the estimator")
 
 
@@ -237,21 +236,3 @@ def _shares(given: Any, classes: np.ndarray[Any, Any], name: str) -> Any:
             "share of each."
         )
     return class_shares([given[label] for label in labels], classes.size, name)
-
-
-def innermost(estimator: Any) -> Any:
-    """Classifier inside pipelines, searches and frozen estimators.
-
-    Parameters
-    ----------
-    estimator : fitted estimator
-    """
-    while True:
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif isinstance(estimator, FrozenEstimator):
-            estimator = estimator.estimator
-        elif hasattr(estimator, "steps"):
-            estimator = estimator.steps[-1][1]
-        else:
-            return estimator
