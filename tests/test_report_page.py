@@ -535,7 +535,22 @@ def painted(browser, path, width=1280):
 
 @pytest.mark.parametrize("width", [400, 1280])
 def test_nothing_moves_when_the_charts_come(browser, files, width):
+    """Charts are as high before they are drawn: out of sight, too, where no shift is counted."""
     assert painted(browser, files["three"], width)[1] < 0.01
+    heights = []
+    for script in (False, True):
+        context = browser.new_context(
+            java_script_enabled=script, viewport={"width": width, "height": 900}
+        )
+        page = context.new_page()
+        page.goto(files["three"].as_uri())
+        if script:
+            page.wait_for_selector("html[data-ready]", state="attached")
+        boxes = [chart.bounding_box() for chart in page.locator(".chart").all()]
+        heights.append([box["height"] for box in boxes])
+        context.close()
+    assert heights[0] == heights[1]
+    assert min(heights[0]) > 50
 
 
 def test_the_largest_page_paints_at_once(browser, tmp_path):
