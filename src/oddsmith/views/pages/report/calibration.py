@@ -89,15 +89,13 @@ def _rounded(score: Array) -> Array:
 
 
 def _drawn(one: OneClass, held: Reliability, points: int) -> dict[str, Any]:
-    """What the charts show of a class."""
+    """Gather what the charts show of a class."""
     lines = np.stack([held.probability, held.recalibrated, held.lower, held.upper])
     at = _along(lines, points)
     names = ("p", "observed", "lower", "upper")
     positive, negative = histogram(one)
     return {
-        **{
-            name: line[at].round(_DIGITS).tolist() for name, line in zip(names, lines, strict=True)
-        },
+        **{name: line[at].round(_DIGITS).tolist() for name, line in zip(names, lines, strict=True)},
         "bars": [a + b for a, b in zip(positive, negative, strict=True)],
     }
 
@@ -121,7 +119,7 @@ def _along(lines: Array, points: int) -> Whole:
 
 
 def _words(one: OneClass, held: Reliability) -> dict[str, Any]:
-    """What the template says of a class."""
+    """Say what the template says of a class."""
     outside, stretches = _stretches(held)
     return {
         "name": one.name,
@@ -199,7 +197,9 @@ def _stretches(held: Reliability) -> tuple[float, list[Stretch]]:
 
 
 def _stretch(part: Stretch) -> str:
-    where = f"from {part.low:.3g} to {part.high:.3g}" if part.low < part.high else f"at {part.low:.3g}"
+    where = (
+        f"from {part.low:.3g} to {part.high:.3g}" if part.low < part.high else f"at {part.low:.3g}"
+    )
     way = "low" if part.observed > part.mean else "high"
     return (
         f"The probabilities {where} ({part.share:.1%} of the rows) are too {way}: on average they "

@@ -29,8 +29,8 @@ _TYPICAL_DIGITS = 5
 class Control:
     """One column of the table.
 
-    The margins that a value adds are its number times ``coef[:, 0]``, or the column of `coef` at the
-    place of its level.
+    What a value adds to the margins is its number times ``coef[:, 0]``, or the column of `coef`
+    at the place of its level.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ _NEW, _MISSING = ("new",), ("missing",)
 
 
 def controls(model: Model, spread: Spread | None, examples: Examples | None) -> list[Control]:
-    """Controls of all columns, in the order of the table.
+    """Make the controls of all columns, in the order of the table.
 
     Without a spread the average row has 0 in every encoded column.
     """
@@ -123,7 +123,9 @@ def _number(
     values = np.empty(0) if known is None or known.kind == "category" else known.values
     values = values[np.isfinite(values)]
     low, high = (
-        (None, None) if spread is None else (_or_none(spread.low[place]), _or_none(spread.high[place]))
+        (None, None)
+        if spread is None
+        else (_or_none(spread.low[place]), _or_none(spread.high[place]))
     )
     fill = None if one.refuses_missing() else float(one.mean or 0.0)
     if typical is not None:
