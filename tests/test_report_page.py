@@ -178,7 +178,7 @@ def test_no_warning_is_hidden(browser, tmp_path):
         assert [f"The fit said: {one}" for one in warnings] == shown[-30:]
         assert len(shown) == 33
         assert "separate some rows" in shown[0]
-        assert "“x1”, “x<2>”" in shown[1]
+        assert "“x1” and “x<2>”" in shown[1]
         assert "stopped before" in shown[2]
         assert page.locator(".notes li").all_inner_texts() == ["rows were left out"]
 
