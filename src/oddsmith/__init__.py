@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from oddsmith.decisions.calibration import Reliability, reliability
     from oddsmith.decisions.comparison import Comparison
     from oddsmith.decisions.recalibration import prior_correction
+    from oddsmith.decisions.thresholds import ThresholdCurve, threshold_curve
     from oddsmith.errors import (
         CollinearityWarning,
         ConvergenceWarning,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from oddsmith.estimators.recalibration import PriorCorrected, recalibrate
     from oddsmith.estimators.stored import StoredModel, load
     from oddsmith.estimators.table_encoder import TableEncoder
+    from oddsmith.estimators.threshold import TunedThreshold
     from oddsmith.inference.result import Inference
 
 _HOMES = {
@@ -46,6 +48,8 @@ _HOMES = {
     "StoredModel": "oddsmith.estimators.stored",
     "TableEncoder": "oddsmith.estimators.table_encoder",
     "compare": "oddsmith.estimators.comparison",
+    "ThresholdCurve": "oddsmith.decisions.thresholds",
+    "TunedThreshold": "oddsmith.estimators.threshold",
     "fit_files": "oddsmith.estimators.files",
     "load": "oddsmith.estimators.stored",
     "logit": "oddsmith.estimators.formula",
@@ -53,6 +57,7 @@ _HOMES = {
     "recalibrate": "oddsmith.estimators.recalibration",
     "regularization_path": "oddsmith.estimators.path",
     "reliability": "oddsmith.decisions.calibration",
+    "threshold_curve": "oddsmith.decisions.thresholds",
     "CollinearityWarning": "oddsmith.errors",
     "ConvergenceWarning": "oddsmith.errors",
     "DataError": "oddsmith.errors",
@@ -89,6 +94,8 @@ __all__ = [
     "StoredModel",
     "TableEncoder",
     "compare",
+    "ThresholdCurve",
+    "TunedThreshold",
     "fit_files",
     "load",
     "logit",
@@ -96,6 +103,7 @@ __all__ = [
     "recalibrate",
     "regularization_path",
     "reliability",
+    "threshold_curve",
 ]
 
 

@@ -60,7 +60,7 @@ class Cells:
         return np.bincount(drawn, minlength=self.n).astype(np.float64)
 
     def counts(self, drawn: Array) -> Counts:
-        """What the thresholds of the curve yield on a sample."""
+        """Count what the thresholds of the curve yield on a sample."""
         fn, tp = sums(drawn * self.positive, self.start)
         tn, fp = sums(drawn * self.negative, self.start)
         if self.spared is None or self.called is None:

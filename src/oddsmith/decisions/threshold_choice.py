@@ -128,7 +128,7 @@ class Rule:
 
 
 def read_rule(objective: Any, cost: Any, subject_to: Any, n: int = 0) -> Rule:
-    """What the user means by the best.
+    """Read what the user means by the best.
 
     Parameters
     ----------
@@ -200,8 +200,9 @@ def read_costs(cost: Any, n: int) -> dict[str, Any]:
 
 def row_costs(rule: Rule, rows: SortedRows) -> tuple[Array, Array]:
     """Cost of each sorted row, its weight included: if called negative, if called positive."""
+    given = rule.cost or {}
     costs = [
-        np.broadcast_to(np.asarray(rule.cost.get(error, 0.0)), rows.n_given)[rows.order]
+        np.broadcast_to(np.asarray(given.get(error, 0.0)), rows.n_given)[rows.order]
         for error in _ERRORS
     ]
     fp, fn, tp, tn = costs

@@ -42,17 +42,17 @@ class Measures:
 
     @property
     def precision(self) -> Any:
-        """tp / (tp + fp): the share of those called positive that are."""
+        """Share of those called positive that are: tp / (tp + fp)."""
         return _ratio(self.tp, self.tp + self.fp)
 
     @property
     def recall(self) -> Any:
-        """tp / (tp + fn): the share of the positives that are called so."""
+        """Share of the positives that are called so: tp / (tp + fn)."""
         return _ratio(self.tp, self.tp + self.fn)
 
     @property
     def specificity(self) -> Any:
-        """tn / (tn + fp): the share of the negatives that are called so."""
+        """Share of the negatives that are called so: tn / (tn + fp)."""
         return _ratio(self.tn, self.tn + self.fp)
 
     @property

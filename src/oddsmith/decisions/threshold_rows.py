@@ -92,7 +92,7 @@ def _plain(label: Any) -> Any:
 def _refuse_missing(labels: np.ndarray[Any, Any]) -> None:
     if labels.dtype.kind not in "fcOmM":
         return
-    lost = labels != labels  # noqa: PLR0124 - which only what is missing is
+    lost = labels != labels  # as what is missing does
     if labels.dtype.kind == "O":
         values = labels.tolist()
         lost = np.array([one is None or _is_lost(one) for one in values])
@@ -105,7 +105,7 @@ def _refuse_missing(labels: np.ndarray[Any, Any]) -> None:
 
 def _is_lost(label: Any) -> bool:
     try:
-        return bool(label != label)  # noqa: PLR0124
+        return bool(label != label)
     except (TypeError, ValueError):  # pandas' NA says neither yes nor no
         return True
 
@@ -218,7 +218,7 @@ def sorted_rows(
 
 
 def sums(values: np.ndarray[Any, Any], start: np.ndarray[Any, Any]) -> tuple[Array, Array]:
-    """Sums of values over the rows before each start, and from it on, both of shape (m,).
+    """Sum values over the rows before each start, and from it on, both of shape (m,).
 
     Each is added up from its own side: neither is a difference, so that no rounding makes a sum
     of weights negative, or large where it is small. Whole numbers are exact.

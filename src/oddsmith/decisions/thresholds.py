@@ -60,7 +60,7 @@ class ThresholdCurve(Measures):
         )
 
     def at(self, threshold: float, objective: str | None = None, *, cost: Any = None) -> Choice:
-        """What one threshold yields, also one between the scores.
+        """Say what one threshold yields, also one between the scores.
 
         Parameters
         ----------
@@ -200,8 +200,8 @@ class ThresholdCurve(Measures):
         self, place: int, words: str, value: Any, ties: int, threshold: float | None = None
     ) -> Choice:
         at = self.thresholds[place] if threshold is None else threshold
-        counts = (float(count[place]) for count in (self.tp, self.fp, self.tn, self.fn))
-        return Choice(float(at), words, float(value), *counts, ties)
+        tp, fp, tn, fn = (float(count[place]) for count in (self.tp, self.fp, self.tn, self.fn))
+        return Choice(float(at), words, float(value), tp, fp, tn, fn, ties)
 
 
 def threshold_curve(
