@@ -134,7 +134,8 @@ def compared(
     -----
     A mean over rows differs by the mean of the rows' differences, with the standard error of that
     mean (see `mean_and_variance`), which without weights is that of the paired t test: what both
-    models find hard cancels. The areas differ as in `delong`. Intervals and p values are those of the normal distribution.
+    models find hard cancels. The areas differ as in `delong`. Intervals and p values are those of
+    the normal distribution.
     """
     n = candidates[0].loss.size
     areas = None
