@@ -158,7 +158,8 @@ def page_of_model(model: Model, request: "ScoreRequest", page: PageRequest) -> b
 def _left_out(n: int) -> tuple[str, ...]:
     if not n:
         return ()
-    return (f"{n:,} rows are not judged: they have a level, or a gap, that the fit has not seen.",)
+    rows = "1 row is not judged: it has" if n == 1 else f"{n:,} rows are not judged: they have"
+    return (f"{rows} a level, or a gap, that the fit has not seen.",)
 
 
 def _unit(seen: bool) -> str:
