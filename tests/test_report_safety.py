@@ -21,7 +21,6 @@ from oddsmith.estimators.description import describe
 from oddsmith.views.pages.report.document import Examples, Judged, Report, Spread
 
 N = 400
-LONG = 150
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def hostile_report(labels):
     training = dataclasses.replace(described.training, warnings=tuple(WORDS), solver=WORDS[0])
     certificate = dataclasses.replace(described.certificate, aliased=tuple(WORDS), converged=False)
     described = dataclasses.replace(
-        described, training=training, certificate=certificate, target=WORDS[4]
+        described, training=training, certificate=certificate, target=f"{WORDS[4]}!"
     )
     truth = np.searchsorted(model.classes_.astype(str), np.array(labels)[y])
     table = read_table(frame)
@@ -95,6 +94,13 @@ def hostile(request, tmp_path_factory):
     return page_file(folder, hostile_report(sorted(labels)))
 
 
+def embedded(path):
+    """What the page's scripts read."""
+    page = path.read_text(encoding="utf-8")
+    [text] = re.findall(r'id="page">(.*?)</script>', page, re.DOTALL)
+    return json.loads(text)
+
+
 def attributes_and_text(page):
     return page.evaluate(
         """() => {
@@ -102,7 +108,8 @@ def attributes_and_text(page):
           for (const element of document.querySelectorAll("body *")) {
             if (element.localName === "script") continue;
             for (const attribute of element.attributes) found.push(attribute.value);
-            for (const child of element.childNodes) if (child.nodeType === 3) found.push(child.data);
+            const texts = [...element.childNodes].filter((child) => child.nodeType === 3);
+            found.push(...texts.map((child) => child.data));
           }
           return found;
         }"""
@@ -114,8 +121,8 @@ def check_harmless(page):
     assert page.evaluate("({}).hacked") is None
     strange = page.evaluate(
         """() => [...document.querySelectorAll("*")].filter((element) =>
-          ["iframe", "img", "image", "object", "embed", "base", "link", "form", "b:empty"]
-            .includes(element.localName)
+          ["iframe", "img", "image", "object", "embed", "base", "link"].includes(element.localName)
+          || (element.localName === "form" && element.className !== "vega-bindings")
           || [...element.attributes].some((a) => a.name.startsWith("on") || a.name === "src"
             || (a.name.endsWith("href") && !a.value.startsWith("#")))
         ).map((element) => element.outerHTML)"""
@@ -154,13 +161,21 @@ def test_hostile_words_stay_harmless_when_the_page_is_used(browser, hostile):
             if button.is_enabled():
                 button.click()
         check_harmless(page)
+        page.fill("#coefficients-search", "")
+        shown = page.locator("#coefficients-table tbody th").evaluate_all(
+            "(heads) => heads.map((head) => (head.querySelector('[title]') ?? head))"
+            ".map((place) => place.title || place.textContent)"
+        )
+        names = embedded(hostile)["data"]["coefficients"]["names"]
+        assert sorted(shown) == sorted(names)
+        inside = page.locator("#coefficients-table tbody th *")
+        assert {part.evaluate("(one) => one.localName") for part in inside.all()} == {"span"}
+        assert not page.locator("#coefficients-table tbody th span *").count()
 
 
 def test_hostile_words_are_values_only(hostile):
     """No expression, name of a field or of a data set depends on what strangers wrote."""
-    page = hostile.read_text(encoding="utf-8")
-    [text] = re.findall(r'id="page">(.*?)</script>', page, re.DOTALL)
-    charts = json.loads(text)["charts"]
+    charts = embedded(hostile)["charts"]
     for chart in charts.values():
         for signal in chart["signals"]:
             signal.pop("value", None)
@@ -191,11 +206,11 @@ def pages(tmp_path_factory):
     lesson = folder / "lesson.html"
     assert main(["lesson", "clusters", "--out", str(lesson)]) == 0
     wide = fitted(coef=(tuple(np.linspace(-1, 1, 13)),), infer=False, C=1.0)
-    full = dataclasses.replace(fitted(n=60), comparison=_comparison(), notes=("A note.",))
+    full = dataclasses.replace(fitted(), comparison=_comparison(), notes=("A note.",))
     return {
         "lesson": lesson,
         "report": page_file(folder, full, "report"),
-        "classes": page_file(folder, fitted(coef=np.eye(4)), "classes"),
+        "classes": page_file(folder, fitted(coef=np.eye(4), C=1.0, infer=False), "classes"),
         "wide": page_file(folder, wide, "wide"),
     }
 

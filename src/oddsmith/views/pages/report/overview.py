@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from oddsmith.core.labels import label_text, printable
+from oddsmith.core.labels import label_text
 from oddsmith.export.schema import Model
 from oddsmith.views.pages.report.document import Judged, Report, Section
 from oddsmith.views.pages.report.judgement import Judgement, judgement
 from oddsmith.views.pages.report.proof import Finding, findings, objective_of, proof_of
-from oddsmith.views.pages.report.words import counted, figure, percent, short
+from oddsmith.views.pages.report.words import counted, cut, figure, percent, short
 
 __all__ = ["section"]
 
@@ -87,9 +87,8 @@ def _against(found: Judgement) -> str:
 
 
 def _label(model: Model, k: int) -> str:
-    # These sentences are text, and the template escapes them.
-    text = printable(label_text(model.classes[k]))
-    return text if len(text) <= 40 else f"{text[:18]}...{text[-18:]}"
+    """Label in a sentence, which the template escapes."""
+    return cut(label_text(model.classes[k]))
 
 
 def _cautions(found: Judgement) -> list[str]:

@@ -21,7 +21,7 @@ from oddsmith.views.pages.report import (
     what_if,
 )
 from oddsmith.views.pages.report.document import Report, Section
-from oddsmith.views.pages.report.words import short
+from oddsmith.views.pages.report.words import cut, short
 
 __all__ = ["report_page"]
 
@@ -80,7 +80,7 @@ def report_page(report: Report) -> str:
         "separators": (",", ":"),
         "sort_keys": True,
     }
-    pages.filters |= {"printable": printable, "short": short}
+    pages.filters |= {"cut": cut, "printable": printable, "short": short}
     sections = [made for make in _SECTIONS if (made := make(report)) is not None]
     charts = {name: spec for one in sections for name, spec in one.charts.items()}
     pages.globals["heights"] = {name: _height(spec) for name, spec in charts.items()}

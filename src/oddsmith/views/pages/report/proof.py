@@ -3,9 +3,10 @@
 import math
 from dataclasses import dataclass
 
+from oddsmith.core.labels import listed
 from oddsmith.export.provenance import Certificate, Training
 from oddsmith.export.schema import Model
-from oddsmith.views.pages.report.words import figure
+from oddsmith.views.pages.report.words import cut, figure
 from oddsmith.views.tables import number_text
 
 __all__ = ["Finding", "Objective", "findings", "objective_of", "proof_of"]
@@ -154,7 +155,7 @@ def findings(certificate: Certificate, training: Training) -> list[Finding]:
         said.append(
             f"{len(certificate.aliased):,} {'columns are' if several else 'column is'} determined "
             "by columns before: how much of an effect belongs to which is arbitrary. "
-            + ", ".join(f"“{name}”" for name in certificate.aliased)
+            + listed([f"“{cut(name)}”" for name in certificate.aliased], most=50)
         )
     elif certificate.aliased is None and training.penalty == "none":
         said.append(

@@ -9,12 +9,12 @@ from markupsafe import Markup
 from oddsmith.core.labels import printable
 from oddsmith.views.labels import short_labels
 
-__all__ = ["counted", "figure", "fitting", "p_text", "percent", "short"]
+__all__ = ["counted", "cut", "figure", "fitting", "p_text", "percent", "short"]
 
 # Longer names would push what matters aside.
 _LETTERS = 40
-# Names longer than this are not read by anybody.
-_MOST_LETTERS = 10_000
+# Longer names are not read by anybody, and shorter ones do not say which.
+_MOST_LETTERS, _FEWEST_LETTERS = 10_100, 10
 
 
 def figure(value: float | None, digits: int = 4) -> str:
@@ -79,19 +79,29 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def cut(text: str, limit: int = _LETTERS) -> str:
+    """Printable text, cut in the middle where it is long.
+
+    Examples
+    --------
+    >>> cut("dose"), cut("a" * 50 + "b", 11)
+    ('dose', 'aaaa...aaab')
+    """
+    return short_labels([text], limit)[0]
+
+
 def short(text: str, limit: int = _LETTERS) -> Markup:
     """Printable text, cut in the middle where it is long: the whole is its title then.
 
     Examples
     --------
-    >>> short("<dose>"), short("a" * 50, 11)  # doctest: +ELLIPSIS
-    (Markup('&lt;dose&gt;'), Markup('<span title="aaa...aaa">aaaa...aaaa</span>'))
+    >>> short("<dose>"), short("a" * 12, 11)
+    (Markup('&lt;dose&gt;'), Markup('<span title="aaaaaaaaaaaa">aaaa...aaaa</span>'))
     """
-    whole = printable(text)
-    if len(whole) <= limit:
+    whole, shown = printable(text), cut(text, limit)
+    if shown == whole:
         return Markup().join([whole])
-    [cut] = short_labels([whole], limit)
-    return Markup('<span title="{}">{}</span>').format(whole, cut)
+    return Markup('<span title="{}">{}</span>').format(whole, shown)
 
 
 def fitting(names: Sequence[str], budget: int = 120_000) -> tuple[list[str], bool]:
@@ -104,11 +114,9 @@ def fitting(names: Sequence[str], budget: int = 120_000) -> tuple[list[str], boo
     >>> fitting(["a" * 100 + "b", "a" * 100 + "c"], 40)
     (['aaaa...aab', 'aaaa...aac'], True)
     """
-    shown, limit, cut = [printable(name) for name in names], _MOST_LETTERS, False
-    while any(len(name) > limit for name in shown) or (
-        limit > 10 and len(json.dumps(shown)) > budget
-    ):
-        cut = cut or any(len(name) > limit for name in shown)
-        shown = short_labels(shown, limit)
-        limit = max(10, limit // 2)
-    return shown, cut
+    whole, limit = [printable(name) for name in names], _MOST_LETTERS
+    shown = short_labels(whole, limit)
+    while limit > _FEWEST_LETTERS and len(json.dumps(shown)) > budget:
+        limit //= 2
+        shown = short_labels(whole, max(limit, _FEWEST_LETTERS))
+    return shown, shown != whole
