@@ -255,6 +255,8 @@ def test_what_cannot_be_recalibrated_is_named():
         recalibrate(model, X, y, "beta")
     with pytest.raises(ParameterError, match="leave it out"):
         recalibrate(model, X, y, "platt", trained=0.5)
+    with pytest.raises(DataError, match="a dict of columns"):
+        recalibrate(model, {"a": X[:, 0], "b": X[:, 1]}, y)
     with pytest.raises(DataError, match="0 rows of class 0"):
         recalibrate(model, X, np.ones(100, dtype=int))
     with pytest.raises(DataError, match="0 rows of class 1"):

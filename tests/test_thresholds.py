@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-import oddsmith
 from oddsmith import DataError, OddsmithWarning, ParameterError, ThresholdCurve, threshold_curve
 from oddsmith.decisions.threshold_bootstrap import Cells, cells_of
-from oddsmith.decisions.threshold_choice import Counts, read_rule
 from oddsmith.decisions.threshold_measures import MEASURES
 from oddsmith.decisions.threshold_rows import sums
 
@@ -447,6 +447,9 @@ def test_labels_of_any_kind():
         ([1.5, 1.5, 2.5, 2.5], 2.5),
         (pd.Series(["a", "a", "b", "b"], dtype="category"), "b"),
         (pd.Series(["a", "a", "b", "b"], dtype="string"), "b"),
+        (pd.Series([False, False, True, True], dtype="boolean"), True),
+        (pl.Series(["a", "a", "b", "b"]), "b"),
+        (pa.chunked_array([["a", "a"], ["b", "b"]]), "b"),
         (np.array(["2020", "2020", "2021", "2021"], "datetime64[Y]"), None),
     ]:
         curve = threshold_curve(y, score)
@@ -464,7 +467,7 @@ def test_scores_of_any_kind():
     y = [0, 0, 1, 1]
     plain = threshold_curve(y, [-1.0, 0.0, 0.0, 2.0])
     same(plain, threshold_curve(y, [-1.0, -0.0, 0.0, 2.0]))
-    assert not np.signbit(plain.thresholds[1])
+    assert not np.signbit(threshold_curve(y, [-1.0, -0.0, -0.0, 2.0]).thresholds[1])
     for kind in (np.float16, np.float32, np.int8, np.int64, object):
         same(plain, threshold_curve(y, np.array([-1, 0, 0, 2]).astype(kind)))
     same(plain, threshold_curve(pd.Series(y), pd.Series([-1.0, 0.0, 0.0, 2.0])))
@@ -629,14 +632,15 @@ def test_a_curve_of_counts_alone_chooses_but_knows_no_rows():
 
 
 def test_rounding_makes_no_difference_between_equal_costs():
-    """0.1 + 0.2 is not 0.3 in floats, and is the same cost."""
-    rule = read_rule(None, {"fp": 0.1, "fn": 0.3, "tn": 0.2}, None)
-    curve = threshold_curve([0, 0, 0, 1], [0.1, 0.2, 0.3, 0.25])
-    costs, _ = rule.values(Counts(curve.tp, curve.fp, curve.tn, curve.fn))
-    assert isinstance(oddsmith.threshold_curve([0, 1], [0, 1]).best(cost={"fp": 1}).ties, int)
-    exact = [3 * curve.fn[k] + curve.fp[k] + 2 * curve.tn[k] for k in range(costs.size)]
-    chosen = curve.best(cost={"fp": 0.1, "fn": 0.3, "tn": 0.2})
-    assert chosen.ties == exact.count(min(exact))
+    """3 * 0.1 is not 0.3 in floats, and is the same cost."""
+    curve = threshold_curve([1, 0, 0, 0, 1], [0.1, 0.2, 0.3, 0.4, 0.5])
+    cost = {"fp": 0.1, "fn": 0.3}
+    costs = curve.cost(**cost)
+    assert costs[0] != costs[4]  # 3 false positives, 1 false negative
+    chosen = curve.best(cost=cost)
+    assert (chosen.threshold, chosen.ties) == (0.5, 2)
+    by_row = curve.best(cost={"fp": np.full(5, 0.1), "fn": np.full(5, 0.3)})
+    assert (by_row.threshold, by_row.ties) == (0.5, 2)
 
 
 def test_a_million_rows_take_no_longer_than_twice_what_a_roc_curve_takes():

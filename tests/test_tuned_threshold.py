@@ -278,9 +278,9 @@ def test_more_classes_without_a_matrix():
     for arguments, fit, message in [
         ({}, {}, "Only binary classification is supported. There are 3 classes"),
         ({"cost": {"fp": 1}}, {}, "Only binary classification is supported"),
-        ({"cost": matrix[:2]}, {}, r"cost is no array of shape \(3, 3\) .* its shape is \(2, 3\)"),
-        ({"cost": matrix * np.nan}, {}, "cost is no array of shape"),
-        ({"cost": "dear"}, {}, "cost is no array of shape"),
+        ({"cost": matrix[:2]}, {}, r"(?s)for 3 classes; give an array of shape \(3, 3\)"),
+        ({"cost": matrix * np.nan}, {}, r"(?s)cost=array\(\[\[nan.* cannot be used for 3 classes"),
+        ({"cost": "dear"}, {}, "cost='dear' cannot be used for 3 classes"),
         ({"cost": matrix, "objective": "f1"}, {}, "objective is for two classes"),
         ({"cost": matrix, "subject_to": {"recall": 1}}, {}, "subject_to is for two classes"),
         ({"cost": matrix, "positive": 1}, {}, "positive is for two classes"),
@@ -288,6 +288,8 @@ def test_more_classes_without_a_matrix():
     ]:
         with pytest.raises(ParameterError, match=message):
             TunedThreshold(LogisticRegression(), **arguments).fit(X, y, **fit)
+    with pytest.raises(ParameterError, match="cost=5 cannot be used for 2 classes; give a dict"):
+        TunedThreshold(LogisticRegression(), cost=5).fit(X[y > 0], y[y > 0])
     model = TunedThreshold(LinearSVC(random_state=0), cost=matrix).fit(X, y)
     with pytest.raises(ParameterError, match="has no predict_proba, which expected costs need"):
         model.predict(X)
@@ -425,6 +427,22 @@ def test_a_classifier_that_is_fitted_already():
     model = TunedThreshold(FrozenEstimator(fitted), "f1").fit(X[200:], y[200:])
     score = fitted.predict_proba(X[200:])[:, 1]
     assert model.choice_ == threshold_curve(y[200:], score).best("f1")
+
+
+def test_a_score_that_is_the_threshold_is_positive():
+    """Few different rows have few scores, which are met again in every fold and at predict."""
+    X, y = rows(300)
+    X = np.clip(X[:, :1].round(), -1, 1)
+    fitted = LogisticRegression().fit(X, y)
+    model = TunedThreshold(FrozenEstimator(fitted), "accuracy").fit(X, y)
+    score = fitted.predict_proba(X)[:, 1]
+    assert (score == model.threshold_).any()
+    assert np.array_equal(model.predict(X) == 1, score >= model.threshold_)
+    for (_, test), value in zip(StratifiedKFold(5).split(X, y), model.fold_values_, strict=True):
+        others = np.setdiff1d(np.arange(300), test)
+        at = threshold_curve(y[others], score[others]).best("accuracy").threshold
+        assert (score[test] == at).any()
+        assert value == np.mean((score[test] >= at) == y[test])
 
 
 def test_sparse_rows_and_lists():

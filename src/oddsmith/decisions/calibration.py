@@ -178,12 +178,12 @@ def reliability(
     """
     outcomes = read_outcomes(y, positive)
     n = outcomes.happened.size
-    chances = checked_probabilities(probability, "probability", n)
-    if chances.ndim == 2:
+    if np.ndim(probability) == 2:
         raise DataError(
-            f"probability has shape {chances.shape}; give that of the positive class alone, such "
-            "as predict_proba(X)[:, 1]."
+            f"probability has shape {np.shape(probability)}; give that of the positive class "
+            "alone, shape (n,), such as predict_proba(X)[:, 1]."
         )
+    chances = checked_probabilities(probability, "probability", n)
     _check_numbers(level, n_resamples, n_bins)
     rng = _generator(random_state)
     weight = checked_weights(sample_weight, n)

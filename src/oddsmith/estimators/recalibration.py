@@ -1,6 +1,7 @@
 """Fitted classifiers, recalibrated on rows that they were not fitted to."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -147,6 +148,7 @@ def recalibrate(
     estimator : classifier
         Fitted, of any library with scikit-learn's conventions. It stays as it is.
     X : array or data frame of shape (n, p)
+        Of pandas, Polars or PyArrow.
     y : array-like of shape (n,)
         Every class of the estimator at least twice.
     method : "platt", "temperature", "isotonic" or "prior"
@@ -192,6 +194,11 @@ def recalibrate(
             "leave it out."
         )
     check_is_fitted(estimator)
+    if isinstance(X, Mapping):
+        raise DataError(
+            "X is a dict of columns, which scikit-learn cannot take rows of; give a data frame of "
+            "pandas, Polars or PyArrow."
+        )
     labels, _ = read_outcome(y)
     labels = np.asarray(labels)
     weight = checked_weights(sample_weight, labels.size)

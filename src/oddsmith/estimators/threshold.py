@@ -268,9 +268,10 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         except (TypeError, ValueError):
             matrix = np.empty(0)
         if matrix.shape != (K, K) or not np.isfinite(matrix).all():
+            either = "a dict such as {'fp': 1, 'fn': 5}, or " if K == 2 else ""
             raise ParameterError(
-                f"cost is no array of shape ({K}, {K}) of finite numbers, cost[true, predicted], "
-                f"which {K} classes need; its shape is {np.shape(self.cost)}."
+                f"cost={self.cost!r} cannot be used for {K} classes; give {either}an array of "
+                f"shape ({K}, {K}) of finite numbers, cost[true, predicted]."
             )
         return matrix
 

@@ -18,7 +18,9 @@ _HEIGHTS = {"calibration_curve": 400, "calibration_scores": 130}
 # Points of a curve, of all classes together and of each, and digits of what is drawn.
 _MOST_POINTS, _LEAST_POINTS, _DIGITS = 1000, 100, 5
 # Draws of the band for each of several classes, so that twenty take no longer than a few.
-_DRAWS = 200
+_DRAWS = 100
+# Of several classes, probabilities that are graded as they are; beyond, they are rounded.
+_EXACT = 2_000_000
 # The band is pointwise, and what leaves it hangs together: of exact probabilities, 19 in 20 samples
 # of 100 to 20,000 rows have at most this many times the expected share of rows outside.
 _LIMIT = 2.0
@@ -46,7 +48,7 @@ def section(report: Report) -> Section | None:
     if not shown:
         return None
     two = len(model.classes) == 2
-    found = [_reliability(one, two) for one in shown]
+    found = [_reliability(one, len(shown) if not two else 1) for one in shown]
     points = max(_LEAST_POINTS, _MOST_POINTS // len(shown))
     context = {
         "source": printable(judged.source),
@@ -54,6 +56,7 @@ def section(report: Report) -> Section | None:
         "two": two,
         "classes": [_words(one, held) for one, held in zip(shown, found, strict=True)],
         "points": points,
+        "rounded": not two and judged.y.size * len(shown) > _EXACT,
         "level": f"{found[0].level:.0%}",
         "by_chance": f"{1 - found[0].level:.0%}",
         "limit": f"{_LIMIT * (1 - found[0].level):.0%}",
@@ -65,23 +68,34 @@ def section(report: Report) -> Section | None:
     return Section("calibration", "Calibration", context, data, charts, script=True)
 
 
-def _reliability(one: OneClass, two: bool) -> Reliability:
+def _reliability(one: OneClass, n_classes: int) -> Reliability:
     # Sums of probabilities may round to a little more than 1.
     score = np.clip(one.score, 0.0, 1.0)
-    draws = None if two else _DRAWS
-    return reliability(one.positive, score, one.weight, positive=True, n_resamples=draws)
+    if n_classes == 1:
+        return reliability(one.positive, score, one.weight, positive=True)
+    if score.size * n_classes > _EXACT:
+        score = _rounded(score)
+    return reliability(one.positive, score, one.weight, positive=True, n_resamples=_DRAWS)
+
+
+def _rounded(score: Array) -> Array:
+    """Three digits of p up to 1/2, and of 1 - p above: there are fewer distinct ones then."""
+    lesser = np.minimum(score, 1.0 - score)
+    with np.errstate(divide="ignore"):
+        unit = 10.0 ** (np.floor(np.log10(lesser)) - 2)
+    # Neither 0 nor a probability that is next to it changes.
+    near = np.where(lesser > 1e-300, np.round(lesser / np.maximum(unit, 1e-300)) * unit, lesser)
+    return np.where(score <= 0.5, near, 1.0 - near)
 
 
 def _drawn(one: OneClass, held: Reliability, points: int) -> dict[str, Any]:
-    """What the charts show of a class."""
+    """Gather what the charts show of a class."""
     lines = np.stack([held.probability, held.recalibrated, held.lower, held.upper])
     at = _along(lines, points)
     names = ("p", "observed", "lower", "upper")
     positive, negative = histogram(one)
     return {
-        **{
-            name: line[at].round(_DIGITS).tolist() for name, line in zip(names, lines, strict=True)
-        },
+        **{name: line[at].round(_DIGITS).tolist() for name, line in zip(names, lines, strict=True)},
         "bars": [a + b for a, b in zip(positive, negative, strict=True)],
     }
 
@@ -105,7 +119,7 @@ def _along(lines: Array, points: int) -> Whole:
 
 
 def _words(one: OneClass, held: Reliability) -> dict[str, Any]:
-    """What the template says of a class."""
+    """Say what the template says of a class."""
     outside, stretches = _stretches(held)
     return {
         "name": one.name,
@@ -183,7 +197,9 @@ def _stretches(held: Reliability) -> tuple[float, list[Stretch]]:
 
 
 def _stretch(part: Stretch) -> str:
-    where = f"from {part.low:.3g} to {part.high:.3g}" if part.low < part.high else f"at {part.low:.3g}"
+    where = (
+        f"from {part.low:.3g} to {part.high:.3g}" if part.low < part.high else f"at {part.low:.3g}"
+    )
     way = "low" if part.observed > part.mean else "high"
     return (
         f"The probabilities {where} ({part.share:.1%} of the rows) are too {way}: on average they "

@@ -71,14 +71,17 @@ def slider_positions(one: OneClass, most: int) -> Positions:
     if places.size > most:
         places = _chosen(curve, at_half, most)
     before = np.concatenate([[-np.inf], thresholds[:-1]])[places]
+    start = int(np.searchsorted(places, at_half))
+    short = _short(before, thresholds[places])
+    short[start] = 0.5
     return Positions(
         thresholds[places],
-        _short(before, thresholds[places]),
+        short,
         curve.tp[places],
         curve.fp[places],
         curve.tn[places],
         curve.fn[places],
-        int(np.searchsorted(places, at_half)),
+        start,
         thresholds.size - 1,
     )
 
@@ -125,7 +128,7 @@ def _short(before: Array, scores: Array) -> list[float | None]:
 
 
 def _between(low: float, high: float) -> float:
-    """Number of few digits in (low, high]."""
+    """Find a number of few digits in (low, high]."""
     if not low < high < np.inf:
         return high
     for digits in range(1, _DIGITS):

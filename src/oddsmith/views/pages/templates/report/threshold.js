@@ -87,7 +87,7 @@ oddsmith.section("threshold", (data, tools) => {
   const label = (place) => (one.short[place] === null ? "above every score" : String(one.short[place]));
 
   const sentence = (y) => {
-    const all = `Of ${count(y.tp + y.fn)} that truly are “${one.name}”, ${count(y.tp)} are found`;
+    const all = `Of ${count(y.tp + y.fn)} rows that truly are “${one.name}”, ${count(y.tp)} are found`;
     const flagged = y.tp + y.fp;
     if (!flagged) return `No row is predicted “${one.name}” at this threshold.`;
     return `${all}; of ${count(flagged)} that are predicted “${one.name}”, ${count(y.tp)} truly are.`;
@@ -159,6 +159,7 @@ oddsmith.section("threshold", (data, tools) => {
       const found = bests[name];
       button.disabled = !found;
       button.textContent = found ? label(found.place) : "—";
+      button.setAttribute("aria-label", `${button.textContent}: go to the best by ${button.dataset.rule}`);
       if (!found) show(`best-${name}`, NaN, "");
       else if (name === "cost") {
         const y = table[found.place];
