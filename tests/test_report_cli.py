@@ -105,6 +105,8 @@ def check_examples(report):
     assert examples.total == examples.y.size == judged.y.size
     np.testing.assert_array_equal(examples.y, judged.y)
     np.testing.assert_allclose(rebuilt(report), judged.probabilities, rtol=1e-12)
+    for column in examples.columns:
+        assert column.levels.tolist() == sorted(column.levels.tolist())
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
@@ -224,7 +226,7 @@ def test_rows_of_another_file(here, reports, streamed_or_not, capsys):
     run("fit", "t.csv", *args)
     [report] = reports
     left = 0 if streamed_or_not else 1
-    assert report.notes[0].startswith("1 rows are not judged") == (left == 1)
+    assert report.notes[0].startswith("1 row is not judged") == (left == 1)
     assert dict(report.data)["split"] == f"600 to fit, {199 + left} held out (other.csv)"
     assert report.judged.source == "other.csv"
     assert report.judged.seen is False
@@ -313,7 +315,8 @@ def test_rows_that_cannot_be_judged_are_refused_or_counted(fitted, reports, caps
     assert "1 rows cannot be scored, and they are left out" in capsys.readouterr().err
     [report] = reports
     assert report.judged.y.size == 299
-    assert report.notes[0].startswith("1 rows are not judged")
+    assert report.notes[0].startswith("1 row is not judged")
+    assert report.examples.numbers.tolist() == [2, *range(4, 302)]
     # A number that is missing counts as the mean, and the page shows it as missing.
     assert np.isnan(report.examples.columns[0].values[0])
     check_examples(report)

@@ -94,6 +94,13 @@ def hostile(request, tmp_path_factory):
     return page_file(folder, hostile_report(sorted(labels)))
 
 
+def embedded(path):
+    """What the page's scripts read."""
+    page = path.read_text(encoding="utf-8")
+    [text] = re.findall(r'id="page">(.*?)</script>', page, re.DOTALL)
+    return json.loads(text)
+
+
 def attributes_and_text(page):
     return page.evaluate(
         """() => {
@@ -154,13 +161,21 @@ def test_hostile_words_stay_harmless_when_the_page_is_used(browser, hostile):
             if button.is_enabled():
                 button.click()
         check_harmless(page)
+        page.fill("#coefficients-search", "")
+        shown = page.locator("#coefficients-table tbody th").evaluate_all(
+            "(heads) => heads.map((head) => (head.querySelector('[title]') ?? head))"
+            ".map((place) => place.title || place.textContent)"
+        )
+        names = embedded(hostile)["data"]["coefficients"]["names"]
+        assert sorted(shown) == sorted(names)
+        inside = page.locator("#coefficients-table tbody th *")
+        assert {part.evaluate("(one) => one.localName") for part in inside.all()} == {"span"}
+        assert not page.locator("#coefficients-table tbody th span *").count()
 
 
 def test_hostile_words_are_values_only(hostile):
     """No expression, name of a field or of a data set depends on what strangers wrote."""
-    page = hostile.read_text(encoding="utf-8")
-    [text] = re.findall(r'id="page">(.*?)</script>', page, re.DOTALL)
-    charts = json.loads(text)["charts"]
+    charts = embedded(hostile)["charts"]
     for chart in charts.values():
         for signal in chart["signals"]:
             signal.pop("value", None)

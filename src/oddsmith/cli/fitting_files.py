@@ -137,9 +137,9 @@ def _judge_others(
     )
     rows = None
     if request.page is not None:
-        from oddsmith.views.pages.report.gathering import Gathering, rows_that_fit
+        from oddsmith.cli.reporting import gathering_for
 
-        rows = Gathering(model.encoding, rows_that_fit(request.memory, len(model.classes)))
+        rows = gathering_for(model, request.memory)
     found, n_left = judged(model, asked, rows)
     held = (found.rows + n_left, n_left)
     return found, _report(request, model, done, rows, held)

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from oddsmith.cli.holding_out import Part
     from oddsmith.cli.scoring import ScoreRequest
 
-__all__ = ["check_page", "page_of_model", "report_of_files", "report_of_rows"]
+__all__ = ["check_page", "gathering_for", "page_of_model", "report_of_files", "report_of_rows"]
 
+# What Python, its libraries and the batches of a file take.
+_PROGRAM = 320 * 10**6
 BASELINE, THEIRS = "baseline", "scikit-learn"
 # Coefficients up to which scikit-learn's Newton solver is quick; it needs no scaled columns.
 _NEWTON = 2000
@@ -136,11 +138,16 @@ def report_of_files(
     return _beside(report, page, rivals)
 
 
+def gathering_for(model: Model, memory: int) -> Gathering:
+    """Gather rows in so many bytes, those of the program included."""
+    return Gathering(model.encoding, rows_that_fit(memory - _PROGRAM, len(model.classes)))
+
+
 def page_of_model(model: Model, request: "ScoreRequest", page: PageRequest) -> bytes:
     """Page of a stored model, judged on the labelled rows of files."""
     from oddsmith.cli.judging import judged
 
-    rows = Gathering(model.encoding, rows_that_fit(request.memory, len(model.classes)))
+    rows = gathering_for(model, request.memory)
     _, n_left = judged(model, request, rows)
     report = compose(model, page.title, cost=costs_of(page.cost), notes=_left_out(n_left))
     source = several(request.data)
@@ -151,7 +158,8 @@ def page_of_model(model: Model, request: "ScoreRequest", page: PageRequest) -> b
 def _left_out(n: int) -> tuple[str, ...]:
     if not n:
         return ()
-    return (f"{n:,} rows are not judged: they have a level, or a gap, that the fit has not seen.",)
+    rows = "1 row is not judged: it has" if n == 1 else f"{n:,} rows are not judged: they have"
+    return (f"{rows} a level, or a gap, that the fit has not seen.",)
 
 
 def _unit(seen: bool) -> str:

@@ -306,7 +306,8 @@ def _fit(
     vars(model).update(n_rows_=found.survey.n_rows, n_dropped_=found.n_dropped)
     rows = None
     if gather:
-        rows = Gathering(encoder.encoding, rows_that_fit(asked.room, len(classes.labels)))
+        # The other half is for what the fit keeps.
+        rows = Gathering(encoder.encoding, rows_that_fit(asked.room // 2, len(classes.labels)))
     held = _judged(asked, found, encoder, rows)
     return FilesFit(model, complaints, held, _shares(found, classes), rows)
 

@@ -89,7 +89,7 @@ def _rounded(score: Array) -> Array:
 
 
 def _drawn(one: OneClass, held: Reliability, points: int) -> dict[str, Any]:
-    """What the charts show of a class."""
+    """Gather what the charts show of a class."""
     lines = np.stack([held.probability, held.recalibrated, held.lower, held.upper])
     at = _along(lines, points)
     names = ("p", "observed", "lower", "upper")
@@ -119,7 +119,7 @@ def _along(lines: Array, points: int) -> Whole:
 
 
 def _words(one: OneClass, held: Reliability) -> dict[str, Any]:
-    """What the template says of a class."""
+    """Say what the template says of a class."""
     outside, stretches = _stretches(held)
     return {
         "name": one.name,

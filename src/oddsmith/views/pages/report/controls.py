@@ -12,7 +12,7 @@ from oddsmith.core.stable import Array
 from oddsmith.core.table_columns import Column
 from oddsmith.export.schema import Model
 from oddsmith.views.labels import short_labels
-from oddsmith.views.pages.report.document import Examples, Spread, Whole
+from oddsmith.views.pages.report.document import Examples, Spread
 
 __all__ = ["Control", "controls", "example_values", "listed_values"]
 
@@ -29,8 +29,8 @@ _TYPICAL_DIGITS = 5
 class Control:
     """One column of the table.
 
-    The margins that a value adds are its number times ``coef[:, 0]``, or the column of `coef` at the
-    place of its level.
+    What a value adds to the margins is its number times ``coef[:, 0]``, or the column of `coef`
+    at the place of its level.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ _NEW, _MISSING = ("new",), ("missing",)
 
 
 def controls(model: Model, spread: Spread | None, examples: Examples | None) -> list[Control]:
-    """Controls of all columns, in the order of the table.
+    """Make the controls of all columns, in the order of the table.
 
     Without a spread the average row has 0 in every encoded column.
     """
@@ -173,7 +173,7 @@ def _category(
     order = np.argsort(-one.counts, kind="stable")[:_MOST_LEVELS]
     own = [k for k, level in enumerate(one.levels.tolist()) if level in needed]
     chosen = np.union1d(order, np.asarray(own, np.intp)).tolist()
-    levels = [one.levels[k] for k in chosen]
+    levels: list[Any] = one.levels[chosen].tolist()
     by_level: dict[Any, int] = {level: option for option, level in enumerate(levels)}
     options = short_labels([label_text(level) for level in levels], _LETTERS)
     places = [int(one.places[k]) for k in chosen]
@@ -207,11 +207,11 @@ def _category(
     )
 
 
-def _as_levels(column: Column) -> tuple[Whole, Any]:
+def _as_levels(column: Column) -> tuple[Any, Any]:
     """Codes, -1 where missing, and levels of a column that may hold numbers."""
     if column.kind == "category":
-        return np.asarray(column.codes), column.levels
-    codes = np.full(column.values.size, -1)
+        return column.codes, column.levels
+    codes: Any = np.full(column.values.size, -1)
     there = ~np.isnan(column.values)
     levels, codes[there] = np.unique(column.values[there], return_inverse=True)
     return codes, levels.astype(object)

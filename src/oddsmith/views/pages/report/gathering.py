@@ -20,21 +20,21 @@ __all__ = ["Gathering", "bounds_of", "matrix_columns", "rows_that_fit", "statist
 # Rows that are kept as they are, at the least, where there are so many: medians and examples come
 # from them. Twice as many at the most, and entries.
 _KEPT, _ENTRIES = 20_000, 2**22
-# Numbers beside its probabilities that a row takes while a page is made of it.
+# Numbers beside its probabilities, there twice, that a row takes while a page is made of it.
 _BESIDE = 40
 
 Pick = Callable[[Whole], list[Column]]
 
 
-def rows_that_fit(memory: int, n_classes: int) -> int:
-    """Rows whose probabilities can be judged in half of so many bytes.
+def rows_that_fit(room: int, n_classes: int) -> int:
+    """Rows of which a page can be made in so many bytes, beside those of the program itself.
 
     Examples
     --------
     >>> rows_that_fit(2**30, 2)
-    1597830
+    3050402
     """
-    return max(1000, memory // 2 // (8 * (n_classes + _BESIDE)))
+    return max(1000, room // (8 * (2 * n_classes + _BESIDE)))
 
 
 def statistics_of(X: Any) -> Columns:

@@ -128,7 +128,7 @@ def _short(before: Array, scores: Array) -> list[float | None]:
 
 
 def _between(low: float, high: float) -> float:
-    """Number of few digits in (low, high]."""
+    """Find a number of few digits in (low, high]."""
     if not low < high < np.inf:
         return high
     for digits in range(1, _DIGITS):

@@ -84,7 +84,7 @@ def _by_importance(found: list[Control]) -> Any:
 
 
 def _columns(names: tuple[str, ...], found: list[Control]) -> list[dict[str, Any]]:
-    """What the script reads of each column; what has no value is left out."""
+    """Gather what the script reads of each column; what has no value is left out."""
     columns = []
     for whole, short, one in zip(names, short_labels(names, _LETTERS), found, strict=True):
         shown = printable(whole[:_WHOLE])

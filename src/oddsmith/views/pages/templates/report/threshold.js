@@ -159,6 +159,7 @@ oddsmith.section("threshold", (data, tools) => {
       const found = bests[name];
       button.disabled = !found;
       button.textContent = found ? label(found.place) : "—";
+      button.setAttribute("aria-label", `${button.textContent}: go to the best by ${button.dataset.rule}`);
       if (!found) show(`best-${name}`, NaN, "");
       else if (name === "cost") {
         const y = table[found.place];
