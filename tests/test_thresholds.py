@@ -670,3 +670,28 @@ def best_time(run, times=3):
 def test_the_page_on_decisions_says_what_is():
     page = Path(__file__).parent.parent / "docs" / "decisions.md"
     assert doctest.testfile(str(page), module_relative=False).failed == 0
+
+
+# ---------------------------------------------------------------------- what could go unnoticed
+
+
+def test_what_a_mask_hides_is_not_shown():
+    y, score = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9])
+    mask = [False, True, False, False]
+    with pytest.raises(DataError, match="score is masked in some places"):
+        threshold_curve(y, np.ma.array(score, mask=mask))
+    with pytest.raises(DataError, match="sample_weight is masked in some places"):
+        threshold_curve(y, score, np.ma.array(np.ones(4), mask=mask))
+    with pytest.raises(DataError, match="y is masked in some rows"):
+        threshold_curve(np.ma.array(y, mask=mask), score)
+    same(threshold_curve(y, np.ma.array(score)), threshold_curve(y, score))
+
+
+@pytest.mark.parametrize("fp", [1e308, [1e308] * 4], ids=["one", "by row"])
+def test_costs_whose_total_is_beyond_floats_do_not_tie(fp):
+    curve = threshold_curve([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9])
+    for call in (curve.best, lambda cost: curve.at(0.5, cost=cost)):
+        with pytest.raises(ParameterError, match="beyond the largest float"):
+            call(cost={"fp": fp, "fn": 1e308})
+    chosen = curve.best(cost={"fp": 2e307, "fn": 8e307})
+    assert (chosen.threshold, chosen.ties) == (0.4, 1)

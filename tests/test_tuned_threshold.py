@@ -564,3 +564,45 @@ def test_it_travels_and_shows_itself():
     assert not hasattr(copy, "threshold_")
     assert copy.get_params()["estimator__C"] == 2.0
     assert os.linesep not in repr(TunedThreshold(GaussianNB()))
+
+
+# ---------------------------------------------------------------------- what could go unnoticed
+
+
+class Unsure(GaussianNB):
+    """Says of the first row that it does not know."""
+
+    def predict_proba(self, X):
+        share = super().predict_proba(X)
+        share[0] = np.nan
+        return share
+
+
+def test_expected_costs_that_are_nan_are_not_the_least():
+    X, y = load_iris(return_X_y=True)
+    model = TunedThreshold(Unsure(), cost=1.0 - np.eye(3)).fit(X, y)
+    with pytest.raises(DataError, match=r"expected costs of row 0 \(from 0\)"):
+        model.predict(X)
+
+
+def test_what_is_set_after_the_fit_waits_for_the_next_one():
+    X, y = rows()
+    model = TunedThreshold(LogisticRegression()).fit(X, y)
+    before = model.predict(X)
+    model.set_params(response_method="decision_function")
+    assert (model.predict(X) == before).all()  # not margins by a threshold of probabilities
+    X, y = load_iris(return_X_y=True)
+    model = TunedThreshold(GaussianNB(), cost=1.0 - np.eye(3)).fit(X, y)
+    before = model.predict(X)
+    assert (model.set_params(cost=np.eye(3)).predict(X) == before).all()
+
+
+def test_a_class_that_has_no_weight_in_a_fit_is_told():
+    X, y = rows()
+    weight = np.where(y == 0, 1.0, 0.0)
+    weight[np.flatnonzero(y == 1)[:3]] = 1.0  # all in the first fold
+    with pytest.raises(DataError, match=r"fold 0 \(from 0\) has no row of class 1 and positive w"):
+        TunedThreshold(Theirs()).fit(X, y, weight)
+    # Weights that are not in the fits take no class away.
+    with pytest.warns(OddsmithWarning, match="takes no sample_weight"):
+        TunedThreshold(make_pipeline(Theirs())).fit(X, y, weight)

@@ -22,13 +22,17 @@ def real_numbers(given: Any, name: str) -> Array:
     Raises
     ------
     DataError
-        If it holds text, complex numbers, dates or anything else that is no real number.
+        If it holds text, complex numbers, dates or anything else that is no real number, or a
+        mask hides some.
 
     Examples
     --------
     >>> real_numbers([1, True, 0.5], "offset")
     array([1. , 1. , 0.5])
     """
+    if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
+        # numpy.asarray would show what the mask hides.
+        raise DataError(f"{name} is masked in some places; leave such rows out.")
     array: np.ndarray[Any, Any] = np.asarray(given)
     try:
         if array.dtype.kind not in "fiubO":

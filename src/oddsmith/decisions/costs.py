@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from oddsmith.core.stable import Array
-from oddsmith.errors import ParameterError
+from oddsmith.errors import DataError, ParameterError
 
 __all__ = ["ERRORS", "cost_matrix", "costs_of_matrix", "decide", "optimal_threshold", "read_costs"]
 
@@ -145,9 +145,23 @@ def optimal_threshold(matrix: Array) -> float:
 def decide(probabilities: Array, matrix: Array) -> np.ndarray[Any, np.dtype[np.intp]]:
     """Class of the least expected cost in each row (Elkan, 2001, equation 1), of shape (n,).
 
+    Raises
+    ------
+    DataError
+        If expected costs are no finite numbers.
+
     Examples
     --------
     >>> decide(np.array([[0.7, 0.2, 0.1]]), np.array([[0, 1, 1], [9, 0, 9], [1, 1, 0]]))
     array([1])
     """
-    return np.argmin(probabilities @ matrix, axis=1)
+    expected = probabilities @ matrix
+    lost = ~np.isfinite(expected).all(axis=1)
+    if lost.any():
+        # numpy.argmin would take NaN for the least.
+        raise DataError(
+            f"the expected costs of row {int(np.argmax(lost))} (from 0) are no finite numbers, as "
+            "its probabilities are none or the costs are beyond what floats hold, so that none is "
+            "the least."
+        )
+    return np.argmin(expected, axis=1)

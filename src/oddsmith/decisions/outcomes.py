@@ -161,6 +161,8 @@ def label_column(y: Any) -> Labels:
     >>> label_column(["no", "yes"]).shape
     (2,)
     """
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        raise DataError("y is masked in some rows; leave such rows out.")
     labels = np.asarray(y)
     if labels.ndim != 1:
         raise DataError(f"y has shape {labels.shape}; give one label per row, shape (n,).")

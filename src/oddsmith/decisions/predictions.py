@@ -29,8 +29,8 @@ def read_scores(score: Any, n: int) -> Array:
     >>> read_scores([-0.0, 2], 2)
     array([0., 2.])
     """
+    found = _one_per_row(score, "score", n)
     given = np.asarray(score)
-    found = _one_per_row(given, "score", n)
     if given.dtype.kind in "iu" and max(abs(int(given.min())), abs(int(given.max()))) > _EXACT:
         raise DataError(
             "score holds whole numbers beyond 2**53, which floats would round, so that different "

@@ -118,13 +118,26 @@ class Rule:
         return self.cost is not None and any(np.ndim(cost) for cost in self.cost.values())
 
     def values(self, counts: Counts) -> tuple[Array, Any]:
-        """Objective at each threshold, and the size that its rounding goes by."""
+        """Objective at each threshold, and the size that its rounding goes by.
+
+        Raises
+        ------
+        ParameterError
+            If the total of the costs is beyond the largest float, where all would tie.
+        """
         if self.cost is None:
             return measure_named(counts, self.name), 1.0
-        if counts.row_cost is not None:
-            return counts.row_cost, counts.row_size
-        sizes = {error: abs(cost) for error, cost in self.cost.items()}
-        return counts.cost(**self.cost), counts.cost(**sizes)
+        found, size = counts.row_cost, counts.row_size
+        if found is None:
+            sizes = {error: abs(cost) for error, cost in self.cost.items()}
+            with np.errstate(over="ignore", invalid="ignore"):
+                found, size = counts.cost(**self.cost), counts.cost(**sizes)
+        if not np.isfinite(size).all():
+            raise ParameterError(
+                f"the total of {self.words} is beyond the largest float; give costs in a larger "
+                "unit."
+            )
+        return found, size
 
 
 def read_rule(objective: Any, cost: Any, subject_to: Any, n: int = 0) -> Rule:

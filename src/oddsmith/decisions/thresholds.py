@@ -192,9 +192,10 @@ class ThresholdCurve(Measures):
         if not rule.by_row:
             return Counts(*counts)
         rows = self._known_rows()
-        spared, called = row_costs(rule, rows)
-        cost = sums(spared, rows.start)[0] + sums(called, rows.start)[1]
-        size = sums(np.abs(spared), rows.start)[0] + sums(np.abs(called), rows.start)[1]
+        with np.errstate(over="ignore", invalid="ignore"):  # which the rule refuses by its name
+            spared, called = row_costs(rule, rows)
+            cost = sums(spared, rows.start)[0] + sums(called, rows.start)[1]
+            size = sums(np.abs(spared), rows.start)[0] + sums(np.abs(called), rows.start)[1]
         return Counts(*counts, cost, size)
 
     def _choice(

@@ -122,14 +122,18 @@ def folds_of(
         parts = list(splitter.split(X, index, **split))
     if not parts:
         raise ParameterError(f"cv={cv!r} gives no folds; give at least one (train, test).")
+    # Without weight in a fit a class is as good as not there.
+    weight = rows.weight if "sample_weight" in rows.params else None
     found = []
     for number, (train, test) in enumerate(parts):
         fitted, scored = every[train], every[test]
-        seen = np.bincount(index[fitted], minlength=classes.size)
+        counts = None if weight is None else weight[fitted] > 0.0
+        seen = np.bincount(index[fitted], counts, minlength=classes.size)
         if not seen.all():
             label = classes.tolist()[int(np.argmin(seen))]
+            kind = "" if weight is None else " and positive weight"
             raise DataError(
-                f"fold {number} (from 0) has no row of class {label!r} to fit; use fewer "
+                f"fold {number} (from 0) has no row of class {label!r}{kind} to fit; use fewer "
                 "folds, or a splitter that shares out each class, such as StratifiedKFold."
             )
         if not scored.size:

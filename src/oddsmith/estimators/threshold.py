@@ -117,6 +117,8 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     fold_values_: Array
     classes_: np.ndarray[Any, Any]
     positive_: Any
+    _scored_by: Response
+    _matrix: Array
 
     def __init__(
         self,
@@ -212,7 +214,7 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             own = {"objective": self.objective, "subject_to": self.subject_to}
             own |= {"positive": self.positive, "costs": costs}
             refuse_more_classes(K, self.cost, own)
-            cost_matrix(self.cost, K)
+            self._matrix = cost_matrix(self.cost, K)
             self.positive_ = None
         else:
             self.positive_ = positive_label(self.classes_, self.positive)
@@ -275,13 +277,15 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 stacklevel=3,
             )
         self.thresholds_, self.fold_values_ = chosen.thresholds, chosen.values
+        # A threshold holds for the scores that it was chosen on, whatever is set afterwards.
+        self._scored_by = self.response_method
 
     def predict(self, X: Any) -> np.ndarray[Any, Any]:
         """Class of each row, of shape (n,): by the threshold, or of the least expected cost."""
         check_is_fitted(self, "estimator_")
         classes = self.classes_
         if classes.size == 2:
-            score = positive_scores(self.estimator_, X, self.response_method, self.positive_)
+            score = positive_scores(self.estimator_, X, self._scored_by, self.positive_)
             if np.isnan(score).any():
                 raise DataError(
                     f"the score of row {int(np.argmax(np.isnan(score)))} (from 0) is NaN, so that "
@@ -295,7 +299,7 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         share = np.asarray(self.estimator_.predict_proba(X), dtype=np.float64)
         order = np.searchsorted(classes, self.estimator_.classes_)
-        return classes[decide(share, cost_matrix(self.cost, classes.size)[order])]
+        return classes[decide(share, self._matrix[order])]
 
     @available_if(_can("predict_proba"))
     def predict_proba(self, X: Any) -> Array:
