@@ -517,3 +517,8 @@ def test_a_million_rows_take_seconds():
     assert found.scores[0].auc == pytest.approx(roc_auc_score(y, p[0]), rel=1e-10)
     assert of(found, "log_loss").p_value == 0.0
     assert of(found, "cost").standard_error < 0.01
+
+
+def test_names_that_read_the_same_are_not_mixed_up():
+    with pytest.raises(ParameterError, match="names that read the same, 1 and '1'"):
+        compare({1: [0.1, 0.9], "1": [0.9, 0.2]}, None, [0, 1])

@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression as Theirs
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.naive_bayes import GaussianNB
@@ -311,3 +312,51 @@ def test_a_corrected_model_is_cloned_pickled_and_validated():
     assert found.n_features_in_ == 2
     assert np.isfinite(cross_val_score(found, X, y, scoring="neg_log_loss")).all()
     assert "PriorCorrected" in repr(found)
+
+
+class Ordered(ClassifierMixin, BaseEstimator):
+    """A fitted model whose classes are in some order, as other libraries may leave them."""
+
+    def __init__(self, inner, step):
+        self.inner, self.step = inner, step
+
+    def fit(self, X, y):
+        raise AssertionError("it is fitted")
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    @property
+    def classes_(self):
+        return self.inner.classes_[:: self.step]
+
+    @property
+    def class_weight(self):
+        return self.inner.class_weight
+
+    def predict_proba(self, X):
+        return self.inner.predict_proba(X)[:, :: self.step]
+
+    def predict(self, X):
+        return self.inner.predict(X)
+
+
+@pytest.mark.parametrize("kind", [object, str])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_classes_that_are_not_sorted(n_classes, kind):
+    X, _ = drawn(400)
+    names = np.array(["ash", "elm", "oak"][:n_classes], dtype=kind)
+    y = names[np.digitize(X[:, 0], [0.2, 1.0][: n_classes - 1])]
+    weights = dict(zip(names.tolist(), [1.0, 2.0, 5.0], strict=False))
+    model = Theirs(class_weight=weights).fit(X[:200], y[:200])
+    expected = recalibrate(Ordered(model, 1), X[200:], y[200:], "prior")
+    turned = Ordered(model, -1)
+    found = recalibrate(turned, X[200:], y[200:], "prior")
+    assert found.classes_.tolist() == names[::-1].tolist()
+    np.testing.assert_allclose(found.actual_[::-1], expected.actual_)
+    np.testing.assert_allclose(found.trained_[::-1], expected.trained_)
+    np.testing.assert_allclose(found.predict_proba(X)[:, ::-1], expected.predict_proba(X))
+    for method in ("platt", "temperature", "isotonic"):  # which would be silently wrong
+        recalibrate(Ordered(model, 1), X[200:], y[200:], method)
+        with pytest.raises(ParameterError, match="which are not sorted"):
+            recalibrate(turned, X[200:], y[200:], method)

@@ -114,6 +114,12 @@ def _check_arguments(models: Any, cost: Any, threshold: Any) -> None:
         raise ParameterError(
             f'models holds {found}; give two or more by name, such as {{"ours": a, "theirs": b}}.'
         )
+    texts = [str(name) for name in models]
+    if len(set(texts)) < len(texts):
+        raise ParameterError(
+            f"models has names that read the same, {listed([repr(name) for name in models])}; "
+            "give each its own."
+        )
     if threshold is not None and cost is None:
         raise ParameterError(
             f"threshold={threshold!r} says how costs arise, and there are none; give cost=, such "

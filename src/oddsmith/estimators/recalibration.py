@@ -241,6 +241,12 @@ def recalibrate(
     labels = _column(y)
     weight = checked_weights(sample_weight, labels.size)
     classes = np.asarray(estimator.classes_)
+    if (np.argsort(classes) != np.arange(classes.size)).any():
+        raise ParameterError(
+            f"the estimator has the classes {classes.tolist()}, which are not sorted, as "
+            f"scikit-learn's calibration takes them to be; use method='prior', or fit it to labels "
+            "that sort as its columns do."
+        )
     counts = np.bincount(
         _known(labels, classes), None if weight is None else weight > 0, classes.size
     )
@@ -264,7 +270,8 @@ def _column(y: Any) -> np.ndarray[Any, Any]:
 
 
 def _known(labels: np.ndarray[Any, Any], classes: np.ndarray[Any, Any]) -> Any:
-    return known_index(labels, classes, labels.size, "y", "the estimator")
+    order = np.argsort(classes)  # which other libraries may leave as the labels came
+    return order[known_index(labels, classes[order], labels.size, "y", "the estimator")]
 
 
 def _shares(given: Any, classes: np.ndarray[Any, Any], name: str) -> Any:
