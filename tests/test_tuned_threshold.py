@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 import sklearn
+from joblib import parallel_config
 from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
@@ -45,6 +46,7 @@ from oddsmith import (
     TunedThreshold,
     threshold_curve,
 )
+from oddsmith.estimators.cross_fitting import read_rows
 
 
 def rows(n=300, seed=0, share=0.25):
@@ -374,7 +376,11 @@ def test_folds_of_any_kind():
     assert np.isnan(one.fold_values_).all()
     shuffled = [clone(model).set_params(random_state=seed).fit(X, y) for seed in (0, 0, 1)]
     assert shuffled[0].threshold_ == shuffled[1].threshold_ != shuffled[2].threshold_
-    both = clone(model).set_params(n_jobs=2).fit(X, y)
+    # Processes take long to start: what they are sent is pickled here, and threads do the work.
+    rows_ = pickle.loads(pickle.dumps(read_rows(X, y, None)))  # noqa: S301
+    assert np.array_equal(rows_.part(np.arange(3))[0], X[:3])
+    with parallel_config(backend="threading"):
+        both = clone(model).set_params(n_jobs=2).fit(X, y)
     assert both.choice_ == clone(model).fit(X, y).choice_
 
 

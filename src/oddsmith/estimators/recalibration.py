@@ -132,14 +132,15 @@ class PriorCorrected(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 f"trained={self.trained!r} is of a training before, and this {kind} is not fitted; "
                 "fit it first, and inside what clones freeze it: FrozenEstimator(model)."
             )
+        own: Any = clone(self.estimator)
         if sample_weight is None:
-            return clone(self.estimator).fit(X, y)
+            return own.fit(X, y)
         if not has_fit_parameter(self.estimator, "sample_weight"):
             raise ParameterError(
                 f"{kind} takes no sample_weight, and is not fitted; fit it first, by the name that "
                 "it has for weights."
             )
-        return clone(self.estimator).fit(X, y, sample_weight=sample_weight)
+        return own.fit(X, y, sample_weight=sample_weight)
 
     def _trained(self, classes: np.ndarray[Any, Any]) -> Array:
         if self.trained is not None:
