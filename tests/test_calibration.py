@@ -434,3 +434,11 @@ def test_the_python_of_the_page_runs(capsys):
     before, after = names["found"], names["after"]
     assert after.log_loss.miscalibration < 0.1 * before.log_loss.miscalibration
     assert "one column" in capsys.readouterr().out
+
+
+def test_a_probability_is_in_the_bin_of_its_middle_row():
+    # Weights of 1, 2 and 1 in two bins: the middle of the second is where the second bin begins.
+    rows = grade(np.zeros(4, dtype=bool), np.array([0.1, 0.2, 0.2, 0.3]), None, 2)
+    assert rows.bins.tolist() == [0, 1]
+    rows = grade(np.zeros(3, dtype=bool), np.array([0.1, 0.2, 0.3]), np.array([1.0, 1.9, 1.1]), 2)
+    assert rows.bins.tolist() == [0, 2]

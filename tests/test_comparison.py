@@ -522,3 +522,18 @@ def test_a_million_rows_take_seconds():
 def test_names_that_read_the_same_are_not_mixed_up():
     with pytest.raises(ParameterError, match="names that read the same, 1 and '1'"):
         compare({1: [0.1, 0.9], "1": [0.9, 0.2]}, None, [0, 1])
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_tables_of_probabilities_go_by_the_names_of_their_columns(library):
+    rng = np.random.default_rng(0)
+    y, p = rng.choice(["ash", "elm", "oak"], 60), rng.dirichlet(np.ones(3), 60)
+    columns = {name: p[:, k] for k, name in enumerate(["ash", "elm", "oak"])}
+    turned = {name: columns[name] for name in ("oak", "ash", "elm")}
+    others = {name.upper(): column for name, column in columns.items()}
+    models = {"array": p, "turned": library.DataFrame(turned), "other": library.DataFrame(others)}
+    assert all(
+        one.value == 0.0
+        for one in compare(models, None, y).differences
+        if one.measure == "log_loss"
+    )

@@ -703,3 +703,20 @@ def test_costs_whose_total_is_beyond_floats_do_not_tie(fp):
             call(cost={"fp": fp, "fn": 1e308})
     chosen = curve.best(cost={"fp": 2e307, "fn": 8e307})
     assert (chosen.threshold, chosen.ties) == (0.4, 1)
+
+
+@pytest.mark.parametrize(
+    "fp",
+    [
+        np.array(["2020-01-01", "NaT"], dtype="M8[D]"),
+        np.ma.array([1.0, 2.0], mask=[False, True]),
+        np.array([1j, 2.0]),
+        ["1", "2"],
+        [[1.0], [2.0, 3.0]],
+    ],
+    ids=["dates", "masked", "complex", "texts", "ragged"],
+)
+def test_costs_that_are_no_real_numbers(fp):
+    curve = threshold_curve([0, 1], [0.1, 0.2])
+    with pytest.raises(ParameterError, match=r"(?s)cost\['fp'\] is .* give a finite number"):
+        curve.best(cost={"fp": fp})

@@ -612,3 +612,31 @@ def test_a_class_that_has_no_weight_in_a_fit_is_told():
     # Weights that are not in the fits take no class away.
     with pytest.warns(OddsmithWarning, match="takes no sample_weight"):
         TunedThreshold(make_pipeline(Theirs())).fit(X, y, weight)
+
+
+class Backwards(GaussianNB):
+    """A classifier whose classes are not sorted, as other libraries may leave them."""
+
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, y, sample_weight)
+        self.inner_, self.classes_ = self.classes_, self.classes_[::-1]
+        return self
+
+    def predict_proba(self, X):
+        inner = GaussianNB()
+        vars(inner).update(vars(self), classes_=self.inner_)
+        return inner.predict_proba(X)[:, ::-1]
+
+
+def test_classes_of_the_classifier_in_any_order():
+    X, y = load_iris(return_X_y=True)
+    cost = np.array([[0.0, 1.0, 2.0], [50.0, 0.0, 1.0], [90.0, 7.0, 0.0]])
+    expected = TunedThreshold(GaussianNB(), cost=cost).fit(X, y).predict(X)
+    np.testing.assert_array_equal(
+        TunedThreshold(Backwards(), cost=cost).fit(X, y).predict(X), expected
+    )
+    X, y = rows()
+    expected = TunedThreshold(GaussianNB()).fit(X, y)
+    found = TunedThreshold(Backwards()).fit(X, y)
+    assert found.threshold_ == expected.threshold_
+    np.testing.assert_array_equal(found.predict(X), expected.predict(X))

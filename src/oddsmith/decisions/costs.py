@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from oddsmith.core.real import real_numbers
 from oddsmith.core.stable import Array
 from oddsmith.errors import DataError, ParameterError
 
@@ -39,10 +40,7 @@ def read_costs(cost: Any, n: int = 0) -> dict[str, Any]:
         )
     found: dict[str, Any] = {}
     for error, given in cost.items():
-        try:
-            value = np.asarray(given, dtype=np.float64)
-        except (TypeError, ValueError):
-            value = np.array(np.nan)
+        value = _numbers(given)
         if value.shape not in ((), (n,)) or not np.isfinite(value).all():
             rows = f", or one for each of the {n} rows" if n else ""
             shown = f"an array of shape {value.shape}" if value.ndim else repr(given)
@@ -80,10 +78,7 @@ def cost_matrix(cost: Any, n_classes: int) -> Array:
         for error, value in read_costs(cost).items():
             matrix[_CELLS[error]] = value
         return matrix
-    try:
-        matrix = np.asarray(cost, dtype=np.float64)
-    except (TypeError, ValueError):
-        matrix = np.empty(0)
+    matrix = _numbers(cost)
     if matrix.shape != (K, K) or not np.isfinite(matrix).all():
         shown = f"of shape {matrix.shape}" if isinstance(cost, np.ndarray) else repr(cost)
         holes = ", not all finite," if not np.isfinite(matrix).all() else ""
@@ -93,6 +88,14 @@ def cost_matrix(cost: Any, n_classes: int) -> Array:
             f"({K}, {K}) of finite numbers, cost[true, predicted]."
         )
     return matrix.copy()
+
+
+def _numbers(given: Any) -> Array:
+    """Real numbers; NaN where these are none, such as dates, or a mask hides some."""
+    try:
+        return real_numbers(given, "cost")
+    except (DataError, ValueError):  # the latter of lists that have no shape
+        return np.array(np.nan)
 
 
 def costs_of_matrix(matrix: Array, positive: int) -> dict[str, float]:

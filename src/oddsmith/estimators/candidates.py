@@ -158,8 +158,18 @@ def _probabilities(name: str, model: Any, rows: Rows) -> Array:
 
 
 def _order(model: Any, rows: Rows) -> list[int]:
-    """Columns of a model in the order of the classes."""
-    own = np.asarray(getattr(model, "classes_", rows.classes)) if _is_model(model) else rows.classes
+    """Columns of a model in the order of the classes; those of a table go by their names.
+
+    The names of a table are read where they are the classes; a table of other names, or an array,
+    has its columns in the order of the classes.
+    """
+    if _is_model(model):
+        own = np.asarray(getattr(model, "classes_", rows.classes))
+    else:
+        own, texts = rows.classes, [str(name) for name in getattr(model, "columns", ())]
+        if sorted(texts) == sorted(map(str, own.tolist())):
+            by_text = {str(label): k for k, label in enumerate(own.tolist())}
+            own = own[[by_text[text] for text in texts]]
     place = {label: k for k, label in enumerate(own.tolist())}
     return [place[label] for label in rows.classes.tolist()]
 
