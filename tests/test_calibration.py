@@ -15,6 +15,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss, log_loss
 
 from oddsmith import DataError, ParameterError, compare, reliability, threshold_curve
+from oddsmith.decisions.consistency import grade
 
 TENTHS = st.integers(1, 9).map(lambda k: k / 10)
 

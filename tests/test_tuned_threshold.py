@@ -640,3 +640,15 @@ def test_classes_of_the_classifier_in_any_order():
     found = TunedThreshold(Backwards()).fit(X, y)
     assert found.threshold_ == expected.threshold_
     np.testing.assert_array_equal(found.predict(X), expected.predict(X))
+
+
+def test_costs_of_rows_go_before_those_of_all_and_leave_the_others():
+    X, y = rows()
+    amounts = np.random.default_rng(2).uniform(1.0, 9.0, y.size)
+    model = TunedThreshold(GaussianNB(), cost={"fp": 4.0, "fn": 1.0}).fit(
+        X, y, costs={"fn": amounts}
+    )
+    both = TunedThreshold(GaussianNB()).fit(X, y, costs={"fp": 4.0, "fn": amounts})
+    alone = TunedThreshold(GaussianNB()).fit(X, y, costs={"fn": amounts})
+    assert (model.threshold_, model.choice_.value) == (both.threshold_, both.choice_.value)
+    assert model.threshold_ != alone.threshold_
