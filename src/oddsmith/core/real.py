@@ -30,8 +30,8 @@ def real_numbers(given: Any, name: str) -> Array:
     >>> real_numbers([1, True, 0.5], "offset")
     array([1. , 1. , 0.5])
     """
-    if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
-        # numpy.asarray would show what the mask hides.
+    # numpy.asarray would show what a mask hides.
+    if _is_masked(given):
         raise DataError(f"{name} is masked in some places; leave such rows out.")
     array: np.ndarray[Any, Any] = np.asarray(given)
     try:
@@ -40,3 +40,8 @@ def real_numbers(given: Any, name: str) -> Array:
         return array.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise DataError(f"{name} is not made of real numbers: {error}.") from error
+
+
+def _is_masked(given: Any) -> bool:
+    masked: Any = np.ma
+    return isinstance(given, masked.MaskedArray) and bool(masked.is_masked(given))

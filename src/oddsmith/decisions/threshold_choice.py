@@ -127,8 +127,9 @@ class Rule:
         """
         if self.cost is None:
             return measure_named(counts, self.name), 1.0
-        found, size = counts.row_cost, counts.row_size
-        if found is None:
+        if counts.row_cost is not None and counts.row_size is not None:
+            found, size = counts.row_cost, counts.row_size
+        else:
             sizes = {error: abs(cost) for error, cost in self.cost.items()}
             with np.errstate(over="ignore", invalid="ignore"):
                 found, size = counts.cost(**self.cost), counts.cost(**sizes)
