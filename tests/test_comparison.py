@@ -537,3 +537,9 @@ def test_tables_of_probabilities_go_by_the_names_of_their_columns(library):
         for one in compare(models, None, y).differences
         if one.measure == "log_loss"
     )
+
+
+def test_a_probability_that_is_the_threshold_is_positive():
+    models = {"at": [0.5, 0.5], "below": [0.25, 0.25]}
+    found = compare(models, None, [0, 1], cost={"fp": 1, "fn": 3}, threshold=0.5)
+    assert [one.cost for one in found.scores] == [0.5, 1.5]
