@@ -81,7 +81,7 @@ def cost_matrix(cost: Any, n_classes: int) -> Array:
     matrix = _numbers(cost)
     if matrix.shape != (K, K) or not np.isfinite(matrix).all():
         shown = f"of shape {matrix.shape}" if isinstance(cost, np.ndarray) else repr(cost)
-        holes = ", not all finite," if not np.isfinite(matrix).all() else ""
+        holes = ", not all finite," if matrix.ndim and not np.isfinite(matrix).all() else ""
         either = "a dict such as {'fp': 1, 'fn': 5}, or " if K == 2 else ""
         raise ParameterError(
             f"cost {shown}{holes} cannot be used for {K} classes; give {either}an array of shape "
