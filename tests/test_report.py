@@ -221,8 +221,11 @@ def test_tables_of_any_library_show_columns_as_they_were(kind, missing, shown):
     assert found.spread.typical[at["dose"]] == np.nanmedian(own["dose"])
     assert found.spread.typical[at["new"]] is False
     assert found.spread.typical[at["site"]] in ("a", "b")
-    assert dict(found.data)["kinds"] == "1 of numbers, 1 of booleans and 1 of text or categories"
-    assert dict(found.data)["missing values"].endswith("in the rows of the fit")
+    assert (
+        dict(found.data)["Kinds of columns"]
+        == "1 of numbers, 1 of booleans and 1 of text or categories"
+    )
+    assert dict(found.data)["Missing values"].endswith("in the rows of the fit")
 
 
 def test_wide_categories_stay_sparse(shown):

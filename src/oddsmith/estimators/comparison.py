@@ -114,10 +114,14 @@ def compare(
     if cost is not None:
         costs = _Costs(cost_matrix(cost, rows.classes.size), _thresholds(models, threshold))
     candidates = []
+    deciding: dict[str, list[str]] = {}
     for name, model in models.items():
-        candidate, said = _candidate(str(name), model, rows, costs)
+        candidate, how = _candidate(str(name), model, rows, costs)
         candidates.append(candidate)
-        notes += said
+        if how is not None:
+            deciding.setdefault(how, []).append(quoted(str(name)))
+    for how, names in deciding.items():
+        notes.append(f"{listed(names)} {'decides' if len(names) == 1 else 'decide'} {how}.")
     if weight is not None:
         notes.append("Rows count by their weights; each is one row in the standard errors.")
     kept = np.arange(rows.n) if weight is None else np.flatnonzero(weight)
@@ -213,17 +217,16 @@ def _thresholds(models: Mapping[str, Any], threshold: Any) -> Mapping[str, Any]:
 
 def _candidate(
     name: str, model: Any, rows: _Rows, costs: _Costs | None
-) -> tuple[Candidate, list[str]]:
+) -> tuple[Candidate, str | None]:
     """Score each row by a model, and say by what it decides."""
     probabilities = _probabilities(name, model, rows)
     loss = _loss(probabilities, model, rows)
     matrix = _columns(probabilities)
     score = matrix[:, 1] if rows.classes.size == 2 else None
     if costs is None:
-        return Candidate(name, loss, score, None), []
+        return Candidate(name, loss, score, None), None
     decided, how = _decisions(name, model, matrix, rows, costs)
-    said = f"{quoted(name)} decides {how}."
-    return Candidate(name, loss, score, costs.matrix[rows.index, decided]), [said]
+    return Candidate(name, loss, score, costs.matrix[rows.index, decided]), how
 
 
 def _probabilities(name: str, model: Any, rows: _Rows) -> Array:

@@ -52,6 +52,9 @@ def section(report: Report) -> Section | None:
             "rows": f"{found.n_rows:,}",
             "level": percent(found.level, 0),
             "costed": costed,
+            "costs": [f"{value:g}" for value in report.cost]
+            if len(report.model.classes) == 2
+            else [],
             "scores": scores,
             "differences": [_row(one) for one in found.differences],
             "charts": {name: _MEASURES[name.split("-", 1)[1]][0] for name in charts},
