@@ -706,3 +706,38 @@ def test_names_fit_their_budget_and_stay_different(budget):
     assert len(set(shown)) == 100
     assert cut == (budget < 100_000)
     assert len(json.dumps(shown)) <= max(budget, 100 * 14 + 2)
+
+
+# ---- on paper and in narrow windows -------------------------------------------------------------
+
+
+def test_the_best_thresholds_are_on_paper(browser, files):
+    with opened(browser, files["two"]) as page:
+        page.emulate_media(media="print")
+        buttons = page.locator("[data-best]")
+        assert buttons.count() == 5
+        assert all(buttons.nth(j).is_visible() for j in range(5))
+
+
+def test_the_answer_of_what_if_stays_in_sight_in_a_narrow_window(browser, files):
+    with opened(browser, files["two"], 400) as page:
+        first, last = page.locator(".knob").first, page.locator(".knob").last
+        answer = page.locator(".answer .probability")
+        assert answer.bounding_box()["y"] < first.bounding_box()["y"]
+        page.evaluate("document.documentElement.style.scrollBehavior = 'auto'")
+        last.evaluate("(knob) => window.scrollBy(0, knob.getBoundingClientRect().top - 150)")
+        box, nav = answer.bounding_box(), page.locator("body > nav").bounding_box()
+        assert nav["y"] + nav["height"] - 1 <= box["y"] < last.bounding_box()["y"]
+
+
+def test_letters_of_the_best_thresholds_do_not_lie_on_each_other(browser, files):
+    with opened(browser, files["two"]) as page:
+        for chart in ("threshold_scores", "threshold_roc", "threshold_precision"):
+            texts = page.locator(f"#chart-{chart} svg .letters text").all()
+            boxes = [one.bounding_box() for one in texts]
+            assert boxes
+            for j, a in enumerate(boxes):
+                for b in boxes[:j]:
+                    across = min(a["x"] + a["width"], b["x"] + b["width"]) - max(a["x"], b["x"])
+                    down = min(a["y"] + a["height"], b["y"] + b["height"]) - max(a["y"], b["y"])
+                    assert across <= 0 or down <= 3, (chart, a, b)

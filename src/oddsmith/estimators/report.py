@@ -197,11 +197,8 @@ def _facts(model: Model) -> list[tuple[str, str]]:
         for kind, words in WORDS.items()
         if (count := sum(one.kind == kind for one in columns))
     ]
-    found = (
-        []
-        if len(kinds) == 1 and kinds[0].endswith("numbers")
-        else [("Kinds of columns", listed(kinds))]
-    )
+    plain = len(kinds) == 1 and kinds[0].endswith("numbers")
+    found = [] if plain else [("Kinds of columns", listed(kinds))]
     missing = sum(one.n_missing for one in columns)
     if missing:
         found.append(("Missing values", f"{missing:,} in the rows of the fit"))

@@ -21,7 +21,7 @@ class Judgement:
     auc : float
         Area under the ROC curve; NaN with more than two classes, or where one is not there.
     log_loss : float
-        Mean over the rows (nats); infinite where a class had the probability 0 and happened.
+        Mean over the rows (nats); infinite where what happened had the probability 0.
     clipped_loss : float
         The same, probabilities clipped at 2.2e-16 as scikit-learn does.
     baseline : float
@@ -60,16 +60,15 @@ class Judgement:
 def judgement(judged: Judged, model: Model) -> Judgement:
     """Judge a model by its probabilities for labelled rows.
 
-        Examples
-        --------
-        >>> from oddsmith.core.stable import Array
-    from oddsmith.export.schema import plain_model
-        >>> model = plain_model(["dose"], ["no", "yes"], "alive", [[2.0]], [-1.0])
-        >>> p = np.array([0.2, 0.7, 0.6, 0.9])
-        >>> rows = Judged("X", False, np.array([0, 0, 1, 1]), np.column_stack([1 - p, p]))
-        >>> found = judgement(rows, model)
-        >>> found.auc, found.accuracy, round(found.baseline, 4)
-        (0.75, 0.75, 0.6931)
+    Examples
+    --------
+    >>> from oddsmith.export.schema import plain_model
+    >>> model = plain_model(["dose"], ["no", "yes"], "alive", [[2.0]], [-1.0])
+    >>> p = np.array([0.2, 0.7, 0.6, 0.9])
+    >>> rows = Judged("X", False, np.array([0, 0, 1, 1]), np.column_stack([1 - p, p]))
+    >>> found = judgement(rows, model)
+    >>> found.auc, found.accuracy, round(found.baseline, 4)
+    (0.75, 0.75, 0.6931)
     """
     K, y = len(model.classes), judged.y
     weight = np.ones(len(y)) if judged.weight is None else np.asarray(judged.weight, float)
