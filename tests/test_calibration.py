@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss, log_loss
 
-from oddsmith import DataError, ParameterError, reliability
+from oddsmith import DataError, ParameterError, compare, reliability, threshold_curve
 
 TENTHS = st.integers(1, 9).map(lambda k: k / 10)
 
@@ -329,6 +329,62 @@ def test_labels_of_any_kind():
 def test_rows_that_cannot_be_used_are_named(arguments, words):
     with pytest.raises(DataError, match=words):
         reliability(**arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"y": [[0], [1], [1]]},
+        {"y": []},
+        {"y": [0, 1, 2]},
+        {"y": ["a", pd.NA, "b"]},
+        {"y": [0.0, np.nan, 1.0]},
+        {"y": np.array(["a", 1, 1], object)},
+        {"y": np.array(["2020", "NaT", "2021"], "datetime64[D]")},
+        {"positive": "maybe"},
+        {"positive": [0, 1]},
+        {"sample_weight": [1.0, np.nan, 1.0]},
+        {"sample_weight": [1.0, -1.0, 1.0]},
+        {"sample_weight": [1e308, 1e308, 1e308]},
+        {"sample_weight": [0, 0, 0]},
+        {"sample_weight": ["1", "1", "1"]},
+        {"sample_weight": [1j, 1, 1]},
+        {"sample_weight": [1, 1]},
+    ],
+)
+def test_what_is_wrong_with_rows_is_said_in_the_same_words_of_curve_and_calibration(arguments):
+    """And in those of a comparison, where it reads them, too."""
+    said = []
+    given = {"y": [0, 1, 1]} | arguments
+    for judge in (reliability, threshold_curve):
+        with pytest.raises((DataError, ParameterError)) as caught:
+            judge(given["y"], [0.1, 0.2, 0.3], given.get("sample_weight"), **_positive(given))
+        said.append((type(caught.value), str(caught.value)))
+    # A comparison has no positive class, and takes more than two.
+    if "positive" not in given and "2, and so more" not in said[0][1]:
+        half = [0.5, 0.5, 0.5]
+        with pytest.raises(DataError) as caught:
+            compare(
+                {"a": half, "b": half}, None, given["y"], sample_weight=given.get("sample_weight")
+            )
+        said.append((type(caught.value), str(caught.value)))
+    assert len(set(said)) == 1, said
+
+
+def _positive(given):
+    return {"positive": given["positive"]} if "positive" in given else {}
+
+
+def test_one_class_against_the_rest_and_one_weight_for_all():
+    y, p = ["a", "b", "c", "c"], [0.1, 0.2, 0.6, 0.9]
+    found = reliability(y, p, 2.0, positive="c")
+    same = reliability([0, 0, 1, 1], p, [2.0] * 4)
+    np.testing.assert_array_equal(found.positive_weight, same.positive_weight)
+    assert found.weight.sum() == 8.0
+    assert found.positive == "c"
+    # Labels that cannot be sorted need none, where the positive one is named.
+    mixed = reliability(np.array(["a", 1, 2.5], object), [0.1, 0.2, 0.3], positive="a")
+    assert mixed.positive_weight.sum() == 1.0
 
 
 @pytest.mark.parametrize(

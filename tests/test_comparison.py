@@ -10,16 +10,29 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression as Theirs
 from sklearn.metrics import confusion_matrix, log_loss, roc_auc_score
-from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from oddsmith import Comparison, DataError, LogisticRegression, ParameterError, compare
+from oddsmith import (
+    Comparison,
+    DataError,
+    LogisticRegression,
+    ParameterError,
+    TunedThreshold,
+    compare,
+)
 from oddsmith.decisions.costs import cost_matrix, optimal_threshold
 from oddsmith.decisions.delong import delong
 
@@ -196,7 +209,7 @@ def test_thresholds_are_the_models_own_the_best_or_those_given():
     expected = [p >= best, fixed.predict(X), models["tuned"].predict(X)]
     assert [s.cost for s in found.scores] == pytest.approx([mean(d) for d in expected])
     assert '"plain" decides from the probability 0.3333 on.' in found.notes
-    assert '"fixed" decides by its own predict.' in found.notes
+    assert '"fixed" and "tuned" decide by their own predict.' in found.notes
     found = compare(models, X, y, cost=cost, threshold={"plain": "predict", "tuned": 0.1})
     expected = [base.predict(X), fixed.predict(X), models["tuned"].predict_proba(X)[:, 1] >= 0.1]
     assert [s.cost for s in found.scores] == pytest.approx([mean(d) for d in expected])
@@ -204,6 +217,49 @@ def test_thresholds_are_the_models_own_the_best_or_those_given():
     assert [s.cost for s in found.scores] == pytest.approx([mean(p >= 0.6)] * 2)
     matrix = compare({"a": base, "b": p}, X, y, cost=[[0, 2], [3, -1]])
     assert matrix.scores[0].cost == pytest.approx(mean(p >= best))
+
+
+def test_a_tuned_threshold_decides_for_itself():
+    """The real class, also inside what wraps it: its threshold, and not that of these costs."""
+    X, y = drawn(400)
+    X, X_new, y, y_new = X[:200], X[200:], y[:200], y[200:]
+    base = LogisticRegression().fit(X, y)
+    tuned = TunedThreshold(LogisticRegression(), "recall", subject_to={"precision": 0.6})
+    pipe = make_pipeline(StandardScaler(), clone(tuned))
+    search = GridSearchCV(clone(tuned), {"estimator__C": [1.0]}, cv=2)
+    models = {"plain": base, "tuned": tuned, "pipe": pipe, "search": search}
+    for model in models.values():
+        model.fit(X, y)
+    models["frozen"] = FrozenEstimator(tuned)
+    cost = {"fp": 1.0, "fn": 1.0}
+    found = compare(models, X_new, y_new, cost=cost)
+    for name, model, score in zip(models, models.values(), found.scores, strict=True):
+        assert score.cost == pytest.approx((model.predict(X_new) != y_new).mean())
+        assert (f'"{name}" decides by its own predict.' in found.notes) == (name != "plain")
+    # Were it not so, its costs would be those of the model inside, as its AUC is.
+    assert found.scores[1].cost != pytest.approx(found.scores[0].cost)
+    assert found.scores[1].auc == pytest.approx(found.scores[0].auc)
+    assert found.scores[1].log_loss == pytest.approx(found.scores[0].log_loss)
+    other = compare(models, X_new, y_new, cost=cost, threshold={"tuned": 0.5})
+    assert other.scores[1].cost == pytest.approx(found.scores[0].cost)
+
+
+def test_a_matrix_of_costs_of_its_own_is_what_a_tuned_model_decides_by():
+    X, y = drawn(400, n_classes=3)
+    labels = np.array(["x", "y", "z"])[y]
+    base = LogisticRegression().fit(X[:200], labels[:200])
+    own = np.array([[0, 9, 9], [1, 0, 9], [1, 1, 0]])
+    tuned = TunedThreshold(LogisticRegression(), cost=own).fit(X[:200], labels[:200])
+    assert not hasattr(tuned, "threshold_")
+    cost = 1 - np.eye(3)
+    for one in (tuned, make_pipeline(tuned)):
+        found = compare({"base": base, "tuned": one}, X[200:], labels[200:], cost=cost)
+        assert found.scores[1].cost == pytest.approx(
+            (tuned.predict(X[200:]) != labels[200:]).mean()
+        )
+        assert '"tuned" decides by its own predict.' in found.notes
+        assert found.scores[1].cost > found.scores[0].cost
+        assert found.scores[1].log_loss == pytest.approx(found.scores[0].log_loss)
 
 
 def test_more_than_two_classes():
@@ -395,11 +451,15 @@ HALF = np.full(50, 0.5)
         ({"models": {"a": MODEL, "b": HALF[:9]}}, DataError, 'what "b" gives has shape'),
         ({"models": {"a": MODEL, "b": HALF * 3}}, DataError, 'what "b" gives is 1.5 in row 0'),
         ({"models": {"a": MODEL, "b": np.full((50, 3), 1 / 3)}}, DataError, "there are 2 classes"),
-        ({"cost": {"fpr": 1}}, ParameterError, "other keys"),
-        ({"cost": {"fp": "x"}}, ParameterError, "not made of numbers"),
-        ({"cost": {"fp": np.inf}}, ParameterError, "not finite"),
+        ({"cost": {"fpr": 1}}, ParameterError, r"cost=\{'fpr': 1\} is not understood"),
+        ({"cost": {"fp": "x"}}, ParameterError, r"cost\['fp'\] is 'x'; give a finite number"),
+        ({"cost": {"fp": np.inf}}, ParameterError, r"cost\['fp'\] is inf; give a finite number"),
         ({"cost": {"fp": -1, "fn": 1}}, ParameterError, "cheaper"),
-        ({"cost": np.eye(3)}, ParameterError, r"cost has shape \(3, 3\)"),
+        (
+            {"cost": np.eye(3)},
+            ParameterError,
+            r"cost of shape \(3, 3\) cannot be used for 2 classes",
+        ),
         ({"cost": {"fp": 1}, "threshold": {"c": 0.5}}, ParameterError, "threshold names 'c'"),
         ({"cost": {"fp": 1}, "threshold": {"b": "predict"}}, ParameterError, "no model to ask"),
         ({"cost": {"fp": 1}, "threshold": "best"}, ParameterError, "threshold='best'"),

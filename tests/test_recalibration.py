@@ -20,6 +20,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from oddsmith import (
     DataError,
@@ -175,6 +176,36 @@ def test_shares_of_reality():
         PriorCorrected(LogisticRegression()).fit(None, y)
     with pytest.raises(NotFittedError):
         PriorCorrected(model).predict_proba(X)
+
+
+@parametrize_with_checks([PriorCorrected(LogisticRegression(class_weight="balanced"))])
+def test_estimator_checks(estimator, check, monkeypatch):
+    """No expected failures: of an estimator that is not fitted a clone is fitted."""
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+    check(estimator)
+
+
+def test_an_estimator_that_is_not_fitted_is_fitted_to_the_rows():
+    X, y = drawn(2000)
+    weight = np.random.default_rng(3).uniform(0.5, 2.0, 2000)
+    plain = LogisticRegression(class_weight="balanced")
+    for w in (None, weight):
+        found = PriorCorrected(plain).fit(X, y, w)
+        assert not hasattr(plain, "coef_")
+        before = clone(plain).fit(X, y, w)
+        same = PriorCorrected(before).fit(None, y, w)
+        assert same.estimator_ is before
+        np.testing.assert_array_equal(found.predict_proba(X), same.predict_proba(X))
+    # A clone of a corrected model forgets the fit: what is known of that no longer holds.
+    lost = clone(PriorCorrected(before, trained=0.5))
+    with pytest.raises(ParameterError, match=r"trained=0\.5 is of a training before"):
+        lost.fit(X, y)
+    frozen = clone(PriorCorrected(FrozenEstimator(before), trained=0.5)).fit(X, y)
+    np.testing.assert_array_equal(frozen.estimator_.estimator.coef_, before.coef_)
+    pipe = make_pipeline(StandardScaler(), plain)
+    with pytest.raises(ParameterError, match="Pipeline takes no sample_weight, and is not fitted"):
+        PriorCorrected(pipe).fit(X, y, weight)
+    assert PriorCorrected(pipe).fit(X, y).trained_.tolist() == [0.5, 0.5]
 
 
 def test_three_classes_after_class_weights():

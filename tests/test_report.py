@@ -265,7 +265,7 @@ def test_single_precision_and_booleans_are_numbers_of_their_kind(shown):
     found = shown(model, frame, y)
     assert [column.kind for column in found.examples.columns] == ["number", "boolean"]
     assert found.spread.typical[1] == bool(np.mean(frame["new"]) > 0.5)
-    assert dict(found.data) == {"kinds": "1 of numbers and 1 of booleans"}
+    assert dict(found.data) == {"Kinds of columns": "1 of numbers and 1 of booleans"}
 
 
 def test_weights_and_offsets_count(shown):

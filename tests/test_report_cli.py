@@ -238,7 +238,7 @@ def test_rows_of_another_file(here, reports, streamed_or_not, capsys):
     p = load("m/model.json").predict_proba(X, offset=other["o"].to_numpy()[1:])
     np.testing.assert_allclose(report.judged.probabilities, p, rtol=1e-12)
     assert dict(report.data)["Weights"] == "column “w”"
-    assert dict(report.data)["offset"] == 'column "o"'
+    assert dict(report.data)["Offset"] == "column “o”"
 
 
 def test_three_classes_and_several_files(here, reports, browser):

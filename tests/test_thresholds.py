@@ -496,10 +496,10 @@ def test_a_curve_needs_two_classes():
         ([0, 1, 2], None, DataError, "more than two classes"),
         ([0, 1, 1], 2, ParameterError, "positive=2 is no label of y"),
         ([[0], [1], [1]], None, DataError, r"y has shape \(3, 1\)"),
-        ([0.0, math.nan, 1.0], None, DataError, "no label .* in row 1"),
-        (["a", None, "b"], None, DataError, "no label .* in row 1"),
-        (pd.Series(["a", "b", pd.NA]), None, DataError, "no label .* in row 2"),
-        (np.array(["a", 1, 1], dtype=object), None, DataError, "cannot be sorted"),
+        ([0.0, math.nan, 1.0], None, DataError, "no label in row 1"),
+        (["a", None, "b"], None, DataError, "no label in row 1"),
+        (pd.Series(["a", "b", pd.NA]), None, DataError, "no label in row 2"),
+        (np.array(["a", 1, 1], dtype=object), None, DataError, r"cannot be sorted: int, str"),
     ]
     for y, positive, kind, message in cases:
         with pytest.raises(kind, match=message):
@@ -516,7 +516,7 @@ def test_weights_that_cannot_be():
         ([1.0, 1.0, math.inf], "sample_weight is inf in row 2"),
         ([1.0, 1.0], r"sample_weight has shape \(2,\)"),
         ([0.0, 1.0, 1.0], "all rows of one class have weight 0"),
-        ([0.0, 0.0, 0.0], "all rows of one class have weight 0"),
+        ([0.0, 0.0, 0.0], "all weights in sample_weight are zero"),
         ([1e308, 1e308, 1e308], "beyond the largest float"),
     ]:
         with pytest.raises(DataError, match=message):

@@ -10,8 +10,9 @@ from scipy.special import xlog1py, xlogy
 
 from oddsmith.core.stable import Array
 from oddsmith.decisions.consistency import GradedRows, bin_error, consistency, grade
-from oddsmith.decisions.outcomes import checked_probabilities, checked_weights, read_outcomes
-from oddsmith.errors import DataError, ParameterError
+from oddsmith.decisions.outcomes import checked_weights, read_outcomes
+from oddsmith.decisions.predictions import read_probability
+from oddsmith.decisions.uncertainty import checked_count, checked_level, generator
 
 __all__ = ["CalibrationError", "Decomposition", "Reliability", "reliability"]
 
@@ -132,7 +133,7 @@ def reliability(
     Parameters
     ----------
     y : array-like of shape (n,)
-        Labels of two classes.
+        Labels of two classes, or of more where `positive` is given, which is held against the rest.
     probability : array-like of shape (n,)
         Of the positive class.
     sample_weight : array-like of shape (n,), optional
@@ -157,7 +158,7 @@ def reliability(
     Raises
     ------
     DataError
-        If y does not hold labels of at most two classes, or a probability is none.
+        If y does not hold labels of one class and another, or a probability is none.
     ParameterError
         If an argument cannot be used.
 
@@ -185,17 +186,13 @@ def reliability(
     """
     outcomes = read_outcomes(y, positive)
     n = outcomes.happened.size
-    if np.ndim(probability) == 2:
-        raise DataError(
-            f"probability has shape {np.shape(probability)}; give that of the positive class "
-            "alone, shape (n,), such as predict_proba(X)[:, 1]."
-        )
-    chances = checked_probabilities(probability, "probability", n)
-    _check_numbers(level, n_resamples, n_bins)
-    rng = _generator(random_state)
-    weight = checked_weights(sample_weight, n)
+    chances, weight = read_probability(probability, n), checked_weights(sample_weight, n)
+    level, n_bins = checked_level(level), checked_count(n_bins, "n_bins", 1)
+    if n_resamples is not None:
+        n_resamples = checked_count(n_resamples, "n_resamples", 1)
+    rng = generator(random_state)
     rows = grade(outcomes.happened, chances, weight, n_bins)
-    draws = _resamples(rows, level) if n_resamples is None else int(n_resamples)
+    draws = _resamples(rows, level) if n_resamples is None else n_resamples
     share = np.minimum(rows.positive / rows.weight, 1.0)
     fitted = isotonic_regression(share, weights=rows.weight)
     log_loss, brier = _decomposed(rows, fitted.blocks[:-1])
@@ -208,7 +205,7 @@ def reliability(
         fitted.x,
         band.lower,
         band.upper,
-        float(level),
+        level,
         rows.n_rows,
         log_loss,
         brier,
@@ -217,26 +214,6 @@ def reliability(
         draws,
         _notes(rows, n, draws),
     )
-
-
-def _check_numbers(level: Any, n_resamples: Any, n_bins: Any) -> None:
-    if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 < level < 1:
-        raise ParameterError(f"level={level!r} is no share between 0 and 1; give one, such as 0.9.")
-    for name, number, least in (("n_bins", n_bins, 1), ("n_resamples", n_resamples, 1)):
-        if name == "n_resamples" and number is None:
-            continue
-        if isinstance(number, bool) or not hasattr(number, "__index__") or number < least:
-            raise ParameterError(f"{name}={number!r} is no whole number from {least} on.")
-
-
-def _generator(random_state: Any) -> np.random.Generator:
-    try:
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError) as error:
-        raise ParameterError(
-            f"random_state={random_state!r} is no seed ({error}); give a whole number from 0 on, a "
-            "numpy.random.Generator, or None."
-        ) from error
 
 
 def _resamples(rows: GradedRows, level: float) -> int:

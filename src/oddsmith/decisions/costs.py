@@ -8,13 +8,54 @@ import numpy as np
 from oddsmith.core.stable import Array
 from oddsmith.errors import ParameterError
 
-__all__ = ["cost_matrix", "decide", "optimal_threshold"]
+__all__ = ["ERRORS", "cost_matrix", "costs_of_matrix", "decide", "optimal_threshold", "read_costs"]
 
-_CELLS = {"tn": (0, 0), "fp": (0, 1), "fn": (1, 0), "tp": (1, 1)}
+_CELLS = {"fp": (0, 1), "fn": (1, 0), "tp": (1, 1), "tn": (0, 0)}
+ERRORS = tuple(_CELLS)
+
+
+def read_costs(cost: Any, n: int = 0) -> dict[str, Any]:
+    """Costs of each kind of row of two classes, checked: numbers, or arrays of shape (n,).
+
+    Parameters
+    ----------
+    cost : dict of "fp", "fn", "tp", "tn" to number, or to array-like of shape (n,)
+    n : int
+        Rows that may have costs of their own; 0 where they may not.
+
+    Raises
+    ------
+    ParameterError
+
+    Examples
+    --------
+    >>> read_costs({"fp": 1, "fn": 5})
+    {'fp': 1.0, 'fn': 5.0}
+    """
+    if not isinstance(cost, Mapping) or not cost or not set(cost) <= set(ERRORS):
+        raise ParameterError(
+            f"cost={cost!r} is not understood; say what each kind of row costs, such as "
+            "{'fp': 1, 'fn': 5}, also 'tp' and 'tn'."
+        )
+    found: dict[str, Any] = {}
+    for error, given in cost.items():
+        try:
+            value = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            value = np.array(np.nan)
+        if value.shape not in ((), (n,)) or not np.isfinite(value).all():
+            rows = f", or one for each of the {n} rows" if n else ""
+            shown = f"an array of shape {value.shape}" if value.ndim else repr(given)
+            raise ParameterError(
+                f"cost[{error!r}] is {shown}; give a finite number{rows}"
+                + (", finite too." if value.ndim else ".")
+            )
+        found[error] = value if value.ndim else float(value)
+    return found
 
 
 def cost_matrix(cost: Any, n_classes: int) -> Array:
-    """Costs of shape (K, K): row the class that is true, column the one that was decided for.
+    """Costs of shape (K, K): row the class that is true, column the one that is predicted.
 
     Parameters
     ----------
@@ -33,31 +74,44 @@ def cost_matrix(cost: Any, n_classes: int) -> Array:
     array([[0., 1.],
            [5., 0.]])
     """
-    if isinstance(cost, Mapping):
-        if n_classes != 2:
-            raise ParameterError(
-                f"cost={cost!r} is of two classes, and there are {n_classes}; give an array of "
-                f"shape ({n_classes}, {n_classes}), cost[true, decided]."
-            )
-        if not cost or set(cost) - set(_CELLS):
-            raise ParameterError(f'cost={cost!r} has other keys than "fp", "fn", "tp" and "tn".')
+    K = n_classes
+    if isinstance(cost, Mapping) and K == 2:
+        matrix = np.zeros((2, 2))
+        for error, value in read_costs(cost).items():
+            matrix[_CELLS[error]] = value
+        return matrix
     try:
-        if isinstance(cost, Mapping):
-            matrix = np.zeros((2, 2))
-            for key, value in cost.items():
-                matrix[_CELLS[key]] = value
-        else:
-            matrix = np.array(cost, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ParameterError(f"cost={cost!r} is not made of numbers: {error}.") from error
-    if matrix.shape != (n_classes, n_classes):
+        matrix = np.asarray(cost, dtype=np.float64)
+    except (TypeError, ValueError):
+        matrix = np.empty(0)
+    if matrix.shape != (K, K) or not np.isfinite(matrix).all():
+        shown = f"of shape {matrix.shape}" if isinstance(cost, np.ndarray) else repr(cost)
+        holes = ", not all finite," if not np.isfinite(matrix).all() else ""
+        either = "a dict such as {'fp': 1, 'fn': 5}, or " if K == 2 else ""
         raise ParameterError(
-            f"cost has shape {matrix.shape}; give shape ({n_classes}, {n_classes}), "
-            "cost[true, decided]" + (', or {"fp": ..., "fn": ...}.' if n_classes == 2 else ".")
+            f"cost {shown}{holes} cannot be used for {K} classes; give {either}an array of shape "
+            f"({K}, {K}) of finite numbers, cost[true, predicted]."
         )
-    if not np.isfinite(matrix).all():
-        raise ParameterError(f"cost={cost!r} holds a number that is not finite.")
-    return matrix
+    return matrix.copy()
+
+
+def costs_of_matrix(matrix: Array, positive: int) -> dict[str, float]:
+    """Costs of a matrix of two classes by their kind, as `read_costs` has them.
+
+    Parameters
+    ----------
+    matrix : array of shape (2, 2)
+        ``cost[true, predicted]``.
+    positive : 0 or 1
+        Which of the classes is the positive one.
+
+    Examples
+    --------
+    >>> costs_of_matrix(cost_matrix({"fp": 1, "fn": 5}, 2), 1)
+    {'fp': 1.0, 'fn': 5.0, 'tp': 0.0, 'tn': 0.0}
+    """
+    turned = matrix if positive else matrix[::-1, ::-1]
+    return {error: float(turned[cell]) for error, cell in _CELLS.items()}
 
 
 def optimal_threshold(matrix: Array) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from oddsmith.core.stable import Array
-from oddsmith.decisions.outcomes import checked_probabilities
+from oddsmith.decisions.predictions import checked_probabilities
 from oddsmith.errors import DataError, ParameterError
 
 __all__ = ["class_shares", "prior_correction"]

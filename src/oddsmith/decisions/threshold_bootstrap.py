@@ -8,7 +8,6 @@ chosen threshold on rows drawn anew, moved by this optimism.
 """
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,9 @@ import numpy as np
 from oddsmith.core.stable import Array
 from oddsmith.decisions.threshold_choice import Counts, Rule, pick
 from oddsmith.decisions.threshold_rows import SortedRows, sums
-from oddsmith.errors import DataError, ParameterError
+from oddsmith.errors import DataError
 
-__all__ = ["Cells", "Sampled", "cells_of", "check_bootstrap", "sampled"]
+__all__ = ["Cells", "Sampled", "cells_of", "sampled"]
 
 # Rows that are alike for each kind of them from which counting kinds beats drawing rows.
 _ALIKE = 4
@@ -103,21 +102,6 @@ class Sampled:
     lost: int
 
 
-def check_bootstrap(n_bootstrap: Any, level: Any) -> None:
-    """Refuse numbers of samples and levels that are none.
-
-    Raises
-    ------
-    ParameterError
-    """
-    if not isinstance(n_bootstrap, Integral) or isinstance(n_bootstrap, bool) or n_bootstrap < 0:
-        raise ParameterError(
-            f"n_bootstrap={n_bootstrap!r} is no number of samples; 1000 is usual, 0 is none."
-        )
-    if not 0.0 < level < 1.0:
-        raise ParameterError(f"level={level!r} is not between 0 and 1; 0.95 is usual.")
-
-
 def sampled(
     cells: Cells,
     rule: Rule,
@@ -125,7 +109,7 @@ def sampled(
     chosen: tuple[int, Array],
     n_bootstrap: int,
     level: float,
-    seed: Any,
+    rng: np.random.Generator,
 ) -> Sampled:
     """Choose from many samples.
 
@@ -138,14 +122,13 @@ def sampled(
         Place of the choice from all rows, and the objective of all rows.
     n_bootstrap : int
     level : float
-    seed : int, Generator, RandomState or None
+    rng : Generator
 
     Raises
     ------
     DataError
         If hardly any sample has both classes and a threshold that meets the constraints.
     """
-    rng = _generator(seed)
     place, values = chosen
     found = np.empty((n_bootstrap, 3))
     done = lost = 0
@@ -180,14 +163,3 @@ def _choice(counts: Counts, rule: Rule, thresholds: Array) -> tuple[int, Array] 
     except DataError:
         return None
     return best, values
-
-
-def _generator(seed: Any) -> np.random.Generator:
-    if isinstance(seed, np.random.RandomState):
-        return np.random.default_rng(int(seed.randint(2**31)))
-    try:
-        return np.random.default_rng(seed)
-    except (TypeError, ValueError) as error:
-        raise ParameterError(
-            f"random_state={seed!r} is no seed ({error}); give a whole number."
-        ) from error

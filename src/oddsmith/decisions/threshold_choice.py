@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from oddsmith.core.stable import Array
+from oddsmith.decisions.costs import ERRORS, read_costs
 from oddsmith.decisions.threshold_measures import Measures, measure_named
 from oddsmith.decisions.threshold_rows import SortedRows
 from oddsmith.errors import DataError, ParameterError
 
-__all__ = ["Choice", "Counts", "Rule", "pick", "read_costs", "read_rule", "row_costs"]
+__all__ = ["Choice", "Counts", "Rule", "pick", "read_rule", "row_costs"]
 
 # Values that differ by no more than this share of what they are made of are equal to rounding.
 _SLACK = 64 * np.finfo(np.float64).eps
-_ERRORS = ("fp", "fn", "tp", "tn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,42 +168,12 @@ def read_rule(objective: Any, cost: Any, subject_to: Any, n: int = 0) -> Rule:
     return Rule("cost" if costs is not None else objective, costs, tuple(bounds))
 
 
-def read_costs(cost: Any, n: int) -> dict[str, Any]:
-    """Costs of each kind of row, checked: numbers, or arrays of shape (n,).
-
-    Raises
-    ------
-    ParameterError
-    """
-    if not isinstance(cost, Mapping) or not cost or not set(cost) <= set(_ERRORS):
-        raise ParameterError(
-            f"cost={cost!r} is not understood; say what each kind of row costs, such as "
-            "{'fp': 1, 'fn': 5}, also 'tp' and 'tn'."
-        )
-    found: dict[str, Any] = {}
-    for error, given in cost.items():
-        try:
-            value = np.asarray(given, dtype=np.float64)
-        except (TypeError, ValueError):
-            value = np.array(np.nan)
-        if value.shape not in ((), (n,)) or not np.isfinite(value).all():
-            rows = f", or one for each of the {n} rows" if n else ""
-            shown = given if value.ndim == 0 else f"an array of shape {value.shape}"
-            raise ParameterError(
-                f"cost[{error!r}] is {shown!s}; give a finite number{rows}, finite too."
-                if value.ndim
-                else f"cost[{error!r}] is {shown!r}; give a finite number{rows}."
-            )
-        found[error] = value if value.ndim else float(value)
-    return found
-
-
 def row_costs(rule: Rule, rows: SortedRows) -> tuple[Array, Array]:
     """Cost of each sorted row, its weight included: if called negative, if called positive."""
     given = rule.cost or {}
     costs = [
         np.broadcast_to(np.asarray(given.get(error, 0.0)), rows.n_given)[rows.order]
-        for error in _ERRORS
+        for error in ERRORS
     ]
     fp, fn, tp, tn = costs
     weight = 1.0 if rows.weight is None else rows.weight

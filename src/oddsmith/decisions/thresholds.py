@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 
 from oddsmith.core.stable import Array
-from oddsmith.decisions.threshold_bootstrap import cells_of, check_bootstrap, sampled
+from oddsmith.decisions.outcomes import (
+    Outcomes,
+    checked_weights,
+    label_column,
+    plain,
+    read_outcomes,
+)
+from oddsmith.decisions.predictions import read_scores
+from oddsmith.decisions.threshold_bootstrap import cells_of, sampled
 from oddsmith.decisions.threshold_choice import Choice, Counts, Rule, pick, read_rule, row_costs
 from oddsmith.decisions.threshold_measures import Measures
-from oddsmith.decisions.threshold_rows import (
-    SortedRows,
-    read_positive,
-    read_scores,
-    read_weights,
-    sorted_rows,
-    sums,
-)
-from oddsmith.errors import OddsmithWarning, ParameterError
+from oddsmith.decisions.threshold_rows import SortedRows, sorted_rows, sums
+from oddsmith.decisions.uncertainty import checked_count, checked_level, generator
+from oddsmith.errors import DataError, OddsmithWarning, ParameterError
 
 __all__ = ["Choice", "ThresholdCurve", "threshold_curve"]
 
@@ -146,7 +148,7 @@ class ThresholdCurve(Measures):
         >>> chosen.threshold, chosen.value, chosen.recall
         (0.4, 1.0, 1.0)
         """
-        check_bootstrap(n_bootstrap, level)
+        n_bootstrap, level = checked_count(n_bootstrap, "n_bootstrap", 0), checked_level(level)
         rule = self._rule(objective, cost, subject_to)
         place, ties, values = pick(self._counts(rule), rule, self.thresholds)
         chosen = self._choice(place, rule.words, values[place], ties)
@@ -154,9 +156,8 @@ class ThresholdCurve(Measures):
             return chosen
         rows = self._known_rows()
         cells = cells_of(rows, row_costs(rule, rows) if rule.by_row else None)
-        found = sampled(
-            cells, rule, self.thresholds, (place, values), int(n_bootstrap), level, random_state
-        )
+        rng = generator(random_state)
+        found = sampled(cells, rule, self.thresholds, (place, values), n_bootstrap, level, rng)
         if found.lost:
             warnings.warn(
                 f"{found.lost} of {found.lost + n_bootstrap} samples of the rows had one class, or "
@@ -171,7 +172,7 @@ class ThresholdCurve(Measures):
             value_interval=found.value_interval,
             optimism=found.optimism,
             level=level,
-            n_bootstrap=int(n_bootstrap),
+            n_bootstrap=n_bootstrap,
         )
 
     def _rule(self, objective: Any, cost: Any, subject_to: Any) -> Rule:
@@ -246,10 +247,10 @@ def threshold_curve(
     >>> curve.best("recall", subject_to={"precision": 0.9}).threshold
     0.9
     """
-    hits, label = read_positive(y, positive)
-    scores = read_scores(score, hits.size)
-    weight = read_weights(sample_weight, hits.size)
-    distinct, rows = sorted_rows(hits, scores, weight)
+    outcomes = _of_both_classes(y, positive)
+    n = outcomes.happened.size
+    scores, weight = read_scores(score, n), checked_weights(sample_weight, n)
+    distinct, rows = sorted_rows(outcomes.happened, scores, weight)
     if distinct.size == 1:
         warnings.warn(
             f"all scores are {distinct[0]:g}, so that no threshold tells one row from another: "
@@ -267,4 +268,14 @@ def threshold_curve(
     thresholds = np.append(distinct, np.inf)
     for array in (thresholds, tp, fp, tn, fn):
         array.flags.writeable = False
-    return ThresholdCurve(thresholds, tp, fp, tn, fn, rows.positive.size, label, rows)
+    return ThresholdCurve(thresholds, tp, fp, tn, fn, rows.positive.size, outcomes.positive, rows)
+
+
+def _of_both_classes(y: Any, positive: Any) -> Outcomes:
+    labels = label_column(y)
+    if bool(np.all(labels == labels[0])):
+        raise DataError(
+            f"y holds one class only, {plain(labels[0])!r}: a threshold can be judged by rows of "
+            "both."
+        )
+    return read_outcomes(labels, positive)

@@ -15,7 +15,7 @@ from sklearn.utils import indexable
 from oddsmith.core.stable import Array
 from oddsmith.data.opened import open_table
 from oddsmith.data.outcome import outcome_among
-from oddsmith.decisions.threshold_rows import read_weights
+from oddsmith.decisions.outcomes import checked_weights
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.labels import Encoded, encode_labels
 from oddsmith.estimators.row_parts import n_rows, some_rows
@@ -85,7 +85,7 @@ def read_rows(X: Any, y: Any, sample_weight: Any) -> Given:
         # Without one it could not tell, once rows have been taken of both.
         among = outcome_among(open_table(X), y, labels, None)
         y_fit = labels if among is None else {among: labels}
-    return Given(X, y_fit, encoded, read_weights(sample_weight, n), {})
+    return Given(X, y_fit, encoded, checked_weights(sample_weight, n), {})
 
 
 def folds_of(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
+from oddsmith.core.real import real_numbers
 from oddsmith.core.stable import Array
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.labels import Encoded
@@ -15,19 +16,6 @@ __all__ = ["class_weights", "in_range", "row_offset", "row_weights"]
 
 # Rows looked at together, so that what is made of them stays small.
 _ROWS = 2**16
-
-
-def _numbers(given: Any, name: str) -> Array:
-    """Argument as floats, or an error that names it."""
-    array = np.asarray(given)
-    if array.dtype.kind not in "fiub":
-        try:
-            if array.dtype.kind == "c":
-                raise TypeError("complex numbers")
-            array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{name} is not made of real numbers: {error}.") from error
-    return array.astype(np.float64, copy=False)
 
 
 def row_weights(
@@ -65,7 +53,7 @@ def row_weights(
         return None
     weight = np.broadcast_to(1.0, n)
     if sample_weight is not None:
-        given = _numbers(sample_weight, name)
+        given = real_numbers(sample_weight, name)
         if given.ndim > 1 or (given.ndim == 1 and given.size != n):
             raise DataError(
                 f"{name} has shape {given.shape}; give one number per row, shape ({n},)."
@@ -166,7 +154,7 @@ def row_offset(offset: Any, n: int, width: int) -> Array | None:
     """
     if offset is None:
         return None
-    given = _numbers(offset, "offset")
+    given = real_numbers(offset, "offset")
     shape = (n,) if width == 1 else (n, width)
     if given.shape != shape:
         raise DataError(

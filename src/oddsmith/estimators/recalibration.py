@@ -5,21 +5,24 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from oddsmith.core.labels import listed
 from oddsmith.core.stable import Array
 from oddsmith.data.outcome import read_outcome
-from oddsmith.decisions.outcomes import checked_weights
+from oddsmith.decisions.outcomes import checked_weights, label_column
 from oddsmith.decisions.recalibration import class_shares, prior_correction
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.inputs import class_weights
 from oddsmith.estimators.labels import Encoded, known_index
+from oddsmith.estimators.wrapped import innermost
 
-__all__ = ["PriorCorrected", "innermost", "recalibrate"]
+__all__ = ["PriorCorrected", "recalibrate"]
 
 Method = Literal["platt", "temperature", "isotonic", "prior"]
 
@@ -27,26 +30,29 @@ _SCIKIT_LEARN = {"platt": "sigmoid", "temperature": "temperature", "isotonic": "
 
 
 class PriorCorrected(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """A fitted classifier whose probabilities are carried to the shares of the classes in reality.
+    """A classifier whose probabilities are carried to the shares of the classes in reality.
 
     For models that were fitted with class weights, or to rows drawn by class.
 
     Parameters
     ----------
     estimator : classifier
-        Fitted, of any library, with ``predict_proba`` and ``classes_``. It is not fitted again;
-        inside what clones, such as a cross-validation, freeze it: ``FrozenEstimator(model)``.
+        Of any library, with ``predict_proba`` and ``classes_``. One that is fitted is taken as it
+        is; of one that is not, as inside what clones, a clone is fitted to the rows of `fit`. For
+        a fitted one to stay so inside a cross-validation, freeze it: ``FrozenEstimator(model)``.
     trained : float, array-like of shape (K,), dict of label to share, or None
         Shares of the classes in the (weighted) rows of its training; a number is the share of
         ``classes_[1]``. None finds them from the ``class_weight`` of the estimator (of the last
         step of a pipeline, of the best estimator of a search): equal ones for "balanced"; for a
         dict, the shares in reality times its weights, which takes the rows of the training to
-        have been drawn as they came.
+        have been drawn as they came. To be given with a fitted estimator only.
     actual : float, array-like of shape (K,), dict of label to share, or None
         Shares of the classes in reality; None takes those of the y given to `fit`.
 
     Attributes
     ----------
+    estimator_ : classifier
+        The fitted one.
     classes_ : array of shape (K,)
     trained_, actual_ : array of shape (K,)
         Shares, with the sum 1.
@@ -62,6 +68,7 @@ class PriorCorrected(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     ([0.5, 0.5], [0.6667, 0.3333])
     """
 
+    estimator_: Any
     classes_: np.ndarray[Any, Any]
     trained_: Array
     actual_: Array
@@ -71,20 +78,26 @@ class PriorCorrected(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.trained = trained
         self.actual = actual
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags, tags.classifier_tags = inner.input_tags, inner.classifier_tags
+        return tags
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "PriorCorrected":
-        """Learn the shares of the classes; nothing of X is looked at.
+        """Learn the shares of the classes; of X nothing, if the estimator is fitted.
 
         Parameters
         ----------
-        X : ignored
+        X : array or table of shape (n, p)
+            For an estimator that is not fitted; otherwise not looked at.
         y : array-like of shape (n,)
             Labels of rows as they come in reality.
         sample_weight : array-like of shape (n,), optional
         """
-        check_is_fitted(self.estimator)
-        classes = np.asarray(self.estimator.classes_)
-        labels, _ = read_outcome(y)
-        encoded = Encoded(classes, _known(labels, classes))
+        self.estimator_ = self._fitted(X, y, sample_weight)
+        classes = np.asarray(self.estimator_.classes_)
+        encoded = Encoded(classes, _known(_column(y), classes))
         weight = checked_weights(sample_weight, encoded.index.size)
         seen = np.bincount(encoded.index, weight, minlength=classes.size)
         if self.actual is not None:
@@ -99,14 +112,39 @@ class PriorCorrected(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.trained_ = self._trained(classes)
         self.classes_ = classes
         for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator, name):
-                setattr(self, name, getattr(self.estimator, name))
+            vars(self).pop(name, None)
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
         return self
+
+    def _fitted(self, X: Any, y: Any, sample_weight: Any) -> Any:
+        """Return the estimator if it is fitted, else a clone that is fitted to the rows."""
+        try:
+            check_is_fitted(self.estimator)
+        except NotFittedError:
+            if X is None:
+                raise
+        else:
+            return self.estimator
+        kind = type(self.estimator).__name__
+        if self.trained is not None:
+            raise ParameterError(
+                f"trained={self.trained!r} is of a training before, and this {kind} is not fitted; "
+                "fit it first, and inside what clones freeze it: FrozenEstimator(model)."
+            )
+        if sample_weight is None:
+            return clone(self.estimator).fit(X, y)
+        if not has_fit_parameter(self.estimator, "sample_weight"):
+            raise ParameterError(
+                f"{kind} takes no sample_weight, and is not fitted; fit it first, by the name that "
+                "it has for weights."
+            )
+        return clone(self.estimator).fit(X, y, sample_weight=sample_weight)
 
     def _trained(self, classes: np.ndarray[Any, Any]) -> Array:
         if self.trained is not None:
             return class_shares(_shares(self.trained, classes, "trained"), classes.size, "trained")
-        inner = innermost(self.estimator)
+        inner = innermost(self.estimator_)
         weights = getattr(inner, "class_weight", None)
         if weights is None:
             raise ParameterError(
@@ -122,11 +160,12 @@ class PriorCorrected(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> Array:
         """Probability of each class, of shape (n, K), columns as in ``classes_``."""
-        check_is_fitted(self)
-        return prior_correction(self.estimator.predict_proba(X), self.trained_, self.actual_)
+        check_is_fitted(self, "estimator_")
+        return prior_correction(self.estimator_.predict_proba(X), self.trained_, self.actual_)
 
     def predict(self, X: Any) -> np.ndarray[Any, Any]:
         """Most probable class of each row, of shape (n,)."""
+        check_is_fitted(self, "estimator_")
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
 
@@ -199,8 +238,7 @@ def recalibrate(
             "X is a dict of columns, which scikit-learn cannot take rows of; give a data frame of "
             "pandas, Polars or PyArrow."
         )
-    labels, _ = read_outcome(y)
-    labels = np.asarray(labels)
+    labels = _column(y)
     weight = checked_weights(sample_weight, labels.size)
     classes = np.asarray(estimator.classes_)
     counts = np.bincount(
@@ -219,10 +257,13 @@ def recalibrate(
         return found.fit(X, labels, sample_weight=weight)
 
 
-def _known(labels: Any, classes: np.ndarray[Any, Any]) -> Any:
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or labels.size == 0:
-        raise DataError(f"y has shape {labels.shape}; give one label per row, shape (n,).")
+def _column(y: Any) -> np.ndarray[Any, Any]:
+    """Labels, also those of a matrix of one column, as scikit-learn takes them."""
+    labels = np.asarray(read_outcome(y)[0])
+    return label_column(labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels)
+
+
+def _known(labels: np.ndarray[Any, Any], classes: np.ndarray[Any, Any]) -> Any:
     return known_index(labels, classes, labels.size, "y", "the estimator")
 
 
@@ -237,21 +278,3 @@ def _shares(given: Any, classes: np.ndarray[Any, Any], name: str) -> Any:
             "share of each."
         )
     return class_shares([given[label] for label in labels], classes.size, name)
-
-
-def innermost(estimator: Any) -> Any:
-    """Classifier inside pipelines, searches and frozen estimators.
-
-    Parameters
-    ----------
-    estimator : fitted estimator
-    """
-    while True:
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif isinstance(estimator, FrozenEstimator):
-            estimator = estimator.estimator
-        elif hasattr(estimator, "steps"):
-            estimator = estimator.steps[-1][1]
-        else:
-            return estimator

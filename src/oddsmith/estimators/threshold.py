@@ -1,7 +1,7 @@
 """TunedThreshold: any classifier with the threshold that its held-out scores speak for."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from inspect import signature
 from typing import Any, Self
@@ -18,9 +18,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from oddsmith.core.labels import label_text
 from oddsmith.core.stable import Array
-from oddsmith.data.opened import is_table, open_table
 from oddsmith.data.outcome import read_outcome
-from oddsmith.decisions.threshold_choice import Choice, Rule, read_rule
+from oddsmith.decisions.costs import cost_matrix, decide
+from oddsmith.decisions.threshold_choice import Choice, Rule
 from oddsmith.decisions.threshold_folds import Scored, choose_threshold
 from oddsmith.errors import DataError, OddsmithWarning, ParameterError
 from oddsmith.estimators.cross_fitting import (
@@ -31,7 +31,12 @@ from oddsmith.estimators.cross_fitting import (
     positive_scores,
     read_rows,
 )
-from oddsmith.estimators.labels import Encoded
+from oddsmith.estimators.threshold_rule import (
+    is_matrix,
+    positive_label,
+    refuse_more_classes,
+    rule_of,
+)
 
 __all__ = ["TunedThreshold"]
 
@@ -139,7 +144,7 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
-        tags.classifier_tags.multi_class = _is_matrix(self.cost)
+        tags.classifier_tags.multi_class = is_matrix(self.cost)
         return tags
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -204,12 +209,16 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         for name in ("threshold_", "choice_", "thresholds_", "fold_values_"):
             vars(self).pop(name, None)
         if K > 2:
-            self._refuse_classes(K, costs)
+            own = {"objective": self.objective, "subject_to": self.subject_to}
+            own |= {"positive": self.positive, "costs": costs}
+            refuse_more_classes(K, self.cost, own)
+            cost_matrix(self.cost, K)
             self.positive_ = None
-            self._check_matrix(K)
         else:
-            self.positive_ = self._positive(labels)
-            rule = self._rule(costs, labels.index.size)
+            self.positive_ = positive_label(self.classes_, self.positive)
+            place = int(self.positive_ == self.classes_[1])
+            n = labels.index.size
+            rule = rule_of(self.objective, self.cost, costs, self.subject_to, place, n)
             self._choose(rows, rule, routed.splitter.split)
         self.estimator_ = clone(self.estimator)
         X, y, params = rows.part(None)
@@ -242,69 +251,6 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         split = {} if groups is None else {"groups": groups}
         return Bunch(estimator=Bunch(fit=given), splitter=Bunch(split=split))
 
-    def _refuse_classes(self, K: int, costs: Any) -> None:
-        if not _is_matrix(self.cost):
-            # The first sentence is the one that scikit-learn expects.
-            raise ParameterError(
-                f"Only binary classification is supported. There are {K} classes, which no "
-                f"threshold parts: give cost=, an array of shape ({K}, {K}), cost[true, "
-                "predicted], for the class of the least expected cost."
-            )
-        for name, given in (
-            ("objective", self.objective),
-            ("subject_to", self.subject_to),
-            ("positive", self.positive),
-            ("costs", costs),
-        ):
-            if given is not None:
-                raise ParameterError(
-                    f"{name} is for two classes, and there are {K}; leave it out, as the matrix of "
-                    "costs says it all."
-                )
-
-    def _check_matrix(self, K: int) -> Array:
-        try:
-            matrix = np.asarray(self.cost, dtype=np.float64)
-        except (TypeError, ValueError):
-            matrix = np.empty(0)
-        if matrix.shape != (K, K) or not np.isfinite(matrix).all():
-            either = "a dict such as {'fp': 1, 'fn': 5}, or " if K == 2 else ""
-            raise ParameterError(
-                f"cost={self.cost!r} cannot be used for {K} classes; give {either}an array of "
-                f"shape ({K}, {K}) of finite numbers, cost[true, predicted]."
-            )
-        return matrix
-
-    def _positive(self, labels: Encoded) -> Any:
-        if self.positive is None:
-            return labels.classes[1]
-        for label in labels.classes:
-            if label == self.positive:
-                return label
-        first, second = map(label_text, labels.classes.tolist())
-        raise ParameterError(
-            f"positive={self.positive!r} is no label of y, which has {first!r} and {second!r}."
-        )
-
-    def _rule(self, costs: Any, n: int) -> Rule:
-        cost = self.cost
-        if _is_matrix(cost):
-            matrix = self._check_matrix(2)
-            k = int(self.positive_ == self.classes_[1])
-            cost = {
-                "tp": matrix[k, k],
-                "fn": matrix[k, 1 - k],
-                "fp": matrix[1 - k, k],
-                "tn": matrix[1 - k, 1 - k],
-            }
-        if costs is not None:
-            own = _read_costs(costs)
-            cost = {**cost, **own} if isinstance(cost, Mapping) else own
-        objective = self.objective
-        if objective is None and cost is None:
-            objective = "balanced_accuracy"
-        return read_rule(objective, cost, self.subject_to, n)
-
     def _choose(self, rows: Given, rule: Rule, split: dict[str, Any]) -> None:
         folds = folds_of(rows, self.cv, self.random_state, split)
         positive = rows.labels.index == int(self.positive_ == self.classes_[1])
@@ -314,21 +260,10 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
             for train, test in folds
         )
-        parts = [
-            Scored(
-                positive[test],
-                score,
-                None if rows.weight is None else rows.weight[test],
-                None
-                if rule.cost is None
-                else {
-                    error: cost[test] if np.ndim(cost) else cost
-                    for error, cost in rule.cost.items()
-                },
-            )
-            for (_, test), score in zip(folds, scores, strict=True)
-        ]
-        chosen = choose_threshold(parts, rule)
+        parts = zip(folds, scores, strict=True)
+        chosen = choose_threshold(
+            [_scored(rows, rule, positive, test, score) for (_, test), score in parts], rule
+        )
         self.choice_ = chosen.choice
         self.threshold_ = chosen.choice.threshold
         if self.threshold_ == np.inf:
@@ -360,7 +295,7 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         share = np.asarray(self.estimator_.predict_proba(X), dtype=np.float64)
         order = np.searchsorted(classes, self.estimator_.classes_)
-        return classes[np.argmin(share @ self._check_matrix(classes.size)[order], axis=1)]
+        return classes[decide(share, cost_matrix(self.cost, classes.size)[order])]
 
     @available_if(_can("predict_proba"))
     def predict_proba(self, X: Any) -> Array:
@@ -386,17 +321,10 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return float(accuracy_score(labels, self.predict(X), sample_weight=sample_weight))
 
 
-def _is_matrix(cost: Any) -> bool:
-    return cost is not None and not isinstance(cost, Mapping)
-
-
-def _read_costs(costs: Any) -> dict[str, Any]:
-    if isinstance(costs, Mapping):
-        return dict(costs)
-    if not is_table(costs):
-        raise ParameterError(
-            f"costs is a {type(costs).__name__}; give a dict, {{'fp': 1, 'fn': amounts}}, or a "
-            "data frame with such columns."
-        )
-    table = open_table(costs)
-    return {name: np.asarray(table.column(name)) for name in table.names}
+def _scored(rows: Given, rule: Rule, positive: Any, test: Any, score: Array) -> Scored:
+    """Held-out rows of a fold, with what they weigh and cost."""
+    cost = rule.cost
+    if cost is not None:
+        cost = {error: own[test] if np.ndim(own) else own for error, own in cost.items()}
+    weight = None if rows.weight is None else rows.weight[test]
+    return Scored(positive[test], score, weight, cost)

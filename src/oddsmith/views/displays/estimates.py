@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from oddsmith.core.stable import Array
+from oddsmith.decisions.uncertainty import checked_level
 from oddsmith.errors import ParameterError
 from oddsmith.views.displays.parts import column_names, part_with
 
@@ -58,7 +59,7 @@ def of_results(
     ParameterError
         If they are neither.
     """
-    _check(level)
+    checked_level(level)
     if hasattr(results, "samples"):
         return _of_samples(results, level, intercept, columns)
     if not hasattr(results, "conf_int") or not hasattr(results, "column_names"):
@@ -85,11 +86,6 @@ def of_results(
         results.classes[0],
         f"{100 * level:.4g}% intervals ({by})",
     )
-
-
-def _check(level: float) -> None:
-    if not 0.0 < level < 1.0:
-        raise ParameterError(f"level={level!r} is not between 0 and 1; 0.95 is usual.")
 
 
 def _of_samples(results: Any, level: float, intercept: bool, columns: int | None) -> Estimates:
@@ -126,7 +122,7 @@ def estimates_of(
     ParameterError
         If it has no coefficients, or the results are of another fit.
     """
-    _check(level)
+    checked_level(level)
     part = part_with(estimator, "coef_")
     results = getattr(part, "results_", None) if results is None else results
     names, known = column_names(estimator, part)
