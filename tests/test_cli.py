@@ -26,6 +26,7 @@ from oddsmith.export.provenance import Certificate, Training
 from oddsmith.export.schema import plain_model
 
 OUTPUTS = ["confusion_matrix.png", "loss.png", "model.json", "predictions.csv"]
+DEMO_OUTPUTS = sorted([*OUTPUTS, "report.html"])
 TRAINING = Training(
     rows=20, weight=20.0, C=1.0, solver="newton", iterations=5, passes=11, warnings=()
 )
@@ -83,7 +84,7 @@ def test_demo_writes_its_folder_and_nothing_else(demo):
     folder, done = demo
     assert done.returncode == 0, done.stderr
     assert names(folder) == ["oddsmith-demo"]
-    assert names(folder / "oddsmith-demo") == ["breast_cancer.csv", *OUTPUTS]
+    assert names(folder / "oddsmith-demo") == ["breast_cancer.csv", *DEMO_OUTPUTS]
     for picture in ("loss.png", "confusion_matrix.png"):
         assert (folder / "oddsmith-demo" / picture).read_bytes().startswith(b"\x89PNG\r\n")
 
@@ -151,6 +152,15 @@ def test_the_commands_that_demo_suggests_work(demo):
         assert words[:3] == ["python", "-m", "oddsmith"]
         again = oddsmith(*words[3:], cwd=folder)
         assert again.returncode == 0, again.stderr
+    assert (folder / "report.html").exists()
+
+
+def test_the_demo_does_without_what_draws_pages(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    assert main(["demo", "--out", str(tmp_path / "d")]) == 0
+    assert names(tmp_path / "d") == ["breast_cancer.csv", *OUTPUTS]
+    said = capsys.readouterr().err
+    assert 'no report.html: pages need vl-convert; install it with: pip install "oddsmith' in said
 
 
 def test_fit_on_the_data_of_the_demo_gives_the_same_files(demo, tmp_path):

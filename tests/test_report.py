@@ -157,6 +157,11 @@ def test_a_stored_model_has_a_report_with_what_its_file_says(shown, tmp_path):
     assert found.cost == (2.0, 0.5)
     assert found.model.training.written_at is not None
     np.testing.assert_array_equal(found.model.covariance, stored.covariance_)
+    boot = model.infer(frame, y, bootstrap=3, seed=0)
+    for other, words in ((boot, "of a bootstrap"), (3, "results is of type int")):
+        with pytest.raises(ParameterError, match=words):
+            model.report(tmp_path / "none.html", frame, y, results=other)
+    assert not (tmp_path / "none.html").exists()
     own = shown(model, frame, y, results=results)
     np.testing.assert_array_equal(own.model.covariance, stored.covariance_)
     assert own.title == "Model of letter"
@@ -221,8 +226,9 @@ def test_tables_of_any_library_show_columns_as_they_were(kind, missing, shown):
     assert found.spread.typical[at["dose"]] == np.nanmedian(own["dose"])
     assert found.spread.typical[at["new"]] is False
     assert found.spread.typical[at["site"]] in ("a", "b")
-    assert dict(found.data)["kinds"] == "1 of numbers, 1 of booleans and 1 of text or categories"
-    assert dict(found.data)["missing values"].endswith("in the rows of the fit")
+    kinds = "1 of numbers, 1 of booleans and 1 of text or categories"
+    assert dict(found.data)["Kinds of columns"] == kinds
+    assert dict(found.data)["Missing values"].endswith("in the rows of the fit")
 
 
 def test_wide_categories_stay_sparse(shown):
@@ -259,7 +265,7 @@ def test_single_precision_and_booleans_are_numbers_of_their_kind(shown):
     found = shown(model, frame, y)
     assert [column.kind for column in found.examples.columns] == ["number", "boolean"]
     assert found.spread.typical[1] == bool(np.mean(frame["new"]) > 0.5)
-    assert dict(found.data) == {"kinds": "1 of numbers and 1 of booleans"}
+    assert dict(found.data) == {"Kinds of columns": "1 of numbers and 1 of booleans"}
 
 
 def test_weights_and_offsets_count(shown):

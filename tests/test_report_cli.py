@@ -115,7 +115,7 @@ def test_fit_writes_a_page_of_the_rows_held_out(name, here, reports, capsys, bro
     assert "Wrote r.html (" in capsys.readouterr().out
     [report] = reports
     assert report.judged.seen is False
-    assert report.judged.source == f"{name}, rows held out"
+    assert report.judged.source == f"{name} (held-out part)"
     assert report.cost == (1.0, 5.0)
     assert report.judged.y.size == N // 5
     check_examples(report)
@@ -128,13 +128,13 @@ def test_fit_writes_a_page_of_the_rows_held_out(name, here, reports, capsys, bro
     labels = [model.classes_.tolist()[k] for k in report.judged.y]
     assert labels == rows["ill"].to_pylist()
     facts = dict(report.data)
-    assert facts["data"] == name
-    assert facts["split"] == "480 to fit, 120 held out (by lot, seed 0)"
+    assert facts["Data"] == name
+    assert facts["Split"] == "480 to fit, 120 held out (by lot, seed 0)"
     assert report.model.covariance is None
     assert report.history["validation_loss"].size == report.history["loss"].size
     check_rivals(report, whole, numbers)
     with opened(browser, here / "r.html") as page:
-        assert "rows held out" in page.inner_text("main")
+        assert "(held-out part)" in page.inner_text("main")
 
 
 def check_rivals(report, whole, numbers):
@@ -163,7 +163,7 @@ def test_the_rows_of_the_fit_are_marked_as_seen(here, reports, browser, streamed
     assert report.comparison.scores[1].log_loss == pytest.approx(
         -share * np.log(share) - (1 - share) * np.log(1 - share), rel=1e-9
     )
-    assert dict(report.data)["split"] == "600 to fit, none held out"
+    assert dict(report.data)["Split"] == "600 to fit, none held out"
     with opened(browser, here / "r.html"):
         pass
 
@@ -201,7 +201,7 @@ def test_streamed_rows_that_are_held_out(here, reports, streamed, capsys):
     assert report.examples.unit == "held-out row"
     check_examples(report)
     n = report.judged.y.size
-    assert dict(report.data)["split"] == f"{N - n} to fit, {n} held out (by lot, seed 0)"
+    assert dict(report.data)["Split"] == f"{N - n} to fit, {n} held out (by lot, seed 0)"
     assert "scikit-learn: not compared, as the rows were streamed" in capsys.readouterr().err
     assert [one.name for one in report.comparison.scores] == ["this model", "baseline"]
 
@@ -227,7 +227,7 @@ def test_rows_of_another_file(here, reports, streamed_or_not, capsys):
     [report] = reports
     left = 0 if streamed_or_not else 1
     assert report.notes[0].startswith("1 row is not judged") == (left == 1)
-    assert dict(report.data)["split"] == f"600 to fit, {199 + left} held out (other.csv)"
+    assert dict(report.data)["Split"] == f"600 to fit, {199 + left} held out (other.csv)"
     assert report.judged.source == "other.csv"
     assert report.judged.seen is False
     assert report.examples.unit == "line"
@@ -237,8 +237,8 @@ def test_rows_of_another_file(here, reports, streamed_or_not, capsys):
     X = other.slice(1).select(["dose", "age", "new", "site"])
     p = load("m/model.json").predict_proba(X, offset=other["o"].to_numpy()[1:])
     np.testing.assert_allclose(report.judged.probabilities, p, rtol=1e-12)
-    assert dict(report.data)["weights"] == 'column "w"'
-    assert dict(report.data)["offset"] == 'column "o"'
+    assert dict(report.data)["Weights"] == "column “w”"
+    assert dict(report.data)["Offset"] == "column “o”"
 
 
 def test_three_classes_and_several_files(here, reports, browser):

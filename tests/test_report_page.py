@@ -6,12 +6,15 @@ import math
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from browser import as_number, axis, chromium, numbers, opened
 from report_pages import MADE, fitted, page_file, rows_of, spread_of
 from sklearn import metrics
 
+import oddsmith
 from oddsmith.decisions.comparison import Comparison, Difference, Score
+from oddsmith.estimators.report import compose
 from oddsmith.export.provenance import Certificate, Training
 from oddsmith.export.schema import plain_model
 from oddsmith.views.pages.charts import load_charts, with_rows
@@ -135,10 +138,22 @@ def test_probabilities_worth_nothing_are_called_so():
 def test_an_infinite_log_loss_is_named():
     report = bare(judged=judged_as([0, 1, 1], [0.0, 1.0, 0.0]))
     said = " ".join(overview(report).context["cautions"])
-    assert "1 row had the probability 0 for what happened" in said
-    assert tiles(report)["log loss (nats per row)"] == figure(
-        metrics.log_loss([0, 1, 1], [0.0, 1.0, 0.0])
-    )
+    assert "1 row had the probability 0 (less than 5e−324) for what happened" in said
+    clipped = figure(metrics.log_loss([0, 1, 1], [0.0, 1.0, 0.0]))
+    assert said.endswith(f"scikit-learn counts such rows as 2.2e−16 and says {clipped}.")
+    # As in the section Calibration; there it is not clipped.
+    assert tiles(report)["log loss (nats per row)"] == "infinite"
+    assert "worth nothing" not in said
+
+
+def test_names_of_facts_are_of_one_style(tmp_path):
+    X = pd.DataFrame({"dose": [0.5, None, 2.0, 1.0], "kind": ["a", "b", "a", "b"]})
+    encoder = oddsmith.TableEncoder(missing="mean")
+    model = oddsmith.LogisticRegression(encoder=encoder).fit(X, [0, 1, 1, 0])
+    facts = compose(model._description(None), facts=[("Data", "doses.csv")])
+    names = [name for name, _ in overview(facts).context["facts"]]
+    assert {"Data", "Kinds of columns", "Missing values", "Rows of the fit"} <= set(names)
+    assert all(name[0].isupper() for name in names)
 
 
 def test_a_page_without_judged_rows_stands(browser, tmp_path):
@@ -691,3 +706,38 @@ def test_names_fit_their_budget_and_stay_different(budget):
     assert len(set(shown)) == 100
     assert cut == (budget < 100_000)
     assert len(json.dumps(shown)) <= max(budget, 100 * 14 + 2)
+
+
+# ---- on paper and in narrow windows -------------------------------------------------------------
+
+
+def test_the_best_thresholds_are_on_paper(browser, files):
+    with opened(browser, files["two"]) as page:
+        page.emulate_media(media="print")
+        buttons = page.locator("[data-best]")
+        assert buttons.count() == 5
+        assert all(buttons.nth(j).is_visible() for j in range(5))
+
+
+def test_the_answer_of_what_if_stays_in_sight_in_a_narrow_window(browser, files):
+    with opened(browser, files["two"], 400) as page:
+        first, last = page.locator(".knob").first, page.locator(".knob").last
+        answer = page.locator(".answer .probability")
+        assert answer.bounding_box()["y"] < first.bounding_box()["y"]
+        page.evaluate("document.documentElement.style.scrollBehavior = 'auto'")
+        last.evaluate("(knob) => window.scrollBy(0, knob.getBoundingClientRect().top - 150)")
+        box, nav = answer.bounding_box(), page.locator("body > nav").bounding_box()
+        assert nav["y"] + nav["height"] - 1 <= box["y"] < last.bounding_box()["y"]
+
+
+def test_letters_of_the_best_thresholds_do_not_lie_on_each_other(browser, files):
+    with opened(browser, files["two"]) as page:
+        for chart in ("threshold_scores", "threshold_roc", "threshold_precision"):
+            texts = page.locator(f"#chart-{chart} svg .letters text").all()
+            boxes = [one.bounding_box() for one in texts]
+            assert boxes
+            for j, a in enumerate(boxes):
+                for b in boxes[:j]:
+                    across = min(a["x"] + a["width"], b["x"] + b["width"]) - max(a["x"], b["x"])
+                    down = min(a["y"] + a["height"], b["y"] + b["height"]) - max(a["y"], b["y"])
+                    assert across <= 0 or down <= 3, (chart, a, b)

@@ -19,7 +19,7 @@ __all__ = ["demo", "fit"]
 
 # In the order in which a new run replaces them: the model last.
 _OUTPUTS = ("predictions.csv", "loss.png", "confusion_matrix.png", "model.json")
-_DEMO_DATA = "breast_cancer.csv"
+_DEMO_DATA, _DEMO_PAGE = "breast_cancer.csv", "report.html"
 _PACKED = (".gz", ".zst")
 _KINDS = ("number", "boolean", "category")
 
@@ -38,7 +38,8 @@ def demo(out: Path, seed: int) -> None:
 
     Each is benign or malignant, and has 30 measurements. A fifth of
     the rows is held out, and the model is judged on them. The folder then holds the
-    data, the model, its predictions and two pictures.
+    data, the model, its predictions, two pictures and report.html, a page that
+    shows the model to people and needs no network.
 
     Example:  oddsmith demo --out tumours
     """
@@ -47,16 +48,25 @@ def demo(out: Path, seed: int) -> None:
     from oddsmith.cli.fitting import fit_data, write_fit
     from oddsmith.export.staging import staged_folder
 
-    with staged_folder(out, (_DEMO_DATA, *_OUTPUTS)) as folder:
+    page = _demo_page(out)
+    with staged_folder(out, (_DEMO_DATA, _DEMO_PAGE, *_OUTPUTS)) as folder:
         data = folder / _DEMO_DATA
         target, positive = write_breast_cancer(data)
         _refuse_other_data(out / _DEMO_DATA, data)
         source = str(out / _DEMO_DATA)
         columns = Columns({})
-        request = FitRequest([data], source, target, positive, 1.0, 0.2, None, seed, columns)
+        request = FitRequest(
+            [data], source, target, positive, 1.0, 0.2, None, seed, columns, page=page
+        )
         fitted = fit_data(request)
+        content = _content(fitted)
         written = write_fit(fitted, folder)
+        if content is not None:
+            (folder / _DEMO_PAGE).write_bytes(content)
+            written = (*written, _DEMO_PAGE)
     show_fit(fitted.summary, out, (_DEMO_DATA, *written))
+    if content is not None:
+        click.echo(f"Open {quote(out / _DEMO_PAGE)} in a browser: it shows the model to people.")
     click.echo(
         "\nAn odds ratio of 1.5 says: one unit more of that column, all others equal, and the "
         f"odds of {positive} are 1.5 times what they were (below 1: they fall)."
@@ -65,7 +75,7 @@ def demo(out: Path, seed: int) -> None:
     click.echo("\nTry next:")
     click.echo(f"  {run} summary {model}")
     click.echo(f"  {run} predict {model} {csv} --threshold 0.3")
-    click.echo(f"  {run} fit {csv} --target {target} --C 100")
+    click.echo(f"  {run} fit {csv} --target {target} --C 100 --report report.html --cost fp=1,fn=5")
 
 
 @click.command()
@@ -245,6 +255,21 @@ def _page(
         if value:
             raise ParameterError(f"{option} is for a report; name its file with --report")
     return None
+
+
+def _demo_page(out: Path) -> "PageRequest | None":
+    """Ask for the demo's page, where what draws it is installed."""
+    from oddsmith.cli.fit_request import PageRequest
+    from oddsmith.cli.messages import say
+    from oddsmith.errors import MissingPackageError
+    from oddsmith.views.pages.charts import need_program
+
+    try:
+        need_program()
+    except MissingPackageError as error:
+        say(f"no {_DEMO_PAGE}: {error}")
+        return None
+    return PageRequest(out / _DEMO_PAGE, "--out", None, ("baseline", "scikit-learn"))
 
 
 def _content(fitted: "Fitted") -> bytes | None:

@@ -23,6 +23,7 @@ from oddsmith.export.staging import check_file
 from oddsmith.views.pages.charts import need_program
 from oddsmith.views.pages.report.document import Report
 from oddsmith.views.pages.report.gathering import Gathering, rows_that_fit
+from oddsmith.views.pages.report.words import percent
 
 if TYPE_CHECKING:
     from oddsmith.cli.holding_out import Part
@@ -169,7 +170,7 @@ def _unit(seen: bool) -> str:
 def _source(request: FitRequest, seen: bool) -> str:
     if request.test is not None:
         return several(request.test)
-    return request.source if seen else f"{request.source}, rows held out"
+    return request.source if seen else f"{request.source} (held-out part)"
 
 
 def _facts(
@@ -184,10 +185,10 @@ def _facts(
     else:
         rows += ", none held out"
     pairs = zip(model.classes, shares.tolist(), strict=True)
-    classes = [f"{quoted(label_text(label))} {share:.1%}" for label, share in pairs]
-    found = [("data", request.source), ("split", rows), ("shares in the fit", listed(classes))]
-    beside = {"weights": request.columns.weight, "offset": request.columns.offset}
-    found += [(role, f"column {quoted(name)}") for role, name in beside.items() if name is not None]
+    classes = [f"“{label_text(label)}” {percent(share)}" for label, share in pairs]
+    found = [("Data", request.source), ("Split", rows), ("Shares in the fit", listed(classes))]
+    beside = {"Weights": request.columns.weight, "Offset": request.columns.offset}
+    found += [(role, f"column “{name}”") for role, name in beside.items() if name is not None]
     return found
 
 

@@ -109,6 +109,13 @@ class Reliability:
     n_resamples: int = 0
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} of {self.n_rows} rows at {self.probability.size} "
+            f"probabilities, positive {self.positive!r}: log loss {self.log_loss.score:.4g}, of it "
+            f"miscalibration {self.log_loss.miscalibration:.4g}>"
+        )
+
 
 def reliability(
     y: Any,

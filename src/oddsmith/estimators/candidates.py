@@ -116,8 +116,8 @@ def _is_model(model: Any) -> bool:
 
 def candidate_of(
     name: str, model: Any, rows: Rows, costs: Costs | None
-) -> tuple[Candidate, list[str]]:
-    """Score each row by a model, and say by what it decides.
+) -> tuple[Candidate, str | None]:
+    """Score each row by a model, and say by what it decides, as the end of a sentence.
 
     Raises
     ------
@@ -129,10 +129,9 @@ def candidate_of(
     matrix = _columns(probabilities)
     score = matrix[:, 1] if rows.classes.size == 2 else None
     if costs is None:
-        return Candidate(name, loss, score, None), []
+        return Candidate(name, loss, score, None), None
     decided, how = _decisions(name, model, matrix, rows, costs)
-    said = f"{quoted(name)} decides {how}."
-    return Candidate(name, loss, score, costs.matrix[rows.index, decided]), [said]
+    return Candidate(name, loss, score, costs.matrix[rows.index, decided]), how
 
 
 def _probabilities(name: str, model: Any, rows: Rows) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from oddsmith.core.labels import listed
+from oddsmith.core.labels import listed, quoted
 from oddsmith.decisions.comparison import Candidate, Comparison, compared
 from oddsmith.decisions.costs import cost_matrix
 from oddsmith.decisions.outcomes import checked_weights
@@ -91,10 +91,13 @@ def compare(
     if cost is not None:
         costs = Costs(cost_matrix(cost, rows.classes.size), _thresholds(models, threshold))
     candidates = []
+    deciding: dict[str, list[str]] = {}
     for name, model in models.items():
-        candidate, said = candidate_of(str(name), model, rows, costs)
+        candidate, how = candidate_of(str(name), model, rows, costs)
         candidates.append(candidate)
-        notes += said
+        if how is not None:
+            deciding.setdefault(how, []).append(quoted(str(name)))
+    notes += [_who_decides(names, how) for how, names in deciding.items()]
     if weight is not None:
         notes.append("Rows count by their weights; each is one row in the standard errors.")
     kept = np.arange(rows.n) if weight is None else np.flatnonzero(weight)
@@ -137,6 +140,12 @@ def _thresholds(models: Mapping[str, Any], threshold: Any) -> Mapping[str, Any]:
             f"{listed([repr(name) for name in models])}."
         )
     return {str(name): threshold.get(name) for name in models}
+
+
+def _who_decides(names: list[str], how: str) -> str:
+    if len(names) == 1:
+        return f"{names[0]} decides {how}."
+    return f"{listed(names)} decide {how.replace('its own', 'their own')}."
 
 
 def _taken(candidate: Candidate, kept: Any) -> Candidate:

@@ -267,6 +267,6 @@ def known_index(y: Any, classes: np.ndarray[Any, Any], n: int, whose: str, where
             row = int(np.argmin(known))
             raise DataError(
                 f"{whose} holds the label {rows.tolist()[row]!r} in row {start + row} (from 0), "
-                f"which {where} lacks."
+                f"which {where} lacks; its labels are such as {classes.tolist()[0]!r}."
             )
     return index

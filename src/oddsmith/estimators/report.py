@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from oddsmith.core.encoding import WORDS
 from oddsmith.core.labels import listed
 from oddsmith.decisions.comparison import Comparison
@@ -15,6 +17,7 @@ from oddsmith.estimators.judged_rows import gathered
 from oddsmith.estimators.report_comparison import beside_models
 from oddsmith.export.schema import Model
 from oddsmith.export.staging import write_whole
+from oddsmith.inference.bootstrap import Bootstrap
 from oddsmith.views.pages.report.document import Report
 from oddsmith.views.pages.report.gathering import Gathering
 
@@ -153,6 +156,16 @@ def page_of(report: Report) -> bytes:
 
 
 def _description(model: Any, results: Any) -> Model:
+    if isinstance(results, Bootstrap):
+        raise ParameterError(
+            "results are of a bootstrap, whose percentiles are no covariance, from which the page "
+            "draws its intervals; leave results out, and show results.summary() beside the page"
+        )
+    if results is not None and not hasattr(results, "cov_params") and np.ndim(results) != 2:
+        raise ParameterError(
+            f"results is of type {type(results).__name__}; give what model.infer(X_train, y_train) "
+            "returns, or the covariance of the coefficients as a square array"
+        )
     found: Model = model._description(results)
     if hasattr(model, "training_"):  # of a file, which says when it was written
         return found
@@ -184,10 +197,11 @@ def _facts(model: Model) -> list[tuple[str, str]]:
         for kind, words in WORDS.items()
         if (count := sum(one.kind == kind for one in columns))
     ]
-    found = [] if len(kinds) == 1 and kinds[0].endswith("numbers") else [("kinds", listed(kinds))]
+    plain = len(kinds) == 1 and kinds[0].endswith("numbers")
+    found = [] if plain else [("Kinds of columns", listed(kinds))]
     missing = sum(one.n_missing for one in columns)
     if missing:
-        found.append(("missing values", f"{missing:,} in the rows of the fit"))
+        found.append(("Missing values", f"{missing:,} in the rows of the fit"))
     return found
 
 

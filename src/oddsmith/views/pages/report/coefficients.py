@@ -115,8 +115,10 @@ def _why_none(model: Model) -> str | None:
     if training.penalty in ("l1", "l2", "elasticnet"):
         return (
             "There are no intervals: a penalty draws the coefficients towards 0, and the standard "
-            "errors of an unpenalised fit would not be true of them. Fit without a penalty "
-            "(C = ∞) to have some."
+            "errors of an unpenalised fit would not be true of them. A fit without a penalty "
+            "(C = ∞) has some, where the data determine its coefficients; and how much these here "
+            "vary from sample to sample, model.infer(X, y, bootstrap=200) tells apart from this "
+            "page."
         )
     return (
         "There are no intervals: the model carries no covariance. It comes from the rows of the "

@@ -45,6 +45,7 @@ def section(report: Report) -> Section | None:
         for one in found.scores
     ]
     charts = _charts(found)
+    two = len(report.model.classes) == 2
     return Section(
         "comparison",
         "Comparison",
@@ -52,6 +53,7 @@ def section(report: Report) -> Section | None:
             "rows": f"{found.n_rows:,}",
             "level": percent(found.level, 0),
             "costed": costed,
+            "costs": [f"{value:g}" for value in report.cost] if two else [],
             "scores": scores,
             "differences": [_row(one) for one in found.differences],
             "charts": {name: _MEASURES[name.split("-", 1)[1]][0] for name in charts},

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from oddsmith.core.stable import Array
 from oddsmith.export.schema import Model
 from oddsmith.views.pages.report.document import Judged
 
@@ -20,7 +21,9 @@ class Judgement:
     auc : float
         Area under the ROC curve; NaN with more than two classes, or where one is not there.
     log_loss : float
-        Mean over the rows (nats), probabilities clipped at 2.2e-16 as scikit-learn does.
+        Mean over the rows (nats); infinite where what happened had the probability 0.
+    clipped_loss : float
+        The same, probabilities clipped at 2.2e-16 as scikit-learn does.
     baseline : float
         Log loss of the shares of the classes in these rows, the same for all rows.
     accuracy : float
@@ -42,6 +45,7 @@ class Judgement:
 
     auc: float
     log_loss: float
+    clipped_loss: float
     baseline: float
     accuracy: float
     mean_recall: float
@@ -75,10 +79,12 @@ def judgement(judged: Judged, model: Model) -> Judgement:
     found = np.bincount(y, weights=weight * right, minlength=K) / total
     own = np.take_along_axis(judged.probabilities, y[:, None], axis=1)[:, 0]
     tiny = float(np.finfo(np.float64).eps)
-    losses = -np.log(np.clip(own, tiny, 1.0 - tiny))
+    clipped = float(weight @ -np.log(np.clip(own, tiny, 1.0 - tiny))) / total
+    impossible = int(((own == 0.0) & (weight > 0)).sum())
     return Judgement(
         auc=_auc(judged) if K == 2 and there.all() else np.nan,
-        log_loss=float(weight @ losses) / total,
+        log_loss=np.inf if impossible else _loss(own, weight) / total,
+        clipped_loss=clipped,
         baseline=float(-(shares[there] @ np.log(shares[there]))) + 0.0,
         accuracy=float(found.sum()),
         mean_recall=float((found[there] / shares[there]).mean()),
@@ -87,8 +93,13 @@ def judgement(judged: Judged, model: Model) -> Judgement:
         most_frequent=float(shares.max()),
         most_frequent_class=int(shares.argmax()),
         absent=tuple(np.flatnonzero(~there).tolist()),
-        impossible=int(((own == 0.0) & (weight > 0)).sum()),
+        impossible=impossible,
     )
+
+
+def _loss(own: Array, weight: Array) -> float:
+    counted = weight > 0
+    return float(weight[counted] @ -np.log(own[counted])) + 0.0
 
 
 def _auc(judged: Judged) -> float:

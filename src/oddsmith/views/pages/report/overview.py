@@ -39,7 +39,7 @@ def section(report: Report) -> Section | None:
             "source": None if judged is None else judged.source,
             "seen": None if judged is None else judged.seen,
             "tiles": [] if found is None or judged is None else _tiles(found, judged, model),
-            "cautions": [] if found is None else _cautions(found),
+            "cautions": [] if found is None else _cautions(found, report),
             "findings": _all_findings(report),
             "notes": list(report.notes),
             "objective": objective_of(model),
@@ -59,7 +59,8 @@ def _tiles(found: Judgement, judged: Judged, model: Model) -> list[_Tile]:
     """Numbers, each with words that need no statistics."""
     two = len(model.classes) == 2
     rows = _Tile("rows", f"{len(judged.y):,}", _SEEN[judged.seen])
-    loss = _Tile("log loss (nats per row)", figure(found.log_loss), _against(found))
+    value = figure(found.log_loss) if math.isfinite(found.log_loss) else "infinite"
+    loss = _Tile("log loss (nats per row)", value, _against(found))
     name = _label(model, found.most_frequent_class)
     how = "cut at a probability of 0.5" if two else "its most probable class is the true one"
     always = f"{how}; always saying “{name}” would reach {percent(found.most_frequent)}"
@@ -91,7 +92,7 @@ def _label(model: Model, k: int) -> str:
     return cut(label_text(model.classes[k]))
 
 
-def _cautions(found: Judgement) -> list[str]:
+def _cautions(found: Judgement, report: Report) -> list[str]:
     """Say what somebody who reads the numbers alone would not see."""
     said: list[str] = []
     if found.absent:
@@ -100,16 +101,23 @@ def _cautions(found: Judgement) -> list[str]:
             f"{counted(len(found.absent), 'class', 'classes')} of {len(found.shares)}. "
             "What compares classes is undefined, or says nothing of them."
         )
-    elif found.log_loss >= found.baseline:
+    elif not found.impossible and found.log_loss >= found.baseline:
         said.append(
             "Its log loss is not lower than that of the shares of the classes alone: on these "
             "rows, its probabilities are worth nothing."
         )
     if found.impossible:
         said.append(
-            f"{counted(found.impossible, 'row')} had the probability 0 for what happened: the log "
-            "loss is infinite, and each counts as if it had been 2.2e−16, as in scikit-learn."
+            f"{counted(found.impossible, 'row')} had the probability 0 (less than 5e−324) for what "
+            "happened, so that the log loss is infinite. scikit-learn counts such rows as 2.2e−16 "
+            f"and says {figure(found.clipped_loss)}."
         )
+        compared = report.comparison
+        if compared is not None and math.isfinite(compared.scores[0].log_loss):
+            said.append(
+                "The comparison has the logarithms of these probabilities, which are not rounded "
+                f"to 0, and the log loss of {figure(compared.scores[0].log_loss)} from them."
+            )
     return said
 
 

@@ -142,6 +142,18 @@ oddsmith.section("threshold", (data, tools) => {
     }
   };
 
+  /* Letters that would lie on those before them go so many steps (of LINE of the height) down. */
+  const LINE = 0.06;
+  const apart = (rows, x, y) => rows.reduce((done, row) => {
+    const before = done.at(-1);
+    const height = (one, step) => (y === null ? 0 : one[y]) - LINE * step;
+    const wide = before ? 0.012 * (row.letters.length + before.letters.length) + 0.015 : 0;
+    const below = (step) => height(before, before.step) - height(row, step);
+    let step = 0;
+    if (Math.abs(row[x] - before?.[x]) < wide && Math.abs(below(0)) < LINE) while (below(step) < 0.99 * LINE) step += 1;
+    return [...done, {...row, step}];
+  }, []);
+
   /* Best positions: all rules for a class, the cost whenever a field changes. */
   const mark = () => {
     const places = new Map();
@@ -175,7 +187,9 @@ oddsmith.section("threshold", (data, tools) => {
         recall: y.recall, precision: on ? y.precision : 0, on,
       };
     });
-    for (const chart of [scores, roc, pr]) chart.load("bests", rows.map((row) => ({...row})));
+    scores.load("bests", apart(rows, "at", null));
+    roc.load("bests", apart(rows, "fallout", "recall")); /* These go down, */
+    pr.load("bests", apart(rows.toReversed(), "recall", "precision")); /* and these too. */
     const tied = rules.filter(([name]) => bests[name].ties > 1).map(([, letter]) => letter);
     at("ties").textContent = tied.length
       ? `By ${tied.join(", ")} several positions are equally good: of these, the one with the highest balanced accuracy is taken, and then the highest threshold.`
