@@ -40,6 +40,7 @@ from oddsmith.views.pages.report.gathering import (
     rows_that_fit,
     statistics_of,
 )
+from oddsmith.views.pages.report.page import report_page
 from oddsmith.views.pages.report.sampling import chosen_examples, joined, uniform
 
 RNG = np.random.default_rng(3)
@@ -284,7 +285,12 @@ def test_weights_and_offsets_count(shown):
     X, y = rows_of(3)
     offset = RNG.normal(size=(N, 3))
     model = LogisticRegression().fit(X, y, offset=offset)
-    check(shown(model, X, y, offset=offset), model, X, y, X, offset)
+    found = shown(model, X, y, offset=offset)
+    check(found, model, X, y, X, offset)
+    # What-if has no offset, so that its answer for a row is another one: the page says so.
+    assert found.judged.offset
+    assert "the offset is 0" in report_page(found)
+    assert "the offset is 0" not in report_page(shown(model, X, y))
 
 
 def test_a_report_without_rows_is_of_the_model_alone(shown):

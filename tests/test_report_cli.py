@@ -239,6 +239,7 @@ def test_rows_of_another_file(here, reports, streamed_or_not, capsys):
     np.testing.assert_allclose(report.judged.probabilities, p, rtol=1e-12)
     assert dict(report.data)["Weights"] == "column “w”"
     assert dict(report.data)["Offset"] == "column “o”"
+    assert report.judged.offset
 
 
 def test_three_classes_and_several_files(here, reports, browser):

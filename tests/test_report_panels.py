@@ -1,6 +1,7 @@
 """The report's threshold, calibration and what-if, driven in a browser, against scikit-learn."""
 
 import dataclasses
+import json
 import re
 
 import numpy as np
@@ -20,6 +21,7 @@ from oddsmith.export.schema import plain_model
 from oddsmith.views.pages.report import calibration, threshold, what_if
 from oddsmith.views.pages.report.document import Examples, Judged, Report, Spread
 from oddsmith.views.pages.report.one_class import shown_classes
+from oddsmith.views.pages.report.page import report_page
 from oddsmith.views.pages.report.positions import slider_positions
 
 MADE = "2026-01-31T12:00:00Z"
@@ -629,6 +631,44 @@ def test_what_if_stands_without_rows_and_refuses_too_much(browser, tmp_path):
     section = what_if.section(Report("Wide", MADE, wide))
     assert not section.script
     assert section.context["numbers"] == 60_000
+
+
+def test_columns_of_many_levels_keep_the_most_frequent_ones():
+    """Where all levels of all columns were too many, each column has some."""
+    rng = np.random.default_rng(0)
+    table = {f"site {j}": [f"{'x' * 30} {k:04d}" for k in rng.permutation(290)] for j in range(150)}
+    model = describe(LogisticRegression(encoder=TableEncoder()).fit(table, rng.random(290) < 0.5))
+    report = Report("Wide", MADE, model)
+    section = what_if.section(report)
+    assert section.script
+    options = section.data["columns"][0]["options"]
+    assert 90 <= len(options) < 290
+    assert section.data["columns"][0]["left_out"] == 290 - len(options)
+    assert len(report_page(report)) < 3_000_000
+
+
+@pytest.mark.parametrize("k", [2, 20])
+def test_no_page_is_larger_than_it_may_be(k):
+    """A thousand columns, weighted rows, as many scores as there are: what is cut off is said."""
+    rng = np.random.default_rng(k)
+    names = [f"{'n' * 190} {j}" for j in range(1000)]
+    coef = rng.normal(size=(1 if k == 2 else k, 1000))
+    labels = [f"{'größe' * 2000} {j}" for j in range(k)]
+    model = plain_model(names, labels, "t" * 10**6, coef, np.zeros(len(coef)))
+    p = rng.dirichlet(np.ones(k), size=12_000)
+    y = rng.integers(0, k, 12_000)
+    judged = Judged("big.csv", None, y, p, rng.exponential(size=12_000))
+    X = rng.normal(size=(40, 1000))
+    examples = Examples(np.arange(40), "row", tuple(read_array(X, tuple(names))), y[:40], 12_000)
+    size = {"judged": judged, "spread": spread_of(X), "examples": examples}
+    page = report_page(Report("w" * 10**6, MADE, model, **size, notes=("o" * 10**6,) * 3))
+    assert len(page.encode()) < 3_000_000
+    [data] = re.findall(r'id="page">(.*?)</script>', page, re.DOTALL)
+    shown = json.loads(data)["data"]
+    kept = shown["what_if"]["examples"]["numbers"]
+    assert kept == list(range(0, 40, kept[1] if len(kept) > 1 else 1))[: len(kept)]
+    assert f"{len(kept)} of 12,000 rows are on this page" in page
+    assert len(shown["threshold"]["classes"][0]["score"]) > 100
 
 
 def test_rows_that_the_model_refuses_are_not_offered():

@@ -87,7 +87,9 @@ def report_of_rows(
         model, history=estimator.history_, facts=facts, cost=costs_of(page.cost), notes=notes
     )
     unit = rows.unit if one else _unit(seen)
-    report = with_rows(report, found, _source(request, seen), unit, seen)
+    report = with_rows(
+        report, found, _source(request, seen), unit, seen, offset=rows.offset is not None
+    )
     return _beside(report, page, _rivals(page, model, estimator, train, part))
 
 
@@ -128,7 +130,8 @@ def report_of_files(
         return report
     seen = held is None
     unit = "line" if rows.numbered else "row" if request.test is not None else _unit(seen)
-    report = with_rows(report, rows, _source(request, seen), unit, seen)
+    offset = request.columns.offset is not None
+    report = with_rows(report, rows, _source(request, seen), unit, seen, offset=offset)
     judged = report.judged
     assert judged is not None  # noqa: S101
     rivals: list[tuple[str, Array | None, str]] = []
@@ -153,7 +156,8 @@ def page_of_model(model: Model, request: "ScoreRequest", page: PageRequest) -> b
     report = compose(model, page.title, cost=costs_of(page.cost), notes=_left_out(n_left))
     source = several(request.data)
     unit = "line" if rows.numbered else "row"
-    return page_of(with_rows(report, rows, source, unit, None))
+    offset = request.offset is not None
+    return page_of(with_rows(report, rows, source, unit, None, offset=offset))
 
 
 def _left_out(n: int) -> tuple[str, ...]:

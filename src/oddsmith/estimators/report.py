@@ -48,7 +48,7 @@ def report(
     shown = compose(description, title, history=getattr(model, "history_", None), cost=costs)
     if X is not None:
         rows = gathered(model, description, X, y, sample_weight, offset)
-        shown = with_rows(shown, rows, "X", "row", seen)
+        shown = with_rows(shown, rows, "X", "row", seen, offset=offset is not None)
         if compare:
             shown = replace(
                 shown, comparison=_compared(model, shown, (X, y, offset), compare, cost)
@@ -120,21 +120,29 @@ def compose(
     return Report(own, now, model, given, history=history, cost=cost, notes=tuple(notes))
 
 
-def with_rows(report: Report, rows: Gathering, source: str, unit: str, seen: bool | None) -> Report:
+def with_rows(
+    report: Report,
+    rows: Gathering,
+    source: str,
+    unit: str,
+    seen: bool | None,
+    *,
+    offset: bool = False,
+) -> Report:
     """Report with the rows that are judged.
 
     Parameters
     ----------
     report : Report
     rows : Gathering
-    source, seen
+    source, seen, offset
         See `oddsmith.views.pages.report.document.Judged`.
     unit : str
         What the numbers of the rows count.
     """
     return replace(
         report,
-        judged=rows.judged(source, seen),
+        judged=replace(rows.judged(source, seen), offset=offset),
         spread=rows.spread(),
         examples=rows.examples(unit),
         notes=(*report.notes, *rows.notes()),

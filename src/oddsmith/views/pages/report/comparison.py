@@ -21,6 +21,8 @@ _MEASURES = {
 _PITCH, _AXIS = 30, 62
 # The chart draws so many pairs, the table has all of them.
 _DRAWN = 20
+# Of a name, where two of them stand side by side.
+_LETTERS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def section(report: Report) -> Section | None:
             "costed": costed,
             "costs": [f"{value:g}" for value in report.cost] if two else [],
             "scores": scores,
-            "differences": [_row(one) for one in found.differences],
+            "differences": _rows(found),
             "charts": {name: _MEASURES[name.split("-", 1)[1]][0] for name in charts},
             "notes": found.notes,
         },
@@ -67,10 +69,17 @@ def _auc(value: float) -> str:
     return "undefined" if math.isnan(value) else f"{value:.4f}"
 
 
-def _row(one: Difference) -> _Row:
+def _rows(found: Comparison) -> list[_Row]:
+    """Rows of the table; a name's whole stands among the scores, once."""
+    names = [score.name for score in found.scores]
+    shown = dict(zip(names, short_labels(names, _LETTERS), strict=True))
+    return [_row(one, shown[one.first], shown[one.second]) for one in found.differences]
+
+
+def _row(one: Difference, first: str, second: str) -> _Row:
     return _Row(
-        one.first,
-        one.second,
+        first,
+        second,
         _MEASURES[one.measure][0],
         figure(one.value),
         f"{figure(one.lower)} to {figure(one.upper)}",
@@ -112,7 +121,7 @@ def _chart(shown: list[Difference], title: str) -> dict[str, Any]:
     rows = [
         {
             "place": place,
-            "name": " − ".join(short_labels([one.first, one.second], 24)),
+            "name": " − ".join(short_labels([one.first, one.second], _LETTERS)),
             "value": one.value,
             "lower": one.lower,
             "upper": one.upper,

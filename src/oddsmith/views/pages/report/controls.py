@@ -14,10 +14,10 @@ from oddsmith.export.schema import Model
 from oddsmith.views.labels import short_labels
 from oddsmith.views.pages.report.document import Examples, Spread
 
-__all__ = ["Control", "controls", "example_values", "listed_values"]
+__all__ = ["MOST_LEVELS", "Control", "controls", "example_values", "listed_values"]
 
 # Levels of a column that can be chosen: the most frequent ones, and those that rows need.
-_MOST_LEVELS = 300
+MOST_LEVELS = 300
 _LETTERS = 40
 # Numbers of few letters without a point.
 _WHOLE = 1e15
@@ -80,10 +80,13 @@ class Control:
 _NEW, _MISSING = ("new",), ("missing",)
 
 
-def controls(model: Model, spread: Spread | None, examples: Examples | None) -> list[Control]:
+def controls(
+    model: Model, spread: Spread | None, examples: Examples | None, most: int = MOST_LEVELS
+) -> list[Control]:
     """Make the controls of all columns, in the order of the table.
 
-    Without a spread the average row has 0 in every encoded column.
+    Without a spread the average row has 0 in every encoded column. Of a column's levels the `most`
+    frequent ones can be chosen, and those that rows need.
     """
     q = model.encoding.width
     mean = np.zeros(q) if spread is None else spread.mean
@@ -102,7 +105,7 @@ def controls(model: Model, spread: Spread | None, examples: Examples | None) -> 
         typical = None if spread is None else spread.typical[place]
         make = _category if one.kind == "category" else _number
         how = (model.coef[:, own], _finite(average), float(np.linalg.norm(_finite(importance))))
-        control = make(model, one, how, known, typical, spread, place)
+        control = make(model, one, how, known, typical, spread, place, most)
         found.append(control)
     return found
 
@@ -119,6 +122,7 @@ def _number(
     typical: Any,
     spread: Spread | None,
     place: int,
+    most: int,
 ) -> Control:
     values = np.empty(0) if known is None or known.kind == "category" else known.values
     values = values[np.isfinite(values)]
@@ -167,10 +171,11 @@ def _category(
     typical: Any,
     spread: Spread | None,
     place: int,
+    most: int,
 ) -> Control:
     needed = set() if known is None else set(_as_levels(known)[1].tolist())
     needed.add(typical)
-    order = np.argsort(-one.counts, kind="stable")[:_MOST_LEVELS]
+    order = np.argsort(-one.counts, kind="stable")[:most]
     own = [k for k, level in enumerate(one.levels.tolist()) if level in needed]
     chosen = np.union1d(order, np.asarray(own, np.intp)).tolist()
     levels: list[Any] = one.levels[chosen].tolist()

@@ -1,13 +1,13 @@
 """What the report shows, as data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from oddsmith.core.stable import Array
-from oddsmith.core.table_columns import Column
+from oddsmith.core.table_columns import Column, some_rows
 from oddsmith.decisions.comparison import Comparison
 from oddsmith.export.schema import Model
 
@@ -30,6 +30,8 @@ class Judged:
         Class indices.
     probabilities : array of shape (n, K)
     weight : array of shape (n,), or None
+    offset : bool
+        Whether an offset of each row is part of its probabilities.
     """
 
     source: str
@@ -37,6 +39,7 @@ class Judged:
     y: Whole
     probabilities: Array
     weight: Array | None = None
+    offset: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +87,12 @@ class Examples:
     y: Whole
     total: int
 
+    def every(self, k: int) -> "Examples":
+        """Every k-th of them."""
+        rows = np.arange(0, self.numbers.size, k)
+        columns = tuple(some_rows(column, rows) for column in self.columns)
+        return replace(self, numbers=self.numbers[rows], columns=columns, y=self.y[rows])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
@@ -107,6 +116,8 @@ class Report:
         What a false positive and a false negative cost when the page opens.
     notes : tuple of str
         What was left out or shortened, in words.
+    positions : int
+        Of the sliders of all classes together, at the most.
     """
 
     title: str
@@ -120,6 +131,7 @@ class Report:
     comparison: Comparison | None = None
     cost: tuple[float, float] = (1.0, 1.0)
     notes: tuple[str, ...] = ()
+    positions: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 
@@ -38,6 +39,11 @@ _CONFIG: Spec = {
     },
 }
 
+# Bytes that a page may have, and what is saved on where it would have more: positions of the
+# slider, and every which row of those that can be looked up.
+_MOST = 3_000_000
+_THRIFT = ((10_000, 2), (10_000, 4), (10_000, 16), (5000, 16), (2500, 16), (1000, 64))
+
 # What matters first.
 _SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     overview.section,
@@ -67,21 +73,23 @@ def report_page(report: Report) -> str:
     MissingPackageError
         If vl-convert is not installed.
     """
-    pages = Environment(
-        loader=PackageLoader("oddsmith.views", "pages/templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    # What is not finite is no JSON, and a page that reads it would stay empty.
-    pages.policies["json.dumps_kwargs"] = {
-        "allow_nan": False,
-        "separators": (",", ":"),
-        "sort_keys": True,
-    }
-    pages.filters |= {"cut": cut, "printable": printable, "short": short}
-    sections = [made for make in _SECTIONS if (made := make(report)) is not None]
+    made = [(make, make(report)) for make in _SECTIONS]
+    page = _rendered(report, [one for _, one in made if one is not None])
+    for positions, k in _THRIFT:
+        if len(page.encode("utf-8", "replace")) <= _MOST:
+            break
+        # Rows that can be looked up go first; then positions of the slider.
+        lean = replace(report, positions=positions)
+        if report.examples is not None:
+            lean = replace(lean, examples=report.examples.every(k))
+        again = {what_if.section} | ({threshold.section} if positions < report.positions else set())
+        made = [(make, make(lean) if make in again else one) for make, one in made]
+        page = _rendered(report, [one for _, one in made if one is not None])
+    return page
+
+
+def _rendered(report: Report, sections: list[Section]) -> str:
+    pages = _environment()
     charts = {name: spec for one in sections for name, spec in one.charts.items()}
     pages.globals["heights"] = {name: _height(spec) for name, spec in charts.items()}
     own = [_template(f"{one.name}.js") for one in sections if one.script]
@@ -101,6 +109,24 @@ def report_page(report: Report) -> str:
         script_hashes=[_hash(text) for text in scripts],
         style_hash=_hash(style),
     )
+
+
+def _environment() -> Environment:
+    pages = Environment(
+        loader=PackageLoader("oddsmith.views", "pages/templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # What is not finite is no JSON, and a page that reads it would stay empty.
+    pages.policies["json.dumps_kwargs"] = {
+        "allow_nan": False,
+        "separators": (",", ":"),
+        "sort_keys": True,
+    }
+    pages.filters |= {"cut": cut, "printable": printable, "short": short}
+    return pages
 
 
 def _version() -> str:

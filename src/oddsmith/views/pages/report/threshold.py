@@ -48,7 +48,7 @@ def section(report: Report) -> Section | None:
     }
     if not shown:
         return Section("threshold", title, context)
-    most = MOST_POSITIONS // len(shown)
+    most = min(MOST_POSITIONS, report.positions) // len(shown)
     data = {
         "classes": [_class_data(one, most) for one in shown],
         "cost": list(report.cost),

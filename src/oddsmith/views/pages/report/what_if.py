@@ -1,5 +1,6 @@
 """The section "What if" of the report: a row to change by hand, and the model's answer, exact."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -8,14 +9,22 @@ from oddsmith.core.labels import printable
 from oddsmith.core.stable import Array
 from oddsmith.views.labels import short_labels
 from oddsmith.views.pages.charts import load_charts, with_values
-from oddsmith.views.pages.report.controls import Control, controls, example_values, listed_values
+from oddsmith.views.pages.report.controls import (
+    MOST_LEVELS,
+    Control,
+    controls,
+    example_values,
+    listed_values,
+)
 from oddsmith.views.pages.report.document import Report, Section
 from oddsmith.views.pages.report.one_class import class_names
 
 __all__ = ["section"]
 
-# Numbers that the page can carry of the model, 20 bytes each.
-_MOST_NUMBERS = 50_000
+# Numbers that the page can carry of the model, 20 bytes each, and characters of its columns.
+_MOST_NUMBERS, _MOST_CHARACTERS = 50_000, 1_200_000
+# Levels of a column that can be chosen: fewer where the model would be too large otherwise.
+_LEVELS = (MOST_LEVELS, MOST_LEVELS // 3, MOST_LEVELS // 10, MOST_LEVELS // 30)
 # Columns that have a control at first, and a step of their own in the waterfall.
 _SHOWN, _STEPS = 15, 12
 # Heights of a step, and of the axes (CSS pixels).
@@ -30,7 +39,7 @@ def section(report: Report) -> Section | None:
     if not model.encoding.columns:
         return None
     names = class_names(model)
-    found = controls(model, spread, report.examples)
+    found, columns = _fitting(report)
     n = len(found)
     context: dict[str, Any] = {
         "two": len(names) == 2,
@@ -41,10 +50,11 @@ def section(report: Report) -> Section | None:
         "around": "the average row" if spread is not None else "a row of zeros",
         "source": printable(report.judged.source) if report.judged is not None else "the data",
         "rows": None,
+        "offset": report.judged is not None and report.judged.offset,
         "numbers": sum(one.coef.size for one in found),
-        "most": _MOST_NUMBERS,
+        "fits": columns is not None,
     }
-    if context["numbers"] > _MOST_NUMBERS:
+    if columns is None:
         return Section("what_if", "What if", context)
     examples = None
     if report.examples is not None:
@@ -62,7 +72,7 @@ def section(report: Report) -> Section | None:
     data = {
         "classes": names,
         "intercept": model.intercept.tolist(),
-        "columns": _columns(model.input_names, found),
+        "columns": columns,
         "order": _by_importance(found).tolist(),
         "examples": examples,
         "unit": "row" if report.examples is None else report.examples.unit,
@@ -77,6 +87,18 @@ def section(report: Report) -> Section | None:
     if not context["two"]:
         chart["axes"] = chart["axes"][:1]  # of many classes no probability belongs to one number
     return Section("what_if", "What if", context, data, {"what_if": chart}, script=True)
+
+
+def _fitting(report: Report) -> tuple[list[Control], list[dict[str, Any]] | None]:
+    """Make the controls, and what the script reads of them; None where it is too much."""
+    found: list[Control] = []
+    for most in _LEVELS:
+        found = controls(report.model, report.spread, report.examples, most)
+        if sum(one.coef.size for one in found) <= _MOST_NUMBERS:
+            columns = _columns(report.model.input_names, found)
+            if len(json.dumps(columns)) <= _MOST_CHARACTERS:
+                return found, columns
+    return found, None
 
 
 def _by_importance(found: list[Control]) -> Any:

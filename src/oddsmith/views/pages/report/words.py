@@ -93,12 +93,14 @@ def cut(text: str, limit: int = _LETTERS) -> str:
 def short(text: str, limit: int = _LETTERS) -> Markup:
     """Printable text, cut in the middle where it is long: the whole is its title then.
 
+    Of more than 10,100 characters the title is cut as well, so that no page grows with it.
+
     Examples
     --------
     >>> short("<dose>"), short("a" * 12, 11)
     (Markup('&lt;dose&gt;'), Markup('<span title="aaaaaaaaaaaa">aaaa...aaaa</span>'))
     """
-    whole, shown = printable(text), cut(text, limit)
+    whole, shown = cut(text, _MOST_LETTERS), cut(text, limit)
     if shown == whole:
         return Markup().join([whole])
     return Markup('<span title="{}">{}</span>').format(whole, shown)
