@@ -233,7 +233,7 @@ def test_a_tuned_threshold_decides_for_itself():
     models["frozen"] = FrozenEstimator(tuned)
     cost = {"fp": 1.0, "fn": 1.0}
     found = compare(models, X_new, y_new, cost=cost)
-    for name, model, score in zip(models, models.values(), found.scores, strict=True):
+    for model, score in zip(models.values(), found.scores, strict=True):
         assert score.cost == pytest.approx((model.predict(X_new) != y_new).mean())
     own = '"tuned", "pipe", "search" and "frozen" decide by their own predict.'
     assert found.notes[:2] == ('"plain" decides from the probability 0.5 on.', own)
