@@ -1,5 +1,8 @@
 """Reports from the command line: of files of any kind, in memory and streamed."""
 
+import io
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -306,12 +309,24 @@ def test_report_reads_files_as_evaluate_does(fitted, here, reports, capsys, brow
         assert page.title() == "Ours"
 
 
+def test_rows_of_a_pipe_are_not_called_by_their_copy(fitted, reports, monkeypatch):
+    """The page is sent to others: it names no folder of this machine."""
+    content = Path("t.csv").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    run("report", fitted, "-")
+    assert reports[0].judged.source == "standard input"
+
+
 def test_rows_that_cannot_be_judged_are_refused_or_counted(fitted, reports, capsys):
     rows = table(300, seed=2)
     dose = [None, *rows["dose"].to_pylist()[1:]]
     site = ["a", "new", *rows["site"].to_pylist()[2:]]
     write("new.csv", rows.set_column(0, "dose", [dose]).set_column(3, "site", [site]))
-    assert "line 3" in error_of(capsys, "report", fitted, "new.csv")
+    error = error_of(capsys, "report", fitted, "new.csv")
+    assert "line 3" in error
+    assert error.rstrip().endswith("or leave such rows out with --unscorable leave-out")
+    assert "--unscorable empty" in error_of(capsys, "predict", fitted, "new.csv")
+    assert "--unscorable" not in error_of(capsys, "evaluate", fitted, "new.csv")
     run("report", fitted, "new.csv", "--unscorable", "leave-out")
     assert "1 rows cannot be scored, and they are left out" in capsys.readouterr().err
     [report] = reports

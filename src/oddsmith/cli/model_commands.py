@@ -55,7 +55,16 @@ def predict(
         if out is not None:
             refuse_overwriting((model, *files_of(files)), (out,))
         skip = unscorable == "empty"
-        request = ScoreRequest(model, files, threshold, keep, offset, skip, memory)
+        request = ScoreRequest(
+            model,
+            files,
+            threshold,
+            keep,
+            offset,
+            skip,
+            memory,
+            offer="empty with --unscorable empty",
+        )
         write_predictions(request, out)
 
 

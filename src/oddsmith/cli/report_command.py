@@ -67,6 +67,7 @@ def report(
             skip=unscorable == "leave-out",
             memory=memory,
             weight=weight,
+            offer="out with --unscorable leave-out",
         )
-        content = page_of_model(labelled_model(model), request, page)
+        content = page_of_model(labelled_model(model), request, page, data)
     write_page(out, content, page.option)

@@ -147,14 +147,17 @@ def gathering_for(model: Model, memory: int) -> Gathering:
     return Gathering(model.encoding, rows_that_fit(memory - _PROGRAM, len(model.classes)))
 
 
-def page_of_model(model: Model, request: "ScoreRequest", page: PageRequest) -> bytes:
-    """Page of a stored model, judged on the labelled rows of files."""
+def page_of_model(
+    model: Model, request: "ScoreRequest", page: PageRequest, names: Sequence[str]
+) -> bytes:
+    """Page of a stored model, judged on the labelled rows of files of these names."""
     from oddsmith.cli.judging import judged
 
     rows = gathering_for(model, request.memory)
     _, n_left = judged(model, request, rows)
     report = compose(model, page.title, cost=costs_of(page.cost), notes=_left_out(n_left))
-    source = several(request.data)
+    # Not the name of the copy that is made of a pipe.
+    source = several(["standard input" if name == "-" else name for name in names])
     unit = "line" if rows.numbered else "row"
     offset = request.offset is not None
     return page_of(with_rows(report, rows, source, unit, None, offset=offset))

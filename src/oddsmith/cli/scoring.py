@@ -64,6 +64,8 @@ class ScoreRequest:
         Bytes.
     weight : str or None
         Column of the rows' weights.
+    offer : str or None
+        What else can be done with rows that cannot be scored, in the words of a message.
     """
 
     model: Path
@@ -74,6 +76,7 @@ class ScoreRequest:
     skip: bool = False
     memory: int = 2**30
     weight: str | None = None
+    offer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +235,8 @@ class Source:
         first = min(faults, key=lambda fault: fault.first)
         where = f"{place_of(batch, first.first)}, column {quoted(first.name)}: {first.what}"
         if not self.request.skip:
-            raise DataError(f"{where}, or leave such rows empty with --unscorable empty")
+            offer = self.request.offer
+            raise DataError(where if offer is None else f"{where}, or leave such rows {offer}")
         known = ~np.logical_or.reduce([fault.rows for fault in faults])
         key = next(iter(self.empty), where)
         self.empty[key] += int(batch.n_rows - known.sum())

@@ -18,6 +18,8 @@ _DRAWN, _PITCH, _AXIS = 30, 22, 62
 _ROWS = 100
 # Columns whose reference is named.
 _MOST_REFERENCES = 30
+# Digits that the script reads; four of them are shown.
+_DIGITS = 9
 # Fewer columns need no search.
 _SEARCHED = 12
 
@@ -69,9 +71,9 @@ def _data(found: Effects) -> dict[str, Any]:
         "names": found.names,
         "classes": found.classes,
         "reference": found.reference,
-        "coef": listed_numbers(found.coef),
-        "error": listed_numbers(found.error),
-        "p": listed_numbers(found.p),
+        "coef": listed_numbers(found.coef, _DIGITS),
+        "error": listed_numbers(found.error, _DIGITS),
+        "p": listed_numbers(found.p, _DIGITS),
         "deviation": listed_numbers(found.deviation),
         "intercept": listed_numbers(found.intercept),
         "intercept_error": listed_numbers(found.intercept_error),

@@ -115,10 +115,16 @@ def _p(coef: Array, error: Array | None) -> Array | None:
     return np.vectorize(math.erfc, otypes=[np.float64])(z)
 
 
-def listed_numbers(values: Array | None) -> Any:
-    """Numbers as JSON has them: None where one is not finite."""
+def listed_numbers(values: Array | None, digits: int = 17) -> Any:
+    """Numbers of so many digits as JSON has them: None where one is not finite.
+
+    Examples
+    --------
+    >>> listed_numbers(np.array([1 / 3, np.nan]), 4)
+    [0.3333, None]
+    """
     if values is None:
         return None
-    plain = values.astype(object)
+    plain = np.vectorize(lambda x: float(f"{x:.{digits}g}"), otypes=[object])(values)
     plain[~np.isfinite(values)] = None
     return plain.tolist()

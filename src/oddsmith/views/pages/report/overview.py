@@ -9,7 +9,7 @@ from oddsmith.export.schema import Model
 from oddsmith.views.pages.report.document import Judged, Report, Section
 from oddsmith.views.pages.report.judgement import Judgement, judgement
 from oddsmith.views.pages.report.proof import Finding, findings, objective_of, proof_of
-from oddsmith.views.pages.report.words import counted, cut, figure, percent, short
+from oddsmith.views.pages.report.words import counted, cut, figure, fitting, percent, short
 
 __all__ = ["section"]
 
@@ -126,9 +126,9 @@ def _all_findings(report: Report) -> list[Finding]:
 
 
 def _shares(found: Judgement, model: Model) -> list[tuple[Any, str, str]]:
-    shown = zip(model.classes, found.counts, found.shares, strict=True)
-    rows = [(short(label_text(label)), f"{count:,}", percent(s)) for label, count, s in shown]
-    return rows[:_MOST_CLASSES]
+    labels, _ = fitting([label_text(label) for label in model.classes[:_MOST_CLASSES]])
+    shown = zip(labels, found.counts, found.shares, strict=False)
+    return [(short(label), f"{count:,}", percent(share)) for label, count, share in shown]
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:

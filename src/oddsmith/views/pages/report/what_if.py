@@ -24,7 +24,7 @@ __all__ = ["section"]
 # Numbers that the page can carry of the model, 20 bytes each, and characters of its columns.
 _MOST_NUMBERS, _MOST_CHARACTERS = 50_000, 1_200_000
 # Levels of a column that can be chosen: fewer where the model would be too large otherwise.
-_LEVELS = (MOST_LEVELS, MOST_LEVELS // 3, MOST_LEVELS // 10, MOST_LEVELS // 30)
+_LEVELS = (MOST_LEVELS, MOST_LEVELS, MOST_LEVELS // 3, MOST_LEVELS // 10, MOST_LEVELS // 30)
 # Columns that have a control at first, and a step of their own in the waterfall.
 _SHOWN, _STEPS = 15, 12
 # Heights of a step, and of the axes (CSS pixels).
@@ -92,10 +92,10 @@ def section(report: Report) -> Section | None:
 def _fitting(report: Report) -> tuple[list[Control], list[dict[str, Any]] | None]:
     """Make the controls, and what the script reads of them; None where it is too much."""
     found: list[Control] = []
-    for most in _LEVELS:
+    for place, most in enumerate(_LEVELS):
         found = controls(report.model, report.spread, report.examples, most)
         if sum(one.coef.size for one in found) <= _MOST_NUMBERS:
-            columns = _columns(report.model.input_names, found)
+            columns = _columns(report.model.input_names, found, _LETTERS if place else _WHOLE)
             if len(json.dumps(columns)) <= _MOST_CHARACTERS:
                 return found, columns
     return found, None
@@ -105,14 +105,17 @@ def _by_importance(found: list[Control]) -> Any:
     return np.argsort([-one.importance for one in found], kind="stable")
 
 
-def _columns(names: tuple[str, ...], found: list[Control]) -> list[dict[str, Any]]:
-    """Gather what the script reads of each column; what has no value is left out."""
+def _columns(names: tuple[str, ...], found: list[Control], letters: int) -> list[dict[str, Any]]:
+    """Gather what the script reads of each column; what has no value is left out.
+
+    Names of more than 40 letters have a tooltip, of so many letters if these are more than 40.
+    """
     columns = []
     for whole, short, one in zip(names, short_labels(names, _LETTERS), found, strict=True):
-        shown = printable(whole[:_WHOLE])
+        shown = printable(whole[:letters])
         column = {
             "name": short,
-            "whole": shown if shown != short else None,
+            "whole": shown if shown != short and letters > _LETTERS else None,
             "kind": one.kind,
             "coef": _plain(one.coef),
             "average": _plain(one.average),
