@@ -14,7 +14,9 @@ from sklearn import metrics
 
 import oddsmith
 from oddsmith.decisions.comparison import Comparison, Difference, Score
+from oddsmith.estimators.judged_rows import gathered
 from oddsmith.estimators.report import compose
+from oddsmith.estimators.report import with_rows as with_rows_of
 from oddsmith.export.provenance import Certificate, Training
 from oddsmith.export.schema import plain_model
 from oddsmith.views.pages.charts import load_charts, with_rows
@@ -741,3 +743,25 @@ def test_letters_of_the_best_thresholds_do_not_lie_on_each_other(browser, files)
                     across = min(a["x"] + a["width"], b["x"] + b["width"]) - max(a["x"], b["x"])
                     down = min(a["y"] + a["height"], b["y"] + b["height"]) - max(a["y"], b["y"])
                     assert across <= 0 or down <= 3, (chart, a, b)
+
+
+def test_levels_and_booleans_rise_from_no_to_yes_and_numbers_by_a_deviation():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "dose": rng.normal(0.0, 10.0, 80),
+            "site": rng.choice(["a", "b"], 80),
+            "sick": rng.random(80) < 0.3,
+        }
+    )
+    y = (X["dose"] + 5.0 * X["sick"] + rng.normal(0.0, 9.0, 80) > 0).astype(int)
+    model = oddsmith.LogisticRegression().fit(X, y)
+    rows = gathered(model, model._description(None), X, y, None, None)
+    shown = coefficients(with_rows_of(compose(model._description(None)), rows, "X", "row", None))
+    table = {row.name: as_number(row.coefficient) for row in shown.context["rows"]}
+    names = model.coef_names_.tolist()
+    step = {"dose": X["dose"].std(ddof=0), "site[b]": 1.0, "sick": 1.0}
+    for name, coef in zip(names, model.coef_[0], strict=True):
+        assert table[name] == pytest.approx(coef * step[name], rel=1e-3), name
+    assert shown.context["yes_or_no"]
+    assert not coefficients(fitted()).context["yes_or_no"]

@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from oddsmith.core.stable import Array
 from oddsmith.export.schema import Model
 from oddsmith.views.pages.charts import load_charts, with_values
 from oddsmith.views.pages.report.document import Report, Section
@@ -38,7 +41,7 @@ def section(report: Report) -> Section | None:
     model, spread = report.model, report.spread
     if model.encoding.width == 0:
         return None
-    found = effects(model, None if spread is None else spread.deviation)
+    found = effects(model, None if spread is None else _scale(model, spread.deviation))
     order = found.order(0).tolist()
     height = _PITCH * min(_DRAWN, len(order)) + _AXIS
     charts = load_charts("report/coefficients", {"forest": height})
@@ -50,6 +53,7 @@ def section(report: Report) -> Section | None:
             "positive": found.classes[0],
             "reference": found.reference,
             "scaled": found.deviation is not None,
+            "yes_or_no": spread is not None and not _of_numbers(model).all(),
             "intervals": found.error is not None,
             "why": _why_none(model),
             "rows": [_row(found, 0, j) for j in order[:_ROWS]],
@@ -64,6 +68,23 @@ def section(report: Report) -> Section | None:
         {"forest": with_values(charts["forest"], {"pitch": _PITCH})},
         script=True,
     )
+
+
+def _of_numbers(model: Model) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which encoded columns hold numbers, and not whether something is so: shape (q,)."""
+    return np.array(
+        [
+            column.kind == "number" and label is None
+            for column in model.encoding.columns
+            for label in column.labels.tolist()
+        ],
+        dtype=bool,
+    )
+
+
+def _scale(model: Model, deviation: Array) -> Array:
+    """Step of each column: a standard deviation of numbers; from no to yes of all else."""
+    return np.where(_of_numbers(model), deviation, 1.0)
 
 
 def _data(found: Effects) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Effects:
     error, p : array of shape (E, m), or None
         Standard errors, NaN where one was not estimated, and p values (Wald).
     deviation : array of shape (m,), or None
-        Of the columns, among the rows that are judged.
+        Step of each column: the standard deviation of numbers among the rows that are judged.
     intercept : array of shape (E,)
     intercept_error, intercept_p : array of shape (E,), or None
     columns_left_out, classes_left_out : int
