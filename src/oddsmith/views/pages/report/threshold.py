@@ -44,7 +44,7 @@ def section(report: Report) -> Section | None:
         "most": MOST_CLASSES,
         "only": class_names(model)[int(judged.y[0])],
         "table": _table(model, judged),
-        "cost": report.cost,
+        "cost": [repr(one).removesuffix(".0") for one in report.cost],
     }
     if not shown:
         return Section("threshold", title, context)
