@@ -25,6 +25,9 @@ __all__ = ["Binomial", "Labels", "Loss", "Multinomial"]
 
 Labels = npt.NDArray[np.integer[Any]]
 
+# Relative changes of a probability beyond this have powers that are no numbers.
+_MOST = 2.0**200
+
 
 class Loss(Protocol):
     """A convex loss in the margin; shapes are (n,) for one margin a row, (n, K) for K."""
@@ -141,10 +144,11 @@ class Binomial:
         side = np.where(there > 0, -1.0, 1.0)
         least, most = sigmoid(side * there), sigmoid(-side * there)
         other = sigmoid(side * margin) + side * move
-        up, down = _relative(other - least, least), (least - other) / most
+        down = (least - other) / most
+        up, outside = _relative(other - least, least)
         entropy = least * relative_entropy_term(up) + most * relative_entropy_term(down)
         square = least * up**2 + most * down**2
-        outside = (up < -1.0) | (down < -1.0) | np.isinf(up)
+        outside |= down < -1.0
         return np.where(outside, np.inf, entropy), np.where(outside, np.inf, square)
 
     def dual_value(self, margin: Array, t: Array, y: Labels, scale: float) -> Array:
@@ -254,9 +258,9 @@ class Multinomial:
         sum_k b_k u_k^2; inf where c leaves the simplex.
         """
         b = softmax(there)
-        u = _relative(softmax(margin) + move - b, b)
-        outside = ((u < -1.0) | np.isinf(u)).any(axis=1)
+        u, beyond = _relative(softmax(margin) + move - b, b)
         entropy, square = (b * relative_entropy_term(u)).sum(axis=1), (b * u**2).sum(axis=1)
+        outside = beyond.any(axis=1)
         return np.where(outside, np.inf, entropy), np.where(outside, np.inf, square)
 
     def dual_value(self, margin: Array, t: Array, y: Labels, scale: float) -> Array:
@@ -287,10 +291,12 @@ def _entropy(shares: Array, labels: Array, scale: float, axis: int) -> Array:
     return entropy
 
 
-def _relative(change: Array, b: Array) -> Array:
-    """Change / b, where 0 / 0 is none; infinite where a probability of 0 would grow."""
+def _relative(change: Array, b: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Change / b, where 0 / 0 is none, and 0 where that is below -1 or beyond numbers: there True."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return np.where(change == 0, 0.0, change / b)
+        u = np.where(change == 0, 0.0, change / b)
+    outside = (u < -1.0) | (u > _MOST)
+    return np.where(outside, 0.0, u), outside
 
 
 def _centred(a: Array, t: Array) -> Array:

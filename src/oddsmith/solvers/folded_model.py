@@ -29,6 +29,8 @@ Indices = np.ndarray[Any, np.dtype[np.intp]]
 _FEW = 150
 # Changes that are not followed, as parts of the gap, and at the most (nats).
 _LEFT = 1e-6
+# Steps of float64 relative to float32's that are no longer a matter of digits.
+_FAR = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,22 @@ class Minimum:
     length: float
 
 
+class _Formed:
+    """A Hessian as `Model` takes it."""
+
+    version = 0
+
+    def __init__(self, hessian: Any) -> None:
+        self.hessian = hessian
+
+    @property
+    def m(self) -> int:
+        return len(self.hessian)
+
+    def model_move(self, which: Any, change: Array) -> Array:
+        return change @ self.hessian[which]
+
+
 class FoldedModel:
     """The Hessian of the losses over a working set, and the model's minimum.
 
@@ -67,26 +85,23 @@ class FoldedModel:
         Where the Hessian is from.
     """
 
-    version = 0
-
     def __init__(self, ids: Indices, losses: Array, penalty: Penalty, coef: Array) -> None:
         self.ids = ids
         self.coef = coef
         self.own = penalty.at(ids)
         self._losses = losses
-        self.hessian: Any = losses.copy()
-        self.hessian.ravel()[:: ids.size + 1] += self.own.diagonal
+        whole = losses.copy()
+        whole.ravel()[:: ids.size + 1] += self.own.diagonal
         fast = import_module("oddsmith.core.fused_descent") if ids.size > _FEW else descent
-        self._model = Model(self, fast.descend)
+        self._whole = whole
+        self._models = [
+            Model(_Formed(whole.astype(kind)), fast.descend) for kind in (np.float32, np.float64)
+        ]
 
     @property
     def m(self) -> int:
         """Coordinates."""
         return int(self.ids.size)
-
-    def model_move(self, which: Any, change: Array) -> Array:
-        """Hessian times change for a change of some coordinates, of shape (m,)."""
-        return change @ self.hessian[which]
 
     def minimum(self, coef: Array, v: Array, gap: float) -> Minimum:
         """Minimum of the model at coef.
@@ -100,12 +115,28 @@ class FoldedModel:
         """
         u, pulled = coef[self.ids], v[self.ids]
         q = pulled + self.own.diagonal * u
-        new, _ = self._model.minimum(q, u, self.own, _LEFT * min(gap, 1.0))
-        change = new - u
+        change = self._found(u, q, _LEFT * min(gap, 1.0))
         moved = self._losses @ change
         target = coef.copy()
-        target[self.ids] = new
+        target[self.ids] = u + change
         return Minimum(target, change, pulled + moved, math.sqrt(max(float(change @ moved), 0.0)))
+
+    def _found(self, u: Array, q: Array, tol: float) -> Array:
+        """Change to the minimum: in float32, whose larger ridge keeps it near, then in float64.
+
+        Where the Hessian is singular more digits would lead far away along what it does not feel.
+        """
+        coarse, fine = self._models
+        near = coarse.minimum(q, u, self.own, tol)[0]
+        change = near - u
+        exact = fine.minimum(q + self._whole @ change, near, self.own, tol)[0] - u
+        far = np.abs(exact).max(initial=0.0) > _FAR * np.abs(change).max(initial=0.0)
+        return change if far or self._rise(u, q, exact) > self._rise(u, q, change) else exact
+
+    def _rise(self, u: Array, q: Array, change: Array) -> float:
+        """Change of the model."""
+        kink = float(self.own.l1 @ (np.abs(u + change) - np.abs(u)))
+        return float(q @ change + 0.5 * change @ (self._whole @ change)) + kink
 
     def correction(self, coef: Array, v: Array, sizes: Array, total: float) -> float:
         """Compute delta^2 = v_U' H_UU^-1 v_U of what is not penalised (nats); see `duality_gap`.
