@@ -257,12 +257,13 @@ def test_old_models_are_kept_while_steps_shrink(monkeypatch):
 
 @pytest.mark.parametrize("K", [2, 3])
 def test_a_working_set_that_is_too_large_is_taken_in_turns(monkeypatch, K):
+    width = 1 if K == 2 else K
     monkeypatch.setattr(module, "_WHOLE", 1)
-    monkeypatch.setattr(module, "_MOST", 3 * K)
+    monkeypatch.setattr(module, "_MOST", 3 * width)
     drawn = X, _, weight, _ = problem(4, (500, 9), K)
     asked = task(X, K, tol=1e-11, max_iter=1000, **penalties(X, weight, 0.005, 1.0))
     ours, theirs = folded(drawn, asked), in_memory(*drawn, asked)
-    assert np.count_nonzero(theirs.coef) > 3 * K
+    assert np.count_nonzero(theirs.coef) > 3 * width
     assert ours.objective == pytest.approx(theirs.objective, abs=1e-9)
     assert ours.objective - theirs.objective <= ours.gap + 1e-12
 
@@ -277,6 +278,14 @@ def test_a_sample_spares_passes():
     few = tuple(own[:60] for own in drawn)
     asked = task(X, 2, **penalties(X[:60], weight[:60], 0.02, 1.0))
     assert folded(few, asked, kind=Sampled).n_passes == folded(few, asked).n_passes
+
+
+def test_few_rows_come_ready(monkeypatch):
+    drawn = X, _, weight, _ = problem(1, (300, 5), 2)
+    asked = task(X, 2, tol=1e-12, **penalties(X, weight, 0.02, 1.0))
+    without = folded(drawn, asked)
+    monkeypatch.setattr(solving, "_FEW_ENTRIES", 2**21)
+    assert_same(folded(drawn, asked), without, X)
 
 
 def test_a_sample_that_knows_too_little_ends(monkeypatch):
@@ -301,6 +310,9 @@ def test_a_start_far_away_comes_back():
     minimum = here.model.minimum(here.coef, here.v, here.gap)
     up = type(minimum)(here.coef - 3 * (minimum.coef - here.coef), minimum.change, minimum.v, 1.0)
     assert walk._follow(module._Ahead(here, up), anew=True) is None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module._Walk, "_follow", lambda *_, **__: None)
+        assert len(list(ProximalNewtonRows().iterates(objective, here.coef))) == 1
 
 
 def vars_of(asked):
@@ -362,7 +374,8 @@ def test_shrunk_dual_points_are_bounded():
         found = folded_gap(penalty, coef, v, sums, 0.0, np.zeros(m))
         exact = duality_gap(penalty, coef, v, losses, weight, 0.0, np.zeros(m))
         assert exact * (1 - 1e-12) <= found <= 3.0 * exact + 1e-12
-    assert DualSums(1.0, 1.0, math.inf).shrunk(0.5) == math.inf
+    nowhere = DualSums(1.0, 1.0, math.inf)
+    assert folded_gap(penalty, coef, v, nowhere, 0.0, np.zeros(m)) == math.inf
     assert folded_gap(penalty, coef, v, sums, 1.0, np.zeros(m)) == math.inf
 
 

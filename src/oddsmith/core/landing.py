@@ -155,7 +155,7 @@ class Landing:
         return self.evaluate.design if self.part is None else None
 
     def __call__(self, block: Block) -> LandingMoments:
-        """Sums of a block."""
+        """Add up a block."""
         here = self.evaluate(block)
         hessian = here.hessian if self.part is None else self.part(block).hessian
         product = np.empty(0) if self.product is None else self.product(block).vector
@@ -165,17 +165,17 @@ class Landing:
 
     def _beside(self, block: Block) -> tuple[float, float, float]:
         """Relative entropy and chi-square of the dual point, and that of the labels."""
-        loss, weight = self.evaluate.loss, block.weight
+        loss, counted = self.evaluate.loss, block.weight > 0
+        weight = block.weight[counted]
         there, *before = self._margins(block)
-        counted = weight > 0
         with np.errstate(over="ignore"):
-            odds = float((weight * np.expm1(loss.value(there, block.y)))[counted].sum())
+            odds = float((weight * np.expm1(loss.value(there, block.y)[counted])).sum())
         if not before:
             return 0.0, 0.0, odds
         margin, moved, bent = before
         move = loss.curvature_product(bent, moved)
         divergence, square = loss.divergence_beside(margin, move, there)
-        sums = [float((weight[counted] * row[counted]).sum()) for row in (divergence, square)]
+        sums = [float((weight * row[counted]).sum()) for row in (divergence, square)]
         return sums[0], sums[1], odds
 
     def _margins(self, block: Block) -> list[Array]:

@@ -61,7 +61,7 @@ class Loss(Protocol):
         ...
 
     def divergence_beside(self, margin: Array, move: Array, there: Array) -> tuple[Array, Array]:
-        """Relative entropy and chi-square of a moved point to other probabilities, of shape (n,)."""
+        """Relative entropy and chi-square of a moved point to others, of shape (n,), in nats."""
         ...
 
     def dual_value(self, margin: Array, t: Array, y: Labels, scale: float) -> Array:
@@ -292,7 +292,7 @@ def _entropy(shares: Array, labels: Array, scale: float, axis: int) -> Array:
 
 
 def _relative(change: Array, b: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """Change / b, where 0 / 0 is none, and 0 where that is below -1 or beyond numbers: there True."""
+    """Change / b, where 0 / 0 is none; 0, and flagged, where that is below -1 or too large."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         u = np.where(change == 0, 0.0, change / b)
     outside = (u < -1.0) | (u > _MOST)

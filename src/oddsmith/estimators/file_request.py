@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from oddsmith import __version__
-from oddsmith.core.labels import listed, quoted
+from oddsmith.core.labels import quoted
 from oddsmith.data.files import TableFiles, open_files
 from oddsmith.data.first_pass import Split
 from oddsmith.data.raw_rows import Layout

@@ -158,7 +158,7 @@ class DualSums:
     def shrunk(self, scale: float) -> float:
         """Bound the relative entropy of the dual point shrunk towards the labels (nats)."""
         rest = 1.0 - scale
-        if rest == 0.0 or math.isinf(self.divergence):
+        if rest == 0.0:
             return self.divergence
         root = scale * math.sqrt(self.square) + rest * math.sqrt(self.odds)
         return min(scale * self.divergence + rest * self.loss, root * root)
@@ -175,6 +175,8 @@ def folded_gap(
     >>> folded_gap(penalty, np.zeros(1), np.full(1, 0.5), sums, 0.0, np.ones(1))
     0.0
     """
+    if not math.isfinite(sums.divergence):  # no probability
+        return math.inf
     # No slope is above 1 or above the loss; no distance above the root of half the entropy.
     size = math.sqrt(sums.loss) + math.sqrt(sums.divergence) + sums.moved
     return _gap(

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 
 import numpy as np
 
@@ -43,6 +44,8 @@ _SAMPLE_STEPS, _WORTH = 30, 0.1
 _LENGTHS = tuple(0.5**k for k in range(1, 21))
 # Changes of f that rounding makes, relative to it.
 _ROUNDING = 2.0**-46
+# Below every length of a step.
+_TINY = 1e-300
 # Steps in a row that make neither gap nor objective smaller.
 _IDLE = 3
 
@@ -137,12 +140,9 @@ class ProximalNewtonRows(Parameters):
         if part is None or part.source.n_rows < _LEAST_ROWS * min(part.size, _WHOLE):
             return start, None
         begin, near = self._sampled(part, start)
-        for count, ahead in enumerate(_Walk(part).steps(begin, near), start=1):
-            here = ahead.here
-            begin, near = here.coef, here.v / (part.weight / objective.weight)
-            worth = _WORTH * max(1, np.count_nonzero(begin))
-            if count == _SAMPLE_STEPS or here.gap <= worth:
-                begin = ahead.minimum.coef
+        for ahead in islice(_Walk(part).steps(begin, near), _SAMPLE_STEPS):
+            begin, near = ahead.minimum.coef, ahead.here.v / (part.weight / objective.weight)
+            if ahead.here.gap <= _WORTH * max(1, np.count_nonzero(begin)):
                 break
         return begin, near
 
@@ -171,7 +171,7 @@ class _Walk:
             lacking = missed(penalty, here.v, here.model.ids)
             length = ahead.minimum.length
             # A new model leaves of a step about as much as the margins have moved.
-            left = length / math.sqrt(W) if here.formed else length / before
+            left = length / math.sqrt(W) if here.formed else length / max(before, _TINY)
             anew = lacking.size > 0 or here.model.m <= _CHEAP or left > _CONTRACTION
             there = self._follow(ahead, anew)
             if there is None:
@@ -189,15 +189,14 @@ class _Walk:
         for known, proof in ((here.coef, here.certificate), *filter(None, [self._known])):
             if np.array_equal(coef, known):
                 return proof
-        proof = self.land(coef, None, ahead).certificate
+        proof = self.land(coef, here.model, ahead).certificate
         self._known = coef, proof
         return proof
 
     def _follow(self, ahead: _Ahead, anew: bool) -> _Landed | None:
         """Where the step leads, or a shorter one; None where none leads down."""
         here, target = ahead.here, ahead.minimum.coef
-        near = here.v
-        there = self.land(target, self._columns(target, near) if anew else None, ahead)
+        there = self.land(target, self._columns(target, here.v) if anew else here.model, ahead)
         if there.value <= here.value + _ROUNDING * abs(here.value):
             return there
         back = here.coef - target
@@ -206,29 +205,29 @@ class _Walk:
         if not values[k] < here.value:
             return None
         shorter = here.coef - _LENGTHS[k] * back
-        return self.land(shorter, self._columns(shorter, near), ahead)
+        return self.land(shorter, self._columns(shorter, here.v), ahead)
 
     def land(
-        self, coef: Array, columns: Indices | None, ahead: _Ahead | None = None
+        self, coef: Array, columns: Indices | FoldedModel, ahead: _Ahead | None = None
     ) -> _Landed:
         """Pass over the rows at coef.
 
         Parameters
         ----------
         coef : array of shape (size,)
-        columns : index array or None
-            Working set of a new model; None keeps the last one.
+        columns : index array or FoldedModel
+            Working set of a new model, or the model to keep.
         ahead : _Ahead, optional
             The step that led here.
         """
         objective = self.objective
-        sums = objective.source.fold(self._kernel(coef, columns, ahead))
-        model = ahead.here.model if ahead is not None else None
-        if columns is not None:
-            model = FoldedModel(self._ids(columns), sums.hessian, objective.penalty, coef)
-        assert model is not None
+        wanted = None if isinstance(columns, FoldedModel) else columns
+        sums = objective.source.fold(self._kernel(coef, wanted, ahead))
+        model = columns
+        if not isinstance(model, FoldedModel):
+            model = FoldedModel(self._ids(model), sums.hessian, objective.penalty, coef)
         value = sums.value + objective.penalty.value(coef)
-        gap = self._gap(coef, sums, model if columns is not None else None, ahead)
+        gap = self._gap(coef, sums, None if wanted is None else model, ahead)
         moved = objective.margin_rounding(coef)
         # Margins are rounded: coef is as if moved by that much, with curvatures <= 1/4.
         gap = (math.sqrt(gap) + moved * math.sqrt(objective.weight / 8.0)) ** 2
@@ -238,7 +237,7 @@ class _Walk:
         moments = Moments(objective.weight, value, gradient)
         line = LineMoments(np.empty(0), gap, math.inf, -math.inf, math.inf)
         proof = Certificate(gap, line, moments, np.zeros_like(coef), rounding)
-        return _Landed(coef, sums.gradient, model, columns is not None, proof)
+        return _Landed(coef, sums.gradient, model, wanted is not None, proof)
 
     def _kernel(self, coef: Array, columns: Indices | None, ahead: _Ahead | None) -> Landing:
         objective, kernels = self.objective, self.objective.kernels
