@@ -28,7 +28,7 @@ from oddsmith.errors import DataError, ParameterError, SeparationWarning
 from oddsmith.estimators import file_request
 from oddsmith.estimators import files as module
 from oddsmith.estimators.workplace import workplace
-from oddsmith.solvers import minimise
+from oddsmith.solvers import minimise, proximal_newton_rows
 
 N = 4000
 
@@ -259,6 +259,91 @@ def test_a_fit_that_was_cut_short_goes_on_to_the_same_bits(
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("folds", [0, 2, 4])
+def test_an_l1_fit_that_was_cut_short_goes_on_as_well(
+    tmp_path, monkeypatch, folds, whole, many_folds
+):
+    if not whole:
+        monkeypatch.setattr(proximal_newton_rows, "_WHOLE", 1)
+    write(table(n=5000), tmp_path / "rows.parquet")
+    path, folder = tmp_path / "rows.parquet", tmp_path / "checkpoint"
+    asked = model(C=0.01, l1_ratio=0.7)
+    alone = fit_files(path, "y", asked)
+    mend = cut_after(monkeypatch, folds)
+    with pytest.raises(Cut):
+        fit_files(path, "y", asked, checkpoint=folder)
+    mend()
+    # All sums are written down: none is done again.
+    assert len(list(folder.glob("fold-*.npz"))) == folds
+    again = fit_files(path, "y", asked, checkpoint=folder, resume=True)
+    assert (again.coef_ == alone.coef_).all()
+    assert again.optimality_gap_ == alone.optimality_gap_
+
+
+@pytest.mark.parametrize("keep", ["memory", "disk", "nowhere"])
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("ratio", [1.0, 0.5])
+@pytest.mark.parametrize("suffix", ["csv.gz", "parquet"])
+def test_an_l1_part_as_in_memory(tmp_path, monkeypatch, suffix, ratio, classes, keep):
+    if keep == "disk":
+        monkeypatch.setattr(module, "_IN_MEMORY", 2**40)
+    data = table(classes=classes)
+    path = tmp_path / f"rows.{suffix}"
+    write(data, path)
+    how = {"C": 0.02, "l1_ratio": ratio, "tol": 1e-14}
+    found = fit_files(path, "y", model(**how), cache=keep != "nowhere")
+    same = model(**how, solver="proximal-newton-rows").fit(data.drop(["y"]), data["y"])
+    expected = model(**how).fit(data.drop(["y"]), data["y"])
+    assert (found.solver_, expected.solver_) == ("proximal-newton-rows", "proximal-newton")
+    np.testing.assert_allclose(found.coef_, same.coef_, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-6, atol=1e-9)
+    np.testing.assert_array_equal(found.coef_ != 0, expected.coef_ != 0)
+    assert found.objective_ == pytest.approx(expected.objective_, rel=1e-12)
+    assert not found.coef_.all()
+    assert not hasattr(found, "results_")
+
+
+def test_columns_of_many_levels_with_an_l1_part(tmp_path, on_disk):
+    rng = np.random.default_rng(0)
+    n = 20_000
+    code = rng.integers(0, 3000, n)
+    effect = np.where(rng.random(3000) < 0.02, 3.0, 0.0)
+    x = rng.normal(size=n)
+    y = rng.random(n) < 1 / (1 + np.exp(-0.5 * x - effect[code]))
+    data = pa.table({"id": [f"user {i:06d}" for i in code], "x": x, "y": y})
+    write(data, tmp_path / "rows.parquet")
+    how = {"C": 0.8, "l1_ratio": 1.0}
+    found = fit_files(tmp_path / "rows.parquet", "y", LogisticRegression(**how))
+    same = LogisticRegression(**how, solver=found.solver_).fit(data.drop(["y"]), data["y"])
+    expected = LogisticRegression(**how).fit(data.drop(["y"]), data["y"])
+    assert found.encoder_.sparse_
+    assert 0 < np.count_nonzero(found.coef_) < 1000 < found.coef_.shape[1]
+    np.testing.assert_allclose(found.coef_, same.coef_, rtol=1e-9, atol=1e-12)
+    # As near as the gap of the walk in memory tells.
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-5, atol=1e-8)
+    np.testing.assert_array_equal(found.coef_ != 0, expected.coef_ != 0)
+
+
+@pytest.mark.parametrize("C", [0.1, np.inf])
+def test_factors_and_bounds_by_name(tmp_path, on_disk, C):
+    data = table()
+    write(data, tmp_path / "rows.parquet")
+    how = {
+        "C": C,
+        "penalty_factors": {"dose": 0.0, "new": 2.0},
+        "lower_bounds": {"site": 0.0, "site[b]": -0.1},
+        "upper_bounds": {"far": 0.005},
+    }
+    found = fit_files(tmp_path / "rows.parquet", "y", model(**how))
+    expected = model(**how).fit(data.drop(["y"]), data["y"])
+    assert found.converged_
+    assert (found.coef_ == 0).any()
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-6, atol=1e-9)
+    assert found.objective_ == pytest.approx(expected.objective_, rel=1e-12)
+    assert not hasattr(found, "results_")
+
+
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "parquet", "arrow"])
 @pytest.mark.parametrize("batches", [1, 2, 4])
 def test_a_first_pass_that_was_cut_short_goes_on(tmp_path, monkeypatch, suffix, batches):
@@ -479,8 +564,10 @@ def test_bad_requests(tmp_path):
         ({"memory": 10}, "memory=10 is less than"),
         ({"model": "lbfgs"}, "model is a str"),
         ({"resume": True}, "resume=True needs checkpoint"),
-        ({"model": LogisticRegression(l1_ratio=0.5)}, "^an L1 penalty needs columns in memory"),
-        ({"model": LogisticRegression(lower_bounds=0.0)}, r"^lower_bounds=0\.0 needs columns"),
+        (
+            {"model": LogisticRegression(solver="proximal-newton")},
+            "^solver='proximal-newton' needs",
+        ),
         ({"model": LogisticRegression(solver="newton-kernel")}, "^solver='newton-kernel' needs"),
         (
             {"model": LogisticRegression(class_weight={"no": 1, "yes": 0})},

@@ -32,6 +32,7 @@ PENALTIES = {  # C and l1_ratio
 FITS = {
     "auto": SMOOTH + KINKED,
     "proximal-newton": SMOOTH + KINKED,
+    "proximal-newton-rows": SMOOTH + KINKED,
     "gradient-descent": SMOOTH + KINKED,
     "sampled-lbfgs": SMOOTH,
     "newton-cholesky": SMOOTH,

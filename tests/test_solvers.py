@@ -244,7 +244,8 @@ def test_the_table_makes_each_solver_by_name(name):
     solver = choose(name, Problem(100, 3, 1, False))
     assert solver.name == name
     assert solver.order in (1, 2)
-    assert solver.handles_l1 is (name in ("gradient-descent", "proximal-newton"))
+    kinked = ("gradient-descent", "proximal-newton", "proximal-newton-rows")
+    assert solver.handles_l1 is (name in kinked)
     assert choose(solver, Problem(100, 3, 1, False)) is solver
 
 
@@ -258,7 +259,7 @@ def test_auto_takes_the_first_row_that_suits():
     for name in FOREIGN:
         assert choose(name, Problem(100, 3, 1, False)).name == "newton-cholesky"
     assert choose("auto", Problem(100, 1000, 1, True, l2=True)).name == "lbfgs"
-    assert not any(row.suits(Problem(100, 3, 1, False)) for row in TABLE[6:])
+    assert not any(row.suits(Problem(100, 3, 1, False)) for row in TABLE[7:])
 
 
 @pytest.mark.parametrize("solver", ["adam", "", 3, None, Newton])

@@ -25,6 +25,9 @@ __all__ = ["Binomial", "Labels", "Loss", "Multinomial"]
 
 Labels = npt.NDArray[np.integer[Any]]
 
+# Relative changes of a probability beyond this have powers that are no numbers.
+_MOST = 2.0**200
+
 
 class Loss(Protocol):
     """A convex loss in the margin; shapes are (n,) for one margin a row, (n, K) for K."""
@@ -55,6 +58,10 @@ class Loss(Protocol):
 
     def divergence(self, margin: Array, t: Array) -> Array:
         """Relative entropy of the dual point to the probabilities, of shape (n,), in nats."""
+        ...
+
+    def divergence_beside(self, margin: Array, move: Array, there: Array) -> tuple[Array, Array]:
+        """Relative entropy and chi-square of a moved point to others, of shape (n,), in nats."""
         ...
 
     def dual_value(self, margin: Array, t: Array, y: Labels, scale: float) -> Array:
@@ -125,6 +132,24 @@ class Binomial:
         outside = (up < -1.0) | (down < -1.0)
         entropy = one * relative_entropy_term(up) + zero * relative_entropy_term(down)
         return np.where(outside, np.inf, entropy)
+
+    def divergence_beside(self, margin: Array, move: Array, there: Array) -> tuple[Array, Array]:
+        """Relative entropy and chi-square of sigmoid(margin) + move to sigmoid(there), in nats.
+
+        With b the smaller probability there and c what is moved to, KL = b k(c / b - 1) + (1 - b)
+        k((b - c) / (1 - b)), k(u) = (1 + u) log(1 + u) - u, and chi-square = (c - b)^2 / (b (1 -
+        b)), which is no less (Gibbs and Su, 2002, "On choosing and bounding probability metrics",
+        theorem 5); inf where c leaves [0, 1].
+        """
+        side = np.where(there > 0, -1.0, 1.0)
+        least, most = sigmoid(side * there), sigmoid(-side * there)
+        other = sigmoid(side * margin) + side * move
+        down = (least - other) / most
+        up, outside = _relative(other - least, least)
+        entropy = least * relative_entropy_term(up) + most * relative_entropy_term(down)
+        square = least * up**2 + most * down**2
+        outside |= down < -1.0
+        return np.where(outside, np.inf, entropy), np.where(outside, np.inf, square)
 
     def dual_value(self, margin: Array, t: Array, y: Labels, scale: float) -> Array:
         """Entropy of y + scale (a' - y) with a' = a - a (1 - a) t and a = sigmoid(margin), nats.
@@ -226,6 +251,18 @@ class Multinomial:
         outside = (change < -1.0).any(axis=1)
         return np.where(outside, np.inf, (a * relative_entropy_term(change)).sum(axis=1))
 
+    def divergence_beside(self, margin: Array, move: Array, there: Array) -> tuple[Array, Array]:
+        """Relative entropy and chi-square of softmax(margin) + move to softmax(there), in nats.
+
+        With b the probabilities there and u = c / b - 1 for what is moved to, sum_k b_k k(u_k) and
+        sum_k b_k u_k^2; inf where c leaves the simplex.
+        """
+        b = softmax(there)
+        u, beyond = _relative(softmax(margin) + move - b, b)
+        entropy, square = (b * relative_entropy_term(u)).sum(axis=1), (b * u**2).sum(axis=1)
+        outside = beyond.any(axis=1)
+        return np.where(outside, np.inf, entropy), np.where(outside, np.inf, square)
+
     def dual_value(self, margin: Array, t: Array, y: Labels, scale: float) -> Array:
         """Entropy of y + scale (a' - y) with a' = a - (diag(a) - a a') t, in nats.
 
@@ -252,6 +289,14 @@ def _entropy(shares: Array, labels: Array, scale: float, axis: int) -> Array:
     """Entropy of labels + scale * (shares - labels) along an axis; -inf if one is below 0."""
     entropy: Array = entr(labels + scale * (shares - labels)).sum(axis=axis)
     return entropy
+
+
+def _relative(change: Array, b: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Change / b, where 0 / 0 is none; 0, and flagged, where that is below -1 or too large."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        u = np.where(change == 0, 0.0, change / b)
+    outside = (u < -1.0) | (u > _MOST)
+    return np.where(outside, 0.0, u), outside
 
 
 def _centred(a: Array, t: Array) -> Array:

@@ -17,6 +17,7 @@ import numpy as np
 from oddsmith.core.block import Block, Mergeable, RowSource, SampleSource
 from oddsmith.core.columns import Columns
 from oddsmith.core.kernels import ScoreMoments
+from oddsmith.core.landing import LandingMoments
 from oddsmith.core.moments import LineMoments, Moments, VectorMoments
 from oddsmith.errors import DataError, ParameterError
 
@@ -26,7 +27,8 @@ S = TypeVar("S", bound=Mergeable)
 
 # Sums that are written down; another kind is summed again, which gives the same bits too.
 _KINDS = {
-    kind.__name__: kind for kind in (Columns, LineMoments, Moments, ScoreMoments, VectorMoments)
+    kind.__name__: kind
+    for kind in (Columns, LandingMoments, LineMoments, Moments, ScoreMoments, VectorMoments)
 }
 
 

@@ -64,14 +64,15 @@ class LogisticRegression(TrainedClassifier):
         Inverse of the penalty; ``numpy.inf`` is no penalty.
     l1_ratio : float, default 0.0
         Share of the L1 penalty, which sets coefficients to exactly 0. Above 0, and with factors
-        or bounds, "proximal-newton" and "gradient-descent" fit it.
+        or bounds, "proximal-newton", "proximal-newton-rows" and "gradient-descent"
+        fit it.
     fit_intercept : bool, default True
     class_weight : dict, "balanced" or None
         Multiplies the weights of the rows of a class, as in scikit-learn.
     solver : str or solver object, default "auto"
         "auto", "newton-cholesky", "newton-cg", "newton-kernel", "lbfgs", "sampled-lbfgs",
-        "proximal-newton", "gradient-descent", or an object from `oddsmith.solvers`. All reach the
-        same optimum; "liblinear", "sag" and "saga" run "auto".
+        "proximal-newton", "proximal-newton-rows", "gradient-descent", or an object from
+        `oddsmith.solvers`. All reach the same optimum; "liblinear", "sag" and "saga" run "auto".
     tol : float, default 1e-12
         The fit ends when its objective is proved to be within tol of the minimum (nats per unit
         of weight), with every solver.

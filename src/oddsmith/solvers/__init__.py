@@ -6,6 +6,7 @@ from oddsmith.solvers.lbfgs import LBFGS
 from oddsmith.solvers.newton import Newton
 from oddsmith.solvers.newton_cg import NewtonCG
 from oddsmith.solvers.proximal_newton import ProximalNewton
+from oddsmith.solvers.proximal_newton_rows import ProximalNewtonRows
 from oddsmith.solvers.sampled import SampledLBFGS
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "Newton",
     "NewtonCG",
     "ProximalNewton",
+    "ProximalNewtonRows",
     "SampledLBFGS",
 ]

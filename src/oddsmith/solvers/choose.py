@@ -12,6 +12,7 @@ from oddsmith.solvers.lbfgs import LBFGS
 from oddsmith.solvers.newton import Newton
 from oddsmith.solvers.newton_cg import NewtonCG
 from oddsmith.solvers.proximal_newton import ProximalNewton
+from oddsmith.solvers.proximal_newton_rows import ProximalNewtonRows
 from oddsmith.solvers.run import Solver
 from oddsmith.solvers.sampled import SampledLBFGS
 
@@ -116,6 +117,7 @@ def kernels_for(problem: Problem) -> Kernels:
 # `auto` takes the first row that suits; a name takes the row of that name.
 TABLE = (
     Row("proximal-newton", ProximalNewton, lambda problem: problem.l1 and problem.by_column),
+    Row("proximal-newton-rows", ProximalNewtonRows, lambda problem: problem.l1),
     Row("sampled-lbfgs", SampledLBFGS, _tall),
     Row("newton-cholesky", Newton, _small),
     Row("newton-kernel", KernelNewton, _wide),

@@ -17,10 +17,18 @@ it moves the other v_j by no more than delta sqrt(sum_i s_i h_i z_ij^2), for whi
 room.
 
 Where another dual point than a is known, it takes a's place: then the entropies are those of
-a'' = y + c (a_other - y) to a, each formed from its distance.
+a'' = y + c (a_other - y) to a, each formed from its distance. Where only sums over rows are known,
+it is bounded twice, with chi the root of the chi-square distance to a,
+
+    KL(a'' || a) <= c KL(a_other || a) + (1 - c) loss,   as it is convex, and
+    KL(a'' || a) <= (c chi(a_other) + (1 - c) chi(y))^2,  chi(y)^2 = exp(loss) - 1,
+
+the first of them good where c is 1, the second near it.
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,7 +37,15 @@ from oddsmith.core.certificate import FLOOR
 from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array, relative_entropy_term
 
-__all__ = ["duality_gap", "into_box", "least_gap", "smallest", "unpenalised"]
+__all__ = [
+    "DualSums",
+    "duality_gap",
+    "folded_gap",
+    "into_box",
+    "least_gap",
+    "smallest",
+    "unpenalised",
+]
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -104,37 +120,112 @@ def duality_gap(
     0.0
     """
     total = float(weight.sum())
+
+    def divergence(scale: float, terms: float) -> float:
+        if further is None:
+            return _divergence(losses, weight, scale, 0.1 * terms)
+        return _entropy_beside(losses, weight, scale, further)
+
+    size = _slope_size(losses, weight, further)
+    return _gap(penalty, coef, v, total, correction, sizes, size, divergence)
+
+
+@dataclass(frozen=True, slots=True)
+class DualSums:
+    """What is summed over rows at coef of a dual point beside its probabilities.
+
+    Attributes
+    ----------
+    weight, loss : float
+        Sums of the weights, and of the losses (nats).
+    divergence, square : float
+        Relative entropy and chi-square of the dual point to the probabilities (nats); 0 of those
+        themselves.
+    odds : float
+        Sum of exp(loss) - 1, the chi-square of the labels (nats).
+    moved : float
+        At least the root of the sum of the dual point's squared distances from probabilities that
+        it was moved from.
+    """
+
+    weight: float
+    loss: float
+    divergence: float = 0.0
+    square: float = 0.0
+    odds: float = math.inf
+    moved: float = 0.0
+
+    def shrunk(self, scale: float) -> float:
+        """Bound the relative entropy of the dual point shrunk towards the labels (nats)."""
+        rest = 1.0 - scale
+        if rest == 0.0:
+            return self.divergence
+        root = scale * math.sqrt(self.square) + rest * math.sqrt(self.odds)
+        return min(scale * self.divergence + rest * self.loss, root * root)
+
+
+def folded_gap(
+    penalty: Penalty, coef: Array, v: Array, sums: DualSums, correction: float, sizes: Array
+) -> float:
+    """Upper bound on f(coef) - min f (nats) from sums over rows; see `duality_gap`.
+
+    Examples
+    --------
+    >>> penalty, sums = Penalty(np.zeros(1), np.ones(1)), DualSums(4.0, 4.0 * np.log(2.0))
+    >>> folded_gap(penalty, np.zeros(1), np.full(1, 0.5), sums, 0.0, np.ones(1))
+    0.0
+    """
+    if not math.isfinite(sums.divergence):  # no probability
+        return math.inf
+    # No slope is above 1 or above the loss; no distance above the root of half the entropy.
+    size = math.sqrt(sums.loss) + math.sqrt(sums.divergence) + sums.moved
+    return _gap(
+        penalty, coef, v, sums.weight, correction, sizes, size, lambda scale, _: sums.shrunk(scale)
+    )
+
+
+def _gap(
+    penalty: Penalty,
+    coef: Array,
+    v: Array,
+    total: float,
+    correction: float,
+    sizes: Array,
+    slope_size: float,
+    divergence_of: Callable[[float, float], float],
+) -> float:
+    """Sum of the terms; `divergence_of` is told the shrinking, and what the columns add (nats)."""
     if not correction <= _LARGEST_CORRECTION * total:
         return math.inf
-    room = _room(losses, weight, correction, sizes, further)
+    room = _room(slope_size, total, correction, sizes)
     v = np.where(unpenalised(penalty, coef, v, smallest(sizes, total)), 0.0, v)
     scale = into_box(penalty, v, room)
     terms = float(penalty.fenchel(coef, scale * v).sum())
-    if further is None:
-        divergence = _divergence(losses, weight, scale, 0.1 * terms)
-    else:
-        divergence = _entropy_beside(losses, weight, scale, further)
+    divergence = divergence_of(scale, terms)
     if math.isinf(divergence):
         return math.inf
     divergence += 4.0 * math.sqrt(correction * divergence) + 2.0 * correction
     return terms + divergence + 2.0 * float(room @ np.abs(coef))
 
 
-def _room(
-    losses: Array, weight: Array, correction: float, sizes: Array, further: Array | None = None
-) -> Array:
-    """How far each v_j may be from what it should be, of shape (m,)."""
+def _slope_size(losses: Array, weight: Array, further: Array | None = None) -> float:
+    """Root of the weighted sum of squares of the dual point's distances from the labels."""
     slopes = np.minimum(1.0, losses)
     if further is not None:
         slopes += np.abs(further)
-    slope_size = math.sqrt(float(weight @ slopes**2))
+    return math.sqrt(float(weight @ slopes**2))
+
+
+def _room(slope_size: float, total: float, correction: float, sizes: Array) -> Array:
+    """How far each v_j may be from what it should be, of shape (m,)."""
     reach = math.sqrt(0.25 * correction) + _ROUNDING * slope_size
-    return sizes * math.sqrt(float(weight.sum())) * reach
+    return sizes * math.sqrt(total) * reach
 
 
 def least_gap(penalty: Penalty, coef: Array, losses: Array, weight: Array, sizes: Array) -> float:
     """About the gap (nats) that `duality_gap` finds at the minimum itself, by rounding alone."""
-    room, size = _room(losses, weight, 0.0, sizes), np.abs(coef)
+    room = _room(_slope_size(losses, weight), float(weight.sum()), 0.0, sizes)
+    size = np.abs(coef)
     hard = (penalty.diagonal == 0) & (penalty.l1 > 0)
     excess = float((room[hard] / penalty.l1[hard]).max(initial=0.0))
     return excess * float(penalty.l1 @ size) + 2.0 * float(room @ size)

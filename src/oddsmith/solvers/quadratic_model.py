@@ -5,16 +5,15 @@ H_AA d = -(q_A + l1_A sign(u_A)) of these give the minimum at once, where signs 
 a coefficient that would cross 0 stays there, if that helps (Nocedal and Wright, 2006, 16.7).
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array
 from oddsmith.solvers.active_set import ActiveSet
-from oddsmith.solvers.working_set import WorkingSet
 
-__all__ = ["Model"]
+__all__ = ["Model", "Quadratic"]
 
 _SWEEPS = 3
 _MOST_ROUNDS = 12
@@ -22,17 +21,34 @@ _MOST_ROUNDS = 12
 _MOST_STOPS = 24
 
 
+class Quadratic(Protocol):
+    """A Hessian with its ridge on the diagonal, of m coordinates."""
+
+    hessian: Any
+    version: int
+
+    @property
+    def m(self) -> int:
+        """Coordinates."""
+        ...
+
+    def model_move(self, which: Any, change: Array) -> Array:
+        """Hessian times change for a change of some coordinates, of shape (m,)."""
+        ...
+
+
 class Model:
     """Minimises q'd + d'H d / 2 + l1'|u + d| over low <= u + d <= high; keeps its factor.
 
     Parameters
     ----------
-    working : WorkingSet
+    working : Quadratic
+        Its version changes whenever its Hessian does.
     descend : callable
         See `descent.descend`.
     """
 
-    def __init__(self, working: WorkingSet, descend: Any) -> None:
+    def __init__(self, working: Quadratic, descend: Any) -> None:
         self._working = working
         self._descend = descend
         self._set: ActiveSet | None = None
