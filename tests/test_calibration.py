@@ -393,6 +393,7 @@ def test_one_class_against_the_rest_and_one_weight_for_all():
     [
         ({"level": 1.0}, "level=1.0"),
         ({"level": "a"}, "level='a'"),
+        ({"level": 0.9999999}, "level=0.9999999 needs 100,000,00. draws"),
         ({"n_resamples": 0}, "n_resamples=0"),
         ({"n_bins": 0}, "n_bins=0"),
         ({"n_bins": 2.5}, "n_bins=2.5"),

@@ -13,6 +13,7 @@ from oddsmith.decisions.consistency import GradedRows, bin_error, consistency, g
 from oddsmith.decisions.outcomes import checked_weights, read_outcomes
 from oddsmith.decisions.predictions import read_probability
 from oddsmith.decisions.uncertainty import checked_count, checked_level, generator
+from oddsmith.errors import ParameterError
 
 __all__ = ["CalibrationError", "Decomposition", "Reliability", "reliability"]
 
@@ -20,6 +21,8 @@ __all__ = ["CalibrationError", "Decomposition", "Reliability", "reliability"]
 _DRAWS = 2 * 10**7
 _MOST_RESAMPLES = 1000
 _LEAST_RESAMPLES = 100
+# A level so near 1 that it needs more would take very long: the user has to ask for it.
+_UNASKED_RESAMPLES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +222,13 @@ def reliability(
 def _resamples(rows: GradedRows, level: float) -> int:
     """As many as take a second or so; and enough of them beyond the ends of the band."""
     quick = min(_MOST_RESAMPLES, max(_LEAST_RESAMPLES, _DRAWS // rows.n_draws))
-    return max(quick, math.ceil(10.0 / (1.0 - level) - 1e-6))
+    needed = math.ceil(10.0 / (1.0 - level) - 1e-6)
+    if needed > _UNASKED_RESAMPLES:
+        raise ParameterError(
+            f"level={level!r} needs {needed:,} draws of the outcomes to have five beyond either "
+            "end of the band; lower it, or say by n_resamples= how many to make."
+        )
+    return max(quick, needed)
 
 
 def _decomposed(rows: GradedRows, blocks: Any) -> tuple[Decomposition, Decomposition]:

@@ -64,9 +64,11 @@ class _Formed:
 
     @property
     def m(self) -> int:
+        """Coordinates of the working set."""
         return len(self.hessian)
 
     def model_move(self, which: Any, change: Array) -> Array:
+        """Change of the model's gradient as some coordinates change."""
         return change @ self.hessian[which]
 
 

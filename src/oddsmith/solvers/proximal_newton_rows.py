@@ -73,10 +73,12 @@ class _Landed:
 
     @property
     def value(self) -> float:
+        """Objective (nats)."""
         return self.certificate.moments.value
 
     @property
     def gap(self) -> float:
+        """Proved bound on the distance from the minimum (nats)."""
         return self.certificate.gap
 
 
