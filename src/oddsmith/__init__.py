@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from oddsmith.decisions.recalibration import prior_correction
     from oddsmith.decisions.thresholds import ThresholdCurve, threshold_curve
     from oddsmith.errors import (
+        ClusterError,
         CollinearityWarning,
         ConvergenceWarning,
         DataError,
@@ -68,6 +69,7 @@ _HOMES = {
     "regularization_path": "oddsmith.estimators.path",
     "threshold_curve": "oddsmith.decisions.thresholds",
     "reliability": "oddsmith.decisions.calibration",
+    "ClusterError": "oddsmith.errors",
     "CollinearityWarning": "oddsmith.errors",
     "ConvergenceWarning": "oddsmith.errors",
     "DataError": "oddsmith.errors",
@@ -83,6 +85,7 @@ _HOMES = {
 __version__ = "0.1.0"
 
 __all__ = [
+    "ClusterError",
     "CoefficientDisplay",
     "CollinearityWarning",
     "Comparison",

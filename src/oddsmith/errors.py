@@ -4,6 +4,7 @@ Each message is one sentence that names the thing, says what was found, and what
 """
 
 __all__ = [
+    "ClusterError",
     "CollinearityWarning",
     "ConvergenceWarning",
     "DataError",
@@ -31,6 +32,10 @@ class ParameterError(OddsmithError, ValueError):
 
 class ModelFileError(OddsmithError, ValueError):
     """A model file is broken, hostile, or of a version that this one cannot read."""
+
+
+class ClusterError(OddsmithError, RuntimeError):
+    """A cluster went away, or its workers cannot go on; the message says what to do."""
 
 
 class MissingPackageError(OddsmithError, ImportError):
