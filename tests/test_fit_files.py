@@ -545,7 +545,7 @@ def test_files_that_change_between_passes_are_refused(tmp_path, monkeypatch, on_
     def then_changed(files, *args, **how):
         found = first_pass(files, *args, **how)
         write(other, path)
-        again = module.Asked.of(path, "y", model()).files
+        again = file_request.AskedFiles.of(path, "y", model()).files
         monkeypatch.setattr(module, "first_pass", first_pass)
         if change != "file":  # as if size and time were the same
             object.__setattr__(files, "_reader", again._reader)

@@ -47,6 +47,11 @@ class TableFiles:
     _reader: Reader = field(repr=False, compare=False)
 
     @property
+    def where(self) -> str:
+        """First file, with which messages begin."""
+        return str(self.paths[0])
+
+    @property
     def n_bytes(self) -> int:
         """Size of the files."""
         return sum(size for size, _, _ in map(stamp_of, self.paths))

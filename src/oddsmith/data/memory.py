@@ -103,6 +103,19 @@ class MemoryBlocks:
             X = X.copy(order="K")
         return MemoryBlocks(X, self.y[rows], self.weight[rows], self.offset[rows], self.rows)
 
+    def every(self, first: int, stride: int) -> Block | None:
+        """Rows first, first + stride, ... in arrays of their own; None if there is none.
+
+        Examples
+        --------
+        >>> memory_blocks(np.arange(10.0)[:, None], np.zeros(10)).every(1, 4).X.ravel()
+        array([1., 5., 9.])
+        """
+        rows = np.arange(first, self.n_rows, stride)
+        if not rows.size:
+            return None
+        return Block(_block_of(self.X, rows), self.y[rows], self.weight[rows], self.offset[rows])
+
     def strips(self) -> list[slice]:
         """All columns once, cut into slices; sparse columns are not cut."""
         n, p = self.X.shape

@@ -19,7 +19,7 @@ from oddsmith.data.cells import is_missing
 from oddsmith.data.files import Batch
 from oddsmith.errors import DataError
 
-__all__ = ["Cutter", "Layout", "RawRows", "RowReader", "Vocabulary", "blocks_of"]
+__all__ = ["Cutter", "Layout", "RawRows", "RowReader", "Vocabulary", "blocks_of", "joined"]
 
 # Entries of a block of rows: two megabytes of float32 and more, so that a block is worth a read.
 _ENTRIES = 2**21
@@ -252,7 +252,7 @@ class Cutter:
             end = start + self._rows - self._held
             whole = [*self._waiting, part.take(slice(start, end))]
             self._waiting, self._held, start = [], 0, end
-            yield _joined(whole)
+            yield joined(whole)
         if start < len(part):
             self._waiting.append(part.take(slice(start, None)))
             self._held += len(part) - start
@@ -260,12 +260,12 @@ class Cutter:
     @property
     def waiting(self) -> RawRows | None:
         """Rows that are not a whole block yet."""
-        return _joined(self._waiting) if self._waiting else None
+        return joined(self._waiting) if self._waiting else None
 
     def rest(self) -> Iterator[RawRows]:
         """Give the last block, if rows are left."""
         if self._waiting:
-            yield _joined(self._waiting)
+            yield joined(self._waiting)
             self._waiting, self._held = [], 0
 
 
@@ -277,7 +277,7 @@ def blocks_of(parts: Iterable[RawRows], rows: int) -> Iterator[RawRows]:
     yield from cutter.rest()
 
 
-def _joined(parts: list[RawRows]) -> RawRows:
+def joined(parts: list[RawRows]) -> RawRows:
     """Rows one after the other, in arrays of their own."""
     names = parts[0].arrays()
     found = {

@@ -16,9 +16,9 @@ import numpy as np
 
 from oddsmith.core.block import Block
 from oddsmith.data.memory import MemoryBlocks
-from oddsmith.data.raw_rows import Layout, RawRows
+from oddsmith.data.raw_rows import Layout, RawRows, joined
 from oddsmith.data.row_encoder import RowEncoder, Taken
-from oddsmith.errors import DataError
+from oddsmith.errors import DataError, ParameterError
 
 __all__ = ["RowBlocks", "Spool", "SpoolWriter", "bytes_a_row"]
 
@@ -170,14 +170,15 @@ class RowBlocks:
         Blocks of `length` rows, the last one shorter.
     length, n_rows : int
     encoder : RowEncoder
-    taken : Taken
+    taken : Taken or None
+        Where rows were sampled when they were first read.
     """
 
     kept: Spool | tuple[RawRows, ...]
     length: int
     n_rows: int
     encoder: RowEncoder
-    taken: Taken
+    taken: Taken | None = None
 
     @property
     def n_features(self) -> int:
@@ -211,4 +212,17 @@ class RowBlocks:
 
     def sample(self, stride: int) -> MemoryBlocks:
         """Every k-th row; see `Taken`."""
+        if self.taken is None:
+            raise ParameterError("no rows of these were sampled; use another solver.")
         return self.taken(stride)
+
+    def every(self, first: int, stride: int) -> Block | None:
+        """Rows first, first + stride, ... in arrays of their own; None if there is none.
+
+        Those of weight 0 are left out, but for one of them where all are.
+        """
+        starts = range(0, self.n_rows, self.length)
+        parts = zip(starts, self.kept, strict=True)
+        found = [rows.take(slice((first - start) % stride, None, stride)) for start, rows in parts]
+        found = [rows for rows in found if len(rows)]
+        return self.encoder(joined(found)) if found else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from sklearn.base import clone
@@ -18,7 +18,7 @@ from oddsmith.estimators.parameters import check_stopping, elastic_net
 from oddsmith.estimators.table_door import encoder_of
 from oddsmith.estimators.table_encoder import TableEncoder
 
-__all__ = ["Asked"]
+__all__ = ["Asked", "AskedFiles", "Described", "fitted_clone"]
 
 # Python, its libraries, machine code and Arrow's decoders take about this much.
 _LIBRARIES = 448 * 2**20
@@ -27,41 +27,128 @@ _LEAST_MEMORY = 640 * 2**20
 _BATCH = 32
 
 
+class Described(Protocol):
+    """A table of which the columns are known, and no row is read."""
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Column name -> "number", "boolean", "category" or "other"."""
+        ...
+
+    @property
+    def narrow(self) -> frozenset[str]:
+        """Columns whose numbers are exact in single precision."""
+        ...
+
+    @property
+    def where(self) -> str:
+        """Begins a message."""
+        ...
+
+    def check(self, name: str, role: str) -> None:
+        """Refuse a column that is not there, or cannot be read."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What the user asked for, checked.
 
     Attributes
     ----------
-    files : TableFiles
     layout : Layout
     kinds : dict of str to str
         Of the features, in their order.
     model : LogisticRegression
-        A clone, to be fitted.
+        To be fitted.
     encoder : TableEncoder
         To be fitted.
     penalty : tuple (l1, l2)
-    room : int
-        Bytes beside those of the libraries.
     identity : dict
         What a checkpoint must agree with.
-    split : Split or None
-        Which rows are held out.
+    where : str
+        Begins a message.
+    cells : bool
+        Whether labels are cells of a CSV file, which may stand for numbers or booleans.
     positive : str or None
         Label, as text, that is to be the second of two.
     """
 
-    files: TableFiles
     layout: Layout
     kinds: dict[str, Any]
     model: LogisticRegression
     encoder: TableEncoder
     penalty: tuple[float, float]
-    room: int
     identity: dict[str, Any]
+    where: str
+    cells: bool = False
+    positive: str | None = None
+
+    @classmethod
+    def about(
+        cls,
+        table: Described,
+        target: str,
+        model: LogisticRegression,
+        *,
+        features: Sequence[str] | None = None,
+        weight: str | None = None,
+        offset: str | None = None,
+        positive: str | None = None,
+        cells: bool = False,
+    ) -> "Asked":
+        """Check what was asked for of a table; the model is to be fitted.
+
+        Raises
+        ------
+        DataError
+            If a column is not there, or cannot be read.
+        ParameterError
+            If a parameter cannot be used.
+        """
+        penalty, encoder = _checked(model)
+        roles = _roles(table, target, weight, offset)
+        names = _features(table, features, roles)
+        kinds: dict[str, Any] = {name: table.kinds[name] for name in names}
+        texts = tuple(name for name in names if kinds[name] == "category")
+        numbers = tuple(name for name in names if kinds[name] != "category")
+        wide = np.float32 if set(numbers) <= table.narrow else np.float64
+        layout = Layout(numbers, texts, target, weight, offset, np.dtype(wide))
+        identity = {
+            "version of oddsmith": __version__,
+            "target": target,
+            "features": list(names),
+            "weight": weight,
+            "offset": offset,
+            "types": kinds,
+            "missing": encoder.missing,
+        }
+        return cls(layout, kinds, model, encoder, penalty, identity, table.where, cells, positive)
+
+    @property
+    def drop(self) -> bool:
+        """Whether rows that lack a value are dropped."""
+        return self.encoder.missing == "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFiles:
+    """What the user asked for of files, checked.
+
+    Attributes
+    ----------
+    files : TableFiles
+    asked : Asked
+    room : int
+        Bytes beside those of the libraries.
+    split : Split or None
+        Which rows are held out.
+    """
+
+    files: TableFiles
+    asked: Asked
+    room: int
     split: Split | None
-    positive: str | None
 
     @classmethod
     def of(
@@ -70,76 +157,73 @@ class Asked:
         target: str,
         model: LogisticRegression | None,
         *,
-        features: Sequence[str] | None = None,
-        weight: str | None = None,
-        offset: str | None = None,
         types: Mapping[str, str] | None = None,
         memory: int = 2**30,
         split: Split | None = None,
-        positive: str | None = None,
-    ) -> "Asked":
+        **how: Any,
+    ) -> "AskedFiles":
         """Check what was asked for, and open the files; see `oddsmith.fit_files`."""
-        fitted = LogisticRegression() if model is None else model
-        if not isinstance(fitted, LogisticRegression):
-            raise ParameterError(
-                f"model is a {type(fitted).__name__}; files are fitted by LogisticRegression"
-            )
+        fitted = fitted_clone(model, "files")
         if isinstance(memory, bool) or not hasattr(memory, "__index__") or memory < _LEAST_MEMORY:
             raise ParameterError(
                 f"memory={memory!r} is less than the {_LEAST_MEMORY} bytes that Python and its "
                 "libraries take with a few rows; give more"
             )
-        fitted: Any = clone(fitted)
         room = int(memory) - _LIBRARIES
-        penalty = elastic_net(fitted.C, fitted.l1_ratio, fitted.penalty)
-        check_stopping(fitted.tol, fitted.max_iter)
-        _refuse_columns(fitted)
-        encoder, known = encoder_of(fitted)
-        if known:
-            raise ParameterError(
-                "the encoder is fitted already, and files teach theirs anew; give one that is not"
-            )
-        encoder.rules()
+        _checked(fitted)
         there = open_files(files, types=types, text=(target,), block_bytes=room // _BATCH)
-        roles = _roles(there, target, weight, offset)
-        names = _features(there, features, roles)
-        kinds: dict[str, Any] = {name: there.kinds[name] for name in names}
-        texts = tuple(name for name in names if kinds[name] == "category")
-        numbers = tuple(name for name in names if kinds[name] != "category")
-        wide = np.float32 if set(numbers) <= there.narrow else np.float64
-        layout = Layout(numbers, texts, target, weight, offset, np.dtype(wide))
-        identity = {
-            "version of oddsmith": __version__,
-            "set of files": there.identity(),
-            "target": target,
-            "features": list(names),
-            "weight": weight,
-            "offset": offset,
-            "types": kinds,
-            "memory": room,
-            "missing": encoder.missing,
-            "split": None if split is None else [split.share, split.seed],
-        }
-        return cls(there, layout, kinds, fitted, encoder, penalty, room, identity, split, positive)
+        asked = Asked.about(there, target, fitted, cells=there.format == "csv", **how)
+        asked.identity.update(
+            {
+                "set of files": there.identity(),
+                "memory": room,
+                "split": None if split is None else [split.share, split.seed],
+            }
+        )
+        return cls(there, asked, room, split)
 
-    @property
-    def drop(self) -> bool:
-        """Whether rows that lack a value are dropped."""
-        return self.encoder.missing == "drop"
+
+def fitted_clone(model: LogisticRegression | None, what: str) -> LogisticRegression:
+    """Copy of a model to be fitted, as it is a pattern.
+
+    Raises
+    ------
+    ParameterError
+        If it is none.
+    """
+    given = LogisticRegression() if model is None else model
+    if not isinstance(given, LogisticRegression):
+        raise ParameterError(
+            f"model is a {type(given).__name__}; {what} are fitted by LogisticRegression"
+        )
+    own: Any = clone(given)
+    return own
+
+
+def _checked(model: LogisticRegression) -> tuple[tuple[float, float], TableEncoder]:
+    """Penalty and encoder of a model that rows in parts can be fitted by."""
+    penalty = elastic_net(model.C, model.l1_ratio, model.penalty)
+    check_stopping(model.tol, model.max_iter)
+    _refuse_columns(model)
+    encoder, known = encoder_of(model)
+    if known:
+        raise ParameterError(
+            "the encoder is fitted already, and files teach theirs anew; give one that is not"
+        )
+    encoder.rules()
+    return penalty, encoder
 
 
 def _refuse_columns(model: LogisticRegression) -> None:
     """Refuse solvers that need columns side by side in memory, before any row is read."""
     if isinstance(model.solver, str) and model.solver in ("proximal-newton", "newton-kernel"):
         raise ParameterError(
-            f"solver={model.solver!r} needs columns in memory, and files are read row by row; use "
+            f"solver={model.solver!r} needs columns in memory, and these are read row by row; use "
             "'auto', or read the table and use LogisticRegression.fit"
         )
 
 
-def _roles(
-    files: TableFiles, target: str, weight: str | None, offset: str | None
-) -> dict[str, str]:
+def _roles(table: Described, target: str, weight: str | None, offset: str | None) -> dict[str, str]:
     """Columns that are no features, by what they are."""
     roles = {
         word: name
@@ -147,10 +231,10 @@ def _roles(
         if name is not None
     }
     for word, name in roles.items():
-        files.check(name, word)
-        if word != "target" and files.kinds[name] != "number":
+        table.check(name, word)
+        if word != "target" and table.kinds[name] != "number":
             raise DataError(
-                f"{files.paths[0]}: the {word} column {quoted(name)} holds no numbers; name "
+                f"{table.where}: the {word} column {quoted(name)} holds no numbers; name "
                 "another one"
             )
     if len(set(roles.values())) < len(roles):
@@ -159,18 +243,18 @@ def _roles(
 
 
 def _features(
-    files: TableFiles, features: Sequence[str] | None, roles: Mapping[str, str]
+    table: Described, features: Sequence[str] | None, roles: Mapping[str, str]
 ) -> tuple[str, ...]:
     if features is None:
-        names = tuple(name for name in files.kinds if name not in roles.values())
+        names = tuple(name for name in table.kinds if name not in roles.values())
     else:
         names = tuple(features)
         for name in names:
-            files.check(name, "feature")
+            table.check(name, "feature")
             if name in roles.values() or names.count(name) > 1:
                 raise ParameterError(
                     f"features names {quoted(name)}, which is named already; name each column once"
                 )
     if not names:
-        raise DataError(f"{files.paths[0]}: there is no column besides the target; add features")
+        raise DataError(f"{table.where}: there is no column besides the target; add features")
     return names

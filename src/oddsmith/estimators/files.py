@@ -25,19 +25,16 @@ from oddsmith.data.first_pass import FirstPass, Split, first_pass, rows_again
 from oddsmith.data.keeper import Kept
 from oddsmith.data.row_encoder import RowEncoder, Taken
 from oddsmith.data.spool import RowBlocks, bytes_a_row
-from oddsmith.data.survey import Classes, classes_of
+from oddsmith.data.survey import Classes
 from oddsmith.engines.journal import Journal
 from oddsmith.engines.streams import Streams
 from oddsmith.engines.threads import BlockThreads
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.file_inference import is_likelihood, results_of
-from oddsmith.estimators.file_request import Asked
-from oddsmith.estimators.inputs import class_weights
+from oddsmith.estimators.file_request import AskedFiles
 from oddsmith.estimators.judged_files import HeldOut, judge
-from oddsmith.estimators.labels import Encoded
+from oddsmith.estimators.learned import learn
 from oddsmith.estimators.logistic import LogisticRegression
-from oddsmith.estimators.table_door import keep_columns
-from oddsmith.estimators.training import Training
 from oddsmith.estimators.workplace import Place, workplace
 from oddsmith.solvers.choose import Problem, kernels_for
 from oddsmith.views.files_progress import Told, files_progress
@@ -202,17 +199,19 @@ def fit_and_hold_out(
     gather : bool
         Whether to gather what a page shows of the rows.
     """
-    asked = Asked.of(files, target, model, split=split, positive=positive, **how)
+    request = AskedFiles.of(files, target, model, split=split, positive=positive, **how)
+    asked = request.asked
     shown = bool(asked.model.verbose) if progress is None else progress
     with ExitStack() as stack:
         place = stack.enter_context(workplace(cache, checkpoint, resume=resume))
         tell = stack.enter_context(files_progress(shown))
-        found = _rows(asked, place, resume, tell)
-        return _fit(asked, found, place, tell, note, gather=gather)
+        found = _rows(request, place, resume, tell)
+        return _fit(request, found, place, tell, note, gather=gather)
 
 
-def _rows(asked: Asked, place: Place, resume: bool, tell: Told) -> FirstPass:
+def _rows(request: AskedFiles, place: Place, resume: bool, tell: Told) -> FirstPass:
     """First pass, what an earlier one has left, or the rest of one that was cut short."""
+    asked, files = request.asked, request.files
     layout, begun, save = asked.layout, None, None
     if place.journal is not None:
         save = partial(save_reading, folder=place.journal, layout=layout, identity=asked.identity)
@@ -223,25 +222,25 @@ def _rows(asked: Asked, place: Place, resume: bool, tell: Told) -> FirstPass:
             return found
         begun = load_reading(place.journal, asked.identity)
         tell.going_on(0 if begun is None else begun.n_read)
-    rows = asked.files.n_rows
+    rows = files.n_rows
     if place.folder is not None and rows is not None:
         _refuse_full_disk(place.folder, rows * bytes_a_row(layout), tell)
     width = len(layout.numbers) + len(layout.categories)
-    size = max(1, rows or asked.files.n_bytes // 8) * (width + 1)
-    limit = 0 if place.journal is not None else asked.room // _IN_MEMORY
+    size = max(1, rows or files.n_bytes // 8) * (width + 1)
+    limit = 0 if place.journal is not None else request.room // _IN_MEMORY
     most = min(
         max(_LEAST_SAMPLE, _ROWS_A_COLUMN * (width + 1)),
-        max(1000, asked.room // _SAMPLE // bytes_a_row(layout)),
+        max(1000, request.room // _SAMPLE // bytes_a_row(layout)),
     )
     found = first_pass(
-        asked.files,
+        files,
         layout,
         kernels_for(Problem(size // (width + 1), width + 1, 1, False)).columns,
         Kept(place.folder, limit),
         most,
         drop=asked.drop,
-        tell=partial(_told, tell, asked.files),
-        split=asked.split,
+        tell=partial(_told, tell, files),
+        split=request.split,
         begun=begun,
         save=save,
     )
@@ -272,7 +271,7 @@ def _refuse_full_disk(folder: Path, size: int, tell: Told) -> None:
 
 
 def _fit(
-    asked: Asked,
+    request: AskedFiles,
     found: FirstPass,
     place: Place,
     tell: Told,
@@ -281,22 +280,24 @@ def _fit(
     gather: bool,
 ) -> FilesFit:
     """Fit the rows, and judge the fit."""
-    model, layout, rules = asked.model, found.layout, asked.encoder.rules()
-    refused = {name for name, kind in asked.kinds.items() if rules.refuses(kind)}
-    found.survey.refuse_missing(layout, refused, rules.hint)
-    names = list(asked.kinds)
-    summaries = found.survey.summaries(layout, asked.kinds, found.levels)
-    asked.encoder.learn_summaries(summaries, names)
-    classes = _classes(asked, found)
-    encoder, training = _training(asked, found, classes)
+    asked = request.asked
+    model, layout = asked.model, found.layout
+    learned = learn(asked, found.survey, found.levels)
+    classes = learned.classes
+    encoder = RowEncoder(
+        layout, learned.encoding, found.levels, classes.index, learned.margins, learned.factors
+    )
+    stored = found.survey.columns if encoder.as_stored else None
+    blocks = _blocks(found, encoder)
+    training = learned.training(blocks, found.taken.offset, stored)
     if note is not None:
         note(_what_was_read(found, classes))
     vars(model).pop("results_", None)
-    with _source(asked, found, encoder, training.blocks, tell) as own:
+    with _source(request, found, encoder, blocks, tell) as own:
         source: RowSource = own
         if place.journal is not None:
             source = Journal(own, place.journal, (asked.identity, encoder.identity))
-        _name_columns(model, asked, names)
+        learned.name_columns(model)
         walk = model._walk(source, training, watch=tell.iteration)
         complaints = model._settle(walk, training)
         if is_likelihood(model):
@@ -307,26 +308,9 @@ def _fit(
     rows = None
     if gather:
         # The other half is for what the fit keeps.
-        rows = Gathering(encoder.encoding, rows_that_fit(asked.room // 2, len(classes.labels)))
-    held = _judged(asked, found, encoder, rows)
+        rows = Gathering(encoder.encoding, rows_that_fit(request.room // 2, len(classes.labels)))
+    held = _judged(request, found, encoder, rows)
     return FilesFit(model, complaints, held, _shares(found, classes), rows)
-
-
-def _classes(asked: Asked, found: FirstPass) -> Classes:
-    target = found.layout.target
-    where = f"{asked.files.paths[0]}: column {quoted(target)}"
-    cells = asked.files.format == "csv"
-    classes = classes_of(found.levels[target], found.survey.label_weight, cells, where)
-    if asked.positive is None:
-        return classes
-    shown = [label_text(label) for label in classes.labels]
-    known = listed([quoted(label) for label in shown])
-    if asked.positive not in shown:
-        raise ParameterError(f"{quoted(asked.positive)} is not a label; use one of {known}")
-    if len(shown) != 2:
-        raise ParameterError(f"a positive label needs two classes, and there are {known}")
-    swapped = Classes(classes.labels[::-1], 1 - classes.index)
-    return classes if shown[1] == asked.positive else swapped
 
 
 def _what_was_read(found: FirstPass, classes: Classes) -> str:
@@ -342,83 +326,24 @@ def _what_was_read(found: FirstPass, classes: Classes) -> str:
 
 
 def _judged(
-    asked: Asked, found: FirstPass, encoder: RowEncoder, rows: Gathering | None
+    request: AskedFiles, found: FirstPass, encoder: RowEncoder, rows: Gathering | None
 ) -> HeldOut | None:
     """Let the model judge rows that were held out; those of the fit for a page, if none were."""
-    if asked.split is not None:
-        return judge(asked.model, found.held or (), found.n_held, encoder, asked.room, rows)
+    if request.split is not None:
+        return judge(
+            request.asked.model, found.held or (), found.n_held, encoder, request.room, rows
+        )
     if rows is not None:
         fitted = found.rows
         if fitted is None:
-            fitted = rows_again(asked.files, found, drop=asked.drop)
-        judge(asked.model, fitted, found.survey.n_rows, encoder, asked.room, rows)
+            fitted = rows_again(request.files, found, drop=request.asked.drop)
+        judge(request.asked.model, fitted, found.survey.n_rows, encoder, request.room, rows)
     return None
 
 
 def _shares(found: FirstPass, classes: Classes) -> Array:
     weight = np.bincount(classes.index, found.survey.label_weight).astype(np.float64)
     return weight / weight.sum()
-
-
-def _name_columns(model: LogisticRegression, asked: Asked, names: list[str]) -> None:
-    columns = asked.encoder.encoding_.columns
-    plain = model.encoder is None and all(
-        one.kind == "number" and one.width == 1 for one in columns
-    )
-    vars(model).pop("coef_names_", None)
-    encoder = None if plain else asked.encoder
-    keep_columns(model, encoder, names, len(names), asked.layout.target)
-
-
-def _training(asked: Asked, found: FirstPass, classes: Classes) -> tuple[RowEncoder, Training]:
-    model, encoding = asked.model, asked.encoder.encoding_
-    K = len(classes.labels)
-    width = 1 if K == 2 else K
-    if width > 1 and found.taken.offset is not None:
-        raise ParameterError(
-            f"offset={found.layout.offset!r} is one column, and {K} classes need one each; leave "
-            "it out"
-        )
-    factors, scale = _factors(model, found, classes)
-    encoder = RowEncoder(found.layout, encoding, found.levels, classes.index, width, factors)
-    columns = found.survey.columns if encoder.as_stored and factors is None else None
-    offset = None if found.taken.offset is None else np.atleast_1d(np.median(found.taken.offset))
-    entries = found.survey.n_rows * sum(one.n_parts for one in encoding.columns)
-    labels = np.array(classes.labels, dtype=object if isinstance(classes.labels[0], str) else None)
-    return encoder, Training(
-        _blocks(found, encoder),
-        labels,
-        scale * asked.penalty[0],
-        scale * asked.penalty[1],
-        encoding.sparse,
-        entries if encoding.sparse else 0,
-        offset,
-        columns,
-        scaled=scale != 1.0,
-    )
-
-
-def _factors(
-    model: LogisticRegression, found: FirstPass, classes: Classes
-) -> tuple[Array | None, float]:
-    """Find what multiplies the weights of each class, and the penalty: they are kept near 1."""
-    weight = np.bincount(classes.index, found.survey.label_weight).astype(np.float64)
-    K = len(classes.labels)
-    scale = 1.0
-    heaviest = float(weight.max()) / found.survey.n_rows
-    if not 1e-100 < heaviest < 1e100:
-        scale = 2.0 ** -max(int(np.frexp(heaviest)[1]), -900)
-    if model.class_weight is None:
-        return (None if scale == 1.0 else np.full(K, scale)), scale
-    labels = Encoded(np.array(classes.labels), np.arange(K))
-    factors = class_weights(model.class_weight, weight, labels)
-    if not factors.all():
-        label = quoted(label_text(classes.labels[int(np.argmin(factors))]))
-        raise DataError(
-            f"all rows of class {label} have weight 0, as class_weight={model.class_weight!r} says;"
-            " leave them out, or give them weight"
-        )
-    return scale * factors, scale
 
 
 def _blocks(found: FirstPass, encoder: RowEncoder) -> RowBlocks:
@@ -429,18 +354,18 @@ def _blocks(found: FirstPass, encoder: RowEncoder) -> RowBlocks:
 
 @contextmanager
 def _source(
-    asked: Asked, found: FirstPass, encoder: RowEncoder, blocks: Blocks, tell: Told
+    request: AskedFiles, found: FirstPass, encoder: RowEncoder, blocks: Blocks, tell: Told
 ) -> Iterator[RowSource]:
     if found.rows is not None:
-        with BlockThreads(tell.blocks(blocks), asked.model.n_jobs) as threads:
+        with BlockThreads(tell.blocks(blocks), request.asked.model.n_jobs) as threads:
             yield threads
         return
 
     def again() -> Iterator[Block]:
-        rows = rows_again(asked.files, found, drop=asked.drop, split=asked.split)
+        rows = rows_again(request.files, found, drop=request.asked.drop, split=request.split)
         return tell.stream(map(encoder, rows), blocks.n_rows)
 
     with Streams(
-        again, blocks.n_rows, blocks.n_features, blocks.sample, asked.model.n_jobs
+        again, blocks.n_rows, blocks.n_features, blocks.sample, request.asked.model.n_jobs
     ) as streams:
         yield streams

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from oddsmith.core.block import Blocks, CountedSource
+from oddsmith.core.block import Blocks, CountedSource, RowSource
 from oddsmith.core.columns import Columns
 from oddsmith.core.fit import Fit
 from oddsmith.core.stable import Array
@@ -27,7 +27,7 @@ class Training:
 
     Attributes
     ----------
-    blocks : Blocks
+    blocks : Blocks, or the source itself where rows are in parts
     classes : array of shape (K,)
         Sorted; a block's y says which of them a row has.
     l1, l2 : float
@@ -46,7 +46,7 @@ class Training:
         Whether weights and penalty were multiplied by a power of two.
     """
 
-    blocks: Blocks
+    blocks: Blocks | RowSource
     classes: np.ndarray[Any, Any]
     l1: float
     l2: float
