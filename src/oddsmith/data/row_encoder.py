@@ -133,6 +133,10 @@ class RowEncoder:
         if rows.weight is not None and not rows.weight.all():
             counted = np.flatnonzero(rows.weight)
             rows = rows.take(counted if counted.size else slice(0, 1))
+        return self.every_row(rows)
+
+    def every_row(self, rows: RawRows) -> Block:
+        """Block of rows, those of weight 0 too: of a sample, whose rows are counted."""
         n = len(rows)
         X = rows.numbers.T if self.as_stored else self._encoded(rows)
         shape = (n,) if self.margins == 1 else (n, self.margins)
@@ -176,7 +180,7 @@ class Taken:
     def __call__(self, stride: int) -> MemoryBlocks:
         """Every k-th row of all, with k the last multiple of our stride that is not above it."""
         every = max(1, stride // self.stride)
-        block = self.encoder(self.rows.take(slice(None, None, every)))
+        block = self.encoder.every_row(self.rows.take(slice(None, None, every)))
         X = block.X if hasattr(block.X, "tocsr") else np.ascontiguousarray(block.X)
         return memory_blocks(X, block.y, block.weight, block.offset, self.encoder.margins)
 

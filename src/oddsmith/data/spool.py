@@ -217,12 +217,9 @@ class RowBlocks:
         return self.taken(stride)
 
     def every(self, first: int, stride: int) -> Block | None:
-        """Rows first, first + stride, ... in arrays of their own; None if there is none.
-
-        Those of weight 0 are left out, but for one of them where all are.
-        """
+        """Rows first, first + stride, ... in arrays of their own; None if there is none."""
         starts = range(0, self.n_rows, self.length)
         parts = zip(starts, self.kept, strict=True)
         found = [rows.take(slice((first - start) % stride, None, stride)) for start, rows in parts]
         found = [rows for rows in found if len(rows)]
-        return self.encoder(joined(found)) if found else None
+        return self.encoder.every_row(joined(found)) if found else None

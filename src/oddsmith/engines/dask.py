@@ -76,7 +76,7 @@ class DaskParts:
 
     def prepared(self, change: Callable[[Part], Any], name: str, /) -> Self:
         """Parts whose rows are what `change` makes of each, on the workers that hold these."""
-        from dask import delayed
+        from dask.delayed import delayed
 
         make: Any = delayed(_changed, pure=False)
         with self._clear(name):
@@ -126,7 +126,7 @@ class DaskParts:
         return total({node: own for sums in found for node, own in sums.items()}, self.n_parts)
 
     def _sent(self, what: Any) -> Any:
-        """What tasks take as an argument; on each worker already, if it is large."""
+        """Give what tasks take as an argument; on each worker already, if it is large."""
         from distributed.protocol.pickle import dumps
 
         if len(dumps(what)) < _LARGE:
@@ -194,7 +194,7 @@ def _changed(change: Callable[[Part], Any], number: int, rows: Any) -> Any:
 def _partial_sums(
     kernel: PartKernel[Any], numbers: list[int], rows: list[Any], n_parts: int
 ) -> dict[Node, Any]:
-    """Sums over a worker's parts, on all of its threads."""
+    """Add up a worker's parts, on all of its threads."""
     threads = _distributed().get_worker().state.nthreads
     parts = (Part(number, own) for number, own in zip(numbers, rows, strict=True))
     return partial_sums(kernel, parts, n_parts, threads)

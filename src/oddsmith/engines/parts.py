@@ -86,6 +86,13 @@ class PartRows:
     n_features : int
     gathered : callable
         Blocks of a block of rows that were gathered from all parts, for `sample`.
+
+    Attributes
+    ----------
+    passes : int
+        Folds so far.
+    watch : callable or None
+        Called with the number of a pass when it begins.
     """
 
     def __init__(
@@ -100,11 +107,14 @@ class PartRows:
         self.n_rows = sum(self.counts)
         self.n_features = n_features
         self.passes = 0
+        self.watch: Callable[[int], None] | None = None
         self._gathered = gathered
 
     def fold(self, kernel: Callable[[Block], S], /) -> S:
         """Sum of kernel(block) over all blocks of all parts."""
         self.passes += 1
+        if self.watch is not None:
+            self.watch(self.passes)
         found: Any = self.parts.fold(OverBlocks(kernel), f"oddsmith pass {self.passes}")
         if found is None:
             raise DataError("no part has a row; give data with rows.")

@@ -35,6 +35,7 @@ __all__ = [
     "column_places",
     "enter",
     "fitted_columns",
+    "is_collection",
     "name_bad_entry",
     "name_text_column",
     "names_of",
@@ -68,6 +69,17 @@ class Admitted:
     def beside(self, values: Any) -> Any:
         """Take what the user gave for each row, such as weights, of the rows that are left."""
         return of_kept(self.kept, values)
+
+
+def is_collection(X: Any) -> bool:
+    """Whether X is a collection of Dask, which is not asked to compute itself here.
+
+    Examples
+    --------
+    >>> is_collection(np.eye(2))
+    False
+    """
+    return hasattr(X, "__dask_graph__")
 
 
 def of_kept(kept: Kept | None, values: Any) -> Any:

@@ -7,7 +7,7 @@ from oddsmith.estimators.parameters import elastic_net
 from oddsmith.estimators.training import Training, Walked
 from oddsmith.inference.covariance import covariance_of
 from oddsmith.inference.diagnosis import diagnose
-from oddsmith.inference.likelihood import Likelihood
+from oddsmith.inference.likelihood import CovarianceKind, Likelihood
 from oddsmith.inference.nested import nested, null_log_likelihood
 from oddsmith.inference.polish import polished
 from oddsmith.solvers.minimise import objective_of
@@ -24,8 +24,10 @@ def is_likelihood(model: Any) -> bool:
     return free and model.class_weight is None and all(limit is None for limit in limits)
 
 
-def results_of(model: Any, walk: Walked, rows: Training) -> tuple[Results, list[tuple[Any, str]]]:
-    """Inference from the information matrix, without rows, and what there is to warn of.
+def results_of(
+    model: Any, walk: Walked, rows: Training, kind: CovarianceKind = "nonrobust"
+) -> tuple[Results, list[tuple[Any, str]]]:
+    """Inference that needs no rows afterwards, and what there is to warn of.
 
     The coefficients of the model become those of the inference, which is right to more digits.
     """
@@ -55,13 +57,13 @@ def results_of(model: Any, walk: Walked, rows: Training) -> tuple[Results, list[
         likelihood.classes,
         hessian=hessian,
     )
-    covariance = covariance_of(likelihood, "nonrobust")
+    covariance = covariance_of(likelihood, kind)
     complaints = inference_complaints(likelihood, fit, names, found)
-    complaints += lost_variances(likelihood, covariance, "nonrobust")
+    complaints += lost_variances(likelihood, covariance, kind)
     result = Results(
         likelihood.without_rows(),
         fit,
-        "nonrobust",
+        kind,
         covariance,
         null_log_likelihood(likelihood),
         names,

@@ -287,9 +287,10 @@ def _fit(
     encoder = RowEncoder(
         layout, learned.encoding, found.levels, classes.index, learned.margins, learned.factors
     )
-    stored = found.survey.columns if encoder.as_stored else None
-    blocks = _blocks(found, encoder)
-    training = learned.training(blocks, found.taken.offset, stored)
+    stored = found.survey.columns if learned.as_stored else None
+    blocks, offset = _blocks(found, encoder), found.taken.offset
+    middle = None if offset is None else np.atleast_1d(np.median(offset))
+    training = learned.training(blocks, middle, stored)
     if note is not None:
         note(_what_was_read(found, classes))
     vars(model).pop("results_", None)

@@ -16,11 +16,11 @@ from oddsmith.core.stable import Array
 from oddsmith.core.table_encoding import TableEncoding
 from oddsmith.data.survey import Classes, Survey, classes_of
 from oddsmith.errors import DataError, ParameterError
-from oddsmith.estimators.file_request import Asked
 from oddsmith.estimators.inputs import class_weights
 from oddsmith.estimators.labels import Encoded
-from oddsmith.estimators.logistic import LogisticRegression
+from oddsmith.estimators.request import Asked
 from oddsmith.estimators.table_door import keep_columns
+from oddsmith.estimators.trained import TrainedClassifier
 from oddsmith.estimators.training import Training
 
 __all__ = ["Learned", "class_factors", "label_array", "learn"]
@@ -58,6 +58,14 @@ class Learned:
         """Margins a row."""
         return 1 if len(self.classes.labels) == 2 else len(self.classes.labels)
 
+    @property
+    def as_stored(self) -> bool:
+        """Whether the encoded columns are the numbers as they are stored, weighed by rows alone."""
+        columns = self.encoding.columns
+        same = [one.name for one in columns] == list(self.asked.layout.numbers)
+        plain = all(one.width == 1 and one.n_missing == 0 for one in columns)
+        return same and plain and self.factors is None
+
     def training(
         self, blocks: Blocks | RowSource, offset: Array | None, columns: Columns | None
     ) -> Training:
@@ -67,10 +75,10 @@ class Learned:
         ----------
         blocks : Blocks or RowSource
             All rows, encoded.
-        offset : array, or None
-            Some of the rows' offsets.
+        offset : array of shape (1,), or None
+            Median of the rows' offsets.
         columns : Columns or None
-            Statistics of the columns as they are stored, where that is how they are fitted.
+            Their statistics, where they are known.
         """
         encoding, scale = self.encoding, self.scale
         entries = self.survey.n_rows * sum(one.n_parts for one in encoding.columns)
@@ -81,12 +89,12 @@ class Learned:
             scale * self.asked.penalty[1],
             encoding.sparse,
             entries if encoding.sparse else 0,
-            None if offset is None else np.atleast_1d(np.median(offset)),
-            columns if self.factors is None else None,
+            offset,
+            columns,
             scaled=scale != 1.0,
         )
 
-    def name_columns(self, model: LogisticRegression) -> None:
+    def name_columns(self, model: TrainedClassifier) -> None:
         """Let the model know its columns, and how they are encoded."""
         plain = model.encoder is None and all(
             one.kind == "number" and one.width == 1 for one in self.encoding.columns
@@ -158,13 +166,13 @@ def _classes(asked: Asked, survey: Survey, levels: Mapping[str, list[Any]]) -> C
 
 
 def class_factors(
-    model: LogisticRegression, weight: Array, n_rows: int, labels: tuple[Any, ...]
+    model: TrainedClassifier, weight: Array, n_rows: int, labels: tuple[Any, ...]
 ) -> tuple[Array | None, float]:
     """Find what multiplies the weights of each class, and the penalty: they are kept near 1.
 
     Parameters
     ----------
-    model : LogisticRegression
+    model : TrainedClassifier
     weight : array of shape (K,)
         Of the rows of each class.
     n_rows : int

@@ -8,11 +8,13 @@ from sklearn.utils.metaestimators import available_if
 
 from oddsmith.core.block import CountedSource
 from oddsmith.engines.threads import Threads
+from oddsmith.errors import ParameterError
 from oddsmith.estimators.door import (
     admit,
     admit_held_out,
     check_columns,
     enter,
+    is_collection,
     of_kept,
     tell_dropped,
 )
@@ -23,7 +25,7 @@ from oddsmith.estimators.parameters import (
     elastic_net,
     refuse_balanced,
 )
-from oddsmith.estimators.trained import TrainedClassifier
+from oddsmith.estimators.trained import Complaints, TrainedClassifier
 from oddsmith.solvers.gradient_descent import GradientDescent
 from oddsmith.solvers.run import Solver
 from oddsmith.solvers.stream import Streamed, stream
@@ -46,6 +48,17 @@ def _goes_on(model: Any) -> bool:
     if solver.early_stopping:
         raise AttributeError("partial_fit runs as often as it is called; set early_stopping=False")
     return True
+
+
+def _fit_collection(
+    model: TrainedClassifier, X: Any, y: Any, weight: Any, offset: Any, validation: Any
+) -> Complaints:
+    if validation is not None:
+        raise ParameterError("validation needs rows in memory, and X is a Dask collection")
+    # Few have a cluster, and its libraries take a while to import.
+    from oddsmith.estimators.dask import fit_collection
+
+    return fit_collection(model, X, y, weight, offset)
 
 
 class LogisticRegression(TrainedClassifier):
@@ -196,7 +209,7 @@ class LogisticRegression(TrainedClassifier):
 
         Parameters
         ----------
-        X : array, sparse matrix (CSR, CSC) or table of shape (n, p)
+        X : array, sparse matrix (CSR, CSC), table or Dask collection of shape (n, p)
             Arrays are neither copied nor converted as a whole if float64 or float32. Tables of any
             library may hold text and the outcome itself, which is left out: see docs/tables.md.
         y : array or column of shape (n,)
@@ -225,6 +238,10 @@ class LogisticRegression(TrainedClassifier):
         -----
         ConvergenceWarning, SeparationWarning, CollinearityWarning, SolverWarning
         """
+        if is_collection(X):
+            for kind, message in _fit_collection(self, X, y, sample_weight, offset, validation):
+                warnings.warn(message, kind, stacklevel=2)
+            return self
         l1, l2 = elastic_net(self.C, self.l1_ratio, self.penalty)
         check_stopping(self.tol, self.max_iter)
         given = admit(self, X, y)

@@ -57,6 +57,7 @@ class TrainedClassifier(LinearClassifier):
     penalty_factors: Any
     lower_bounds: Any
     upper_bounds: Any
+    encoder: Any
 
     def fit_admitted(self, given: Admitted, weight: Any, offset: Any) -> Complaints:
         """Fit rows that have come through the door of another estimator, with theirs beside them.

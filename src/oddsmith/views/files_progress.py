@@ -71,6 +71,12 @@ class Told:
         if self._show is not None:
             self._show(f"pass {self._pass}{self._last}")
 
+    def began(self, number: int) -> None:
+        """Show that a pass over rows elsewhere begins."""
+        self._pass = number
+        if self._show is not None:
+            self._show(f"pass {number}{self._last}")
+
     def blocks(self, blocks: Blocks) -> Blocks:
         """Give the same blocks, their rows counted where something is shown."""
         self._total = blocks.n_rows
