@@ -165,7 +165,8 @@ class DaskParts:
 
         lost = (CancelledError, OSError, TimeoutError)
         try:
-            yield
+            with self.client.as_current():
+                yield
         except OddsmithError:
             raise
         except _distributed().KilledWorker as error:
