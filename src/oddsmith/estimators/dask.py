@@ -109,7 +109,7 @@ def collection_rows(
 
 
 def _is_frame(X: Any) -> bool:
-    return hasattr(X, "npartitions") and hasattr(X, "columns")
+    return hasattr(X, "npartitions") and hasattr(X, "divisions") and X.ndim == 2
 
 
 def partitions(X: Any) -> tuple[list[Any], list[Any]]:
