@@ -110,7 +110,7 @@ class PackArray:
         DataError
             If a row cannot be used; the message names the part and its row.
         """
-        where = f"part {part.number}"
+        where = f"partition {part.number}"
         given, y, weight, offset = part.rows
         X = _matrix(given, where, self.n_features)
         n = X.shape[0]

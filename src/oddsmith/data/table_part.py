@@ -7,7 +7,7 @@ order in which they came, where columns lie. The encoding is learned from their 
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -137,7 +137,7 @@ class TablePart:
 
 @dataclass(frozen=True, slots=True)
 class PackTable:
-    """Reads a part: from anything that `record_batches` takes to a `TablePart`.
+    """Reads a part: from `TableFiles`, or what `record_batches` takes, to a `TablePart`.
 
     Attributes
     ----------
@@ -171,7 +171,7 @@ class PackTable:
         where = Path(f"{self.what} {part.number}")
         folder = None if self.cache is None else _folder(self.cache(), part.number)
         with Keeper(self.layout, Kept(folder, -1 if folder else 2**62)) as keeper:
-            for batch in _batches(where, record_batches(part.rows), self.layout):
+            for batch in _batches(where, part.rows, self.layout):
                 rows = reader.read(batch)
                 if self.drop:
                     every, rows = len(rows), rows.take(~rows.missing)
@@ -317,10 +317,13 @@ def _of_pandas(frame: Any) -> Any:
         raise DataError(f"{' '.join(str(error).split())}; make one kind of the column") from None
 
 
-def _batches(where: Path, found: Iterable[Any], layout: Layout) -> Iterator[Batch]:
+def _batches(where: Path, rows: Any, layout: Layout) -> Iterator[Batch]:
     first, names = 0, layout.names
+    if hasattr(rows, "batches"):  # files, which know their rows
+        yield from rows.batches(names)
+        return
     categories = {*layout.categories, layout.target}
-    for batch in found:
+    for batch in record_batches(rows):
         if batch.num_rows == 0:
             continue
         columns = dict[str, Any]()
