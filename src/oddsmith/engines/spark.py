@@ -388,6 +388,8 @@ class _Folding:
         except OddsmithError as error:
             fault = (number, error)
         if fault is not None:
+            for _ in batches:  # a worker that leaves some unread is not used again
+                pass
             yield _record({"place": [0], "sums": [b""], "fault": [pickle.dumps(fault)]})
             return
         places = defaultdict[int, dict[Node, Any]](dict)
