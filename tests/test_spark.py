@@ -259,24 +259,20 @@ def test_inference_is_that_of_rows_in_memory(spark):
     assert found.llf == pytest.approx(wanted.llf, rel=1e-12)
 
 
-def test_a_large_table_starts_from_a_sample_of_all_partitions(spark, monkeypatch):
+def test_a_large_table_starts_from_a_sample_of_all_partitions(spark):
     data = table(n=40_000).select(["x 0", "x 1", "x 2", "x 3", "y"])
     frame = cut(spark, data, 7)
-    names = []
-    run = SparkDesk.run
-    monkeypatch.setattr(
-        SparkDesk, "run", lambda self, frame, name: names.append(name) or run(self, frame, name)
-    )
     spark.sparkContext.setLocalProperty("spark.job.description", "mine")
     # Every k-th row in the order of the partitions, so that both start from the same sample.
-    same(fit(frame), here(frame.toArrow(), LogisticRegression()))
-    assert "oddsmith sample" in names
+    found = fit(frame)
+    same(found, here(frame.toArrow(), LogisticRegression()))
+    assert found.solver_.startswith("sampled")
     assert spark.sparkContext.getLocalProperty("spark.job.description") == "mine"
     spark.sparkContext.setLocalProperty("spark.job.description", None)
     jobs = spark.sparkContext._jsc.sc().statusStore().jobsList(None)
     shown = {jobs.apply(at).description() for at in range(jobs.size())}
     shown = {one.get() for one in shown if one.isDefined()}
-    assert {"oddsmith read", "oddsmith pass 1", "oddsmith pass 2"} <= shown
+    assert {"oddsmith read", "oddsmith sample", "oddsmith pass 1"} <= shown
 
 
 def test_probabilities_are_columns_of_the_table(spark):
@@ -385,21 +381,22 @@ def test_a_worker_that_is_killed_changes_no_bit(spark, monkeypatch, tmp_path):
 
 def test_an_executor_that_is_lost_and_a_session_that_stops(spark, monkeypatch, tmp_path):
     """Last of the module, as it stops the session of the others."""
-    data = table().select(["x 0", "x 1", "site", "y"])
-    wanted = fit(cut(spark, data, 5))
+    data, rows = table().select(["x 0", "x 1", "site", "y"]), str(tmp_path / "rows")
+    cut(spark, data, 5).write.parquet(rows)
+    wanted = fit(spark.read.parquet(rows))
     checkpoint = tmp_path / "checkpoint"
     with monkeypatch.context() as patch:
         stop = threading.Timer(0.3, spark.stop)
         at_pass(patch, "oddsmith pass 2", lambda kernel: stopping(stop, kernel))
         with pytest.raises(ClusterError, match=r"session went away in 'oddsmith pass 2'.*resume"):
-            fit(cut(spark, data, 5), checkpoint=checkpoint)
+            fit(spark.read.parquet(rows), checkpoint=checkpoint)
     stop.join()
     assert len(list(checkpoint.glob("fold-*.npz"))) == 1
     again = started(tmp_path / "spark", "local-cluster[2,1,1024]")
     try:
         once = tmp_path / "once"
         at_pass(monkeypatch, "oddsmith pass 1", lambda kernel: killing(once, kernel, "executor"))
-        found = fit(cut(again, data, 5), checkpoint=checkpoint, resume=True)
+        found = fit(again.read.parquet(rows), checkpoint=checkpoint, resume=True)
     finally:
         again.stop()
     assert once.exists()
