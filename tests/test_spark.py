@@ -16,7 +16,8 @@ from oddsmith.core.moments import VectorMoments
 from oddsmith.data.spark_table import spark_columns
 from oddsmith.engines import spark as engine
 from oddsmith.engines.parts import PartsHere, _Taken
-from oddsmith.engines.spark import OnExecutor, SparkDesk, SparkParts, SparkTable
+from oddsmith.engines.spark import SparkDesk, SparkParts, SparkTable
+from oddsmith.engines.spark_tasks import OnExecutor
 from oddsmith.spark import fit, predict_proba
 
 pytest.importorskip("pyspark")

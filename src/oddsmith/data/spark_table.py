@@ -161,9 +161,8 @@ def _parted(column: Any, names: tuple[str, ...]) -> dict[str, Any]:
     import pyarrow as pa
 
     n, p = len(column), len(names)
-    values = column.flatten()
-    lengths = pa.compute.list_value_length(column)
-    if column.null_count or (n and (as_numpy(lengths) != p).any()):
+    values, lengths = column.flatten(), np.diff(as_numpy(column.offsets))
+    if column.null_count or (n and (lengths != p).any()):
         raise DataError(
             f"the vectors that begin with {quoted(names[0])} have other lengths than {p}, or are "
             "missing; give vectors of one length"

@@ -9,33 +9,33 @@ The DataFrame API does all of this, so that Spark Connect could; what it lacks, 
 jobs, is left out there.
 """
 
-import os
 import pickle
-import shutil
-import tempfile
 import uuid
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from oddsmith.core.block import Mergeable
-from oddsmith.core.parts import Node, Part, PartKernel, added, total
-from oddsmith.engines.parts import partial_sums
+from oddsmith.core.parts import Part, PartKernel, total
+from oddsmith.engines.spark_tasks import (
+    NUMBER,
+    SUMS,
+    TICKET,
+    Adding,
+    Changing,
+    Clearing,
+    Folding,
+    LostRowsError,
+    Reading,
+    nodes,
+)
 from oddsmith.errors import ClusterError, OddsmithError
 
-__all__ = ["OnExecutor", "SparkDesk", "SparkParts", "SparkTable"]
+__all__ = ["SparkDesk", "SparkParts", "SparkTable"]
 
 S = TypeVar("S", bound=Mergeable)
 
-_NUMBER = "__oddsmith_part"
-_NUMBERED = f"spark_partition_id() AS {_NUMBER}"
-# Pickled: what a part holds; nodes of the tree; number of a part and why it has none.
-_TICKET = "part binary, fault binary"
-_SUMS = "place int, sums binary, fault binary"
+_NUMBERED = f"spark_partition_id() AS {NUMBER}"
 # How often a job is tried where workers die or rows are lost, beside Spark's own tries.
 _TRIES = 3
 # What Spark says when a Python worker was killed; when it was stopped itself.
@@ -44,10 +44,6 @@ _GONE = ("shut down", "stopped SparkContext", "SESSION_OR_CONTEXT_NOT_EXISTS", "
 _OF_JAVA = "Py4JJavaError"
 # More tasks than this have their sums added on the cluster before they come to the driver.
 _MOST_TASKS = 64
-
-
-class _LostRowsError(Exception):
-    """The files of a part are not on the machine on which its task runs."""
 
 
 class SparkDesk:
@@ -74,7 +70,7 @@ class SparkDesk:
                 # One task for each core comes to each executor, where they are idle.
                 tasks = self.n_tasks or _MOST_TASKS
                 everywhere = self._session.range(0, tasks, 1, tasks)
-                self.run(everywhere.mapInArrow(_Clearing(self.token), _SUMS), "oddsmith clears up")
+                self.run(everywhere.mapInArrow(Clearing(self.token), SUMS), "oddsmith clears up")
             for frame in reversed(self._kept):
                 frame.unpersist()
         except Exception:
@@ -197,7 +193,7 @@ class SparkTable:
         """Parts whose rows are what `change` makes of each partition's record batches."""
         with _told(name):
             numbered = self._frame.selectExpr("*", _NUMBERED)
-            tickets = numbered.mapInArrow(_Reading(change, self._opened), _TICKET)
+            tickets = numbered.mapInArrow(Reading(change, self._opened), TICKET)
         return SparkParts(self._desk, self._desk.keep(tickets, name), name)
 
 
@@ -231,7 +227,7 @@ class SparkParts:
     def prepared(self, change: Callable[[Part], Any], name: str, /) -> Self:
         """Parts whose rows are what `change` makes of each, on the executors that hold these."""
         with _told(name):
-            tickets = self._numbered().mapInArrow(_Changing(change), _TICKET)
+            tickets = self._numbered().mapInArrow(Changing(change), TICKET)
         return type(self)(self._desk, self._desk.keep(tickets, name), name)
 
     def fold(self, kernel: PartKernel[S], name: str, /) -> S | None:
@@ -245,16 +241,16 @@ class SparkParts:
         if not self.n_parts:
             return None
         rows = self._sound(lambda: self._sums(kernel), name)
-        return total(_nodes(row.sums for row in rows), self.n_parts)
+        return total(nodes(row.sums for row in rows), self.n_parts)
 
     def _sums(self, kernel: PartKernel[Any]) -> Any:
         """Frame of sums, of which few come to the driver."""
         tasks = min(self._desk.n_tasks or self.n_parts, self.n_parts)
         groups = max(1, round(tasks**0.5)) if tasks > _MOST_TASKS else 1
-        folding = _Folding(kernel, self.n_parts, groups)
-        sums = self._desk.tasks_of(self._numbered()).mapInArrow(folding, _SUMS)
+        folding = Folding(kernel, self.n_parts, groups)
+        sums = self._desk.tasks_of(self._numbered()).mapInArrow(folding, SUMS)
         if groups > 1:
-            sums = sums.repartition(groups, "place").mapInArrow(_Adding(self.n_parts), _SUMS)
+            sums = sums.repartition(groups, "place").mapInArrow(Adding(self.n_parts), SUMS)
         return sums
 
     def _numbered(self) -> Any:
@@ -274,7 +270,7 @@ class SparkParts:
             faults = [pickle.loads(row.fault) for row in rows if row.fault is not None]  # noqa: S301
             if not faults:
                 return rows
-            if not any(isinstance(error, _LostRowsError) for _, error in faults):
+            if not any(isinstance(error, LostRowsError) for _, error in faults):
                 raise min(faults, key=_number_of)[1]
             self._desk.forget(name)
         raise ClusterError(
@@ -287,27 +283,6 @@ def _number_of(fault: tuple[int, Exception]) -> int:
     return fault[0]
 
 
-def _nodes(pickled: Iterable[bytes]) -> dict[Node, Any]:
-    found = dict[Node, Any]()
-    for sums in pickled:
-        found.update(pickle.loads(sums))  # noqa: S301
-    return found
-
-
-def _record(columns: dict[str, list[Any]]) -> Any:
-    """Record batch of whole numbers and bytes."""
-    import pyarrow as pa
-
-    kinds = {"place": pa.int32()}
-    arrays = [pa.array(own, kinds.get(name, pa.binary())) for name, own in columns.items()]
-    return pa.RecordBatch.from_arrays(arrays, list(columns))
-
-
-def _ticket(part: Any, fault: Any) -> Any:
-    made = [None if one is None else pickle.dumps(one, 5) for one in (part, fault)]
-    return _record({"part": made[:1], "fault": made[1:]})
-
-
 @contextmanager
 def _told(name: str) -> Iterator[None]:
     """Say what became of the cluster where a plan is made, before a job runs."""
@@ -315,141 +290,3 @@ def _told(name: str) -> Iterator[None]:
         yield
     except Exception as error:
         raise _said(error, name) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """Task that makes the ticket of one partition of a table."""
-
-    change: Callable[[Part], Any]
-    opened: Callable[[Any], Any] | None
-
-    def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
-        first = next(batches, None)
-        # Of a partition without rows, the number that Spark gave is not here, and not needed.
-        number = -1 if first is None else first.column(_NUMBER)[0].as_py()
-        every = () if first is None else chain((first,), batches)
-        rows = (batch.drop_columns([_NUMBER]) for batch in every)
-        yield _made(
-            self.change, Part(number, rows if self.opened is None else map(self.opened, rows))
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Changing:
-    """Task that makes tickets of tickets."""
-
-    change: Callable[[Part], Any]
-
-    def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
-        for number, part, fault in _tickets(batches):
-            if fault is not None:
-                yield _ticket(None, fault)
-            else:
-                yield _made(self.change, Part(number, part))
-
-
-def _made(change: Callable[[Part], Any], part: Part) -> Any:
-    try:
-        return _ticket(change(part), None)
-    except FileNotFoundError:
-        return _ticket(None, (part.number, _LostRowsError()))
-    except OddsmithError as error:  # it would come again: Spark need not try
-        return _ticket(None, (part.number, error))
-
-
-def _tickets(batches: Iterator[Any]) -> Iterator[tuple[int, Any, Any]]:
-    for batch in batches:
-        for number, *own in zip(*(batch.column(at).to_pylist() for at in range(3)), strict=True):
-            yield number, *(None if one is None else pickle.loads(one) for one in own)  # noqa: S301
-
-
-@dataclass(frozen=True, slots=True)
-class _Folding:
-    """Task that adds what its parts give; its sums go to the group in which they are added."""
-
-    kernel: PartKernel[Any]
-    n_parts: int
-    groups: int
-
-    def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
-        from pyspark import TaskContext
-
-        context: Any = TaskContext.get()
-        sums, fault, number = dict[Node, Any](), None, -1
-        try:
-            for number, part, fault in _tickets(batches):
-                if fault is not None:
-                    break
-                one = partial_sums(self.kernel, [Part(number, part)], self.n_parts, context.cpus())
-                sums = added(sums | one, self.n_parts)
-        except FileNotFoundError:
-            fault = (number, _LostRowsError())
-        except OddsmithError as error:
-            fault = (number, error)
-        if fault is not None:
-            for _ in batches:  # a worker that leaves some unread is not used again
-                pass
-            yield _record({"place": [0], "sums": [b""], "fault": [pickle.dumps(fault)]})
-            return
-        places = defaultdict[int, dict[Node, Any]](dict)
-        for (level, place), own in sums.items():
-            places[(place << level) * self.groups // self.n_parts][level, place] = own
-        made = [pickle.dumps(own, 5) for own in places.values()]
-        yield _record({"place": list(places), "sums": made, "fault": [None] * len(made)})
-
-
-@dataclass(frozen=True, slots=True)
-class _Adding:
-    """Task that adds sums of a group."""
-
-    n_parts: int
-
-    def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
-        sums, faults = list[bytes](), list[bytes]()
-        for batch in batches:
-            for own, fault in zip(
-                batch.column(1).to_pylist(), batch.column(2).to_pylist(), strict=True
-            ):
-                (sums if fault is None else faults).append(own if fault is None else fault)
-        made = pickle.dumps(added(_nodes(sums), self.n_parts), 5)
-        yield _record({"place": [0], "sums": [made], "fault": [faults[0] if faults else None]})
-
-
-@dataclass(frozen=True, slots=True)
-class _Clearing:
-    """Task that removes what the fit keeps on its machine."""
-
-    token: str
-
-    def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
-        for _ in batches:
-            pass
-        for folder in _local_folders():
-            shutil.rmtree(folder / self.token, ignore_errors=True)
-        yield _record({"place": [0], "sums": [b""], "fault": [None]})
-
-
-@dataclass(frozen=True, slots=True)
-class OnExecutor:
-    """Gives the folder on an executor's disk in which a fit keeps files.
-
-    Attributes
-    ----------
-    token : str
-        Of the `SparkDesk`.
-    """
-
-    token: str
-
-    def __call__(self) -> Path:
-        """Spark's own folders, which it removes when the executor ends, are taken in turn."""
-        folders = _local_folders()
-        return folders[os.getpid() % len(folders)] / self.token
-
-
-def _local_folders() -> list[Path]:
-    """Folders that Spark tells its Python workers of."""
-    return [
-        Path(own) for own in os.environ.get("SPARK_LOCAL_DIRS", tempfile.gettempdir()).split(",")
-    ]

@@ -9,7 +9,8 @@ from typing import Any
 
 from oddsmith.core.labels import label_text, quoted
 from oddsmith.data.spark_table import spark_columns
-from oddsmith.engines.spark import OnExecutor, SparkDesk, SparkTable
+from oddsmith.engines.spark import SparkDesk, SparkTable
+from oddsmith.engines.spark_tasks import OnExecutor
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.file_request import fitted_clone
 from oddsmith.estimators.logistic import LogisticRegression
