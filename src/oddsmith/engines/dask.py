@@ -55,7 +55,7 @@ class DaskParts:
     >>> from dask import delayed
     >>> from distributed import Client
     >>> from oddsmith.core.moments import VectorMoments
-    >>> with Client(processes=False, dashboard_address=None) as client:
+    >>> with Client(processes=False, dashboard_address="127.0.0.1:0") as client:
     ...     parts = DaskParts(client, [delayed(list)([1.0, 2.0]), delayed(list)([4.0])])
     ...     parts = parts.prepared(lambda part: sum(part.rows), "oddsmith read")
     ...     parts.fold(lambda part, threads: VectorMoments(part.rows), "oddsmith pass 1").vector

@@ -24,6 +24,16 @@ from oddsmith.views.files_progress import files_progress
 
 __all__ = ["beside_rows", "collection_rows", "dask_client", "fit_collection", "partitions"]
 
+# A cluster in this process' threads. The HTTP servers that Dask starts with any would listen to the
+# whole network, and on a port that others want.
+_HERE: dict[str, Any] = {
+    "processes": False,
+    "n_workers": 1,
+    "set_as_default": False,
+    "dashboard_address": "127.0.0.1:0",
+    "worker_dashboard_address": "127.0.0.1:0",
+    "scheduler_kwargs": {"dashboard": False},
+}
 _WEIGHT, _OFFSET = "(sample_weight)", "(offset)"
 
 
@@ -49,9 +59,7 @@ def dask_client(client: Any = None) -> Iterator[Any]:
         try:
             client = get_client()
         except ValueError:
-            with Client(
-                processes=False, dashboard_address="127.0.0.1:0", n_workers=1, set_as_default=False
-            ) as own:
+            with Client(**_HERE) as own:
                 yield own
             return
     if client.asynchronous:
