@@ -358,9 +358,7 @@ def _folder(above: Path, number: int) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"part-{number:05d}-", dir=above))
 
 
-def _digest(
-    sums: Any, n_rows: int, levels: dict[str, list[Any]], found: Survey | None
-) -> str:
+def _digest(sums: Any, n_rows: int, levels: dict[str, list[Any]], found: Survey | None) -> str:
     """Say in 32 letters which rows a part has, from a hash of some and the sums over all."""
     sums.update(repr((n_rows, sorted(levels.items()))).encode())
     if found is not None:
