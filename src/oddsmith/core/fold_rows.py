@@ -29,25 +29,12 @@ __all__ = [
     "Jobs",
     "Relabelled",
     "Sums",
-    "class_labels",
     "part_labels",
 ]
 
 
-def class_labels(n_classes: int, n_folds: int) -> Labels:
-    """Class that each label stands for, of shape (K F,).
-
-    Examples
-    --------
-    >>> class_labels(3, 2)
-    array([0, 1, 2, 0, 1, 2], dtype=int8)
-    """
-    kind = np.int8 if n_classes < 127 else np.int32
-    return np.tile(np.arange(n_classes, dtype=kind), n_folds)
-
-
 def part_labels(n_folds: int) -> Labels:
-    """What `core.each` takes for each label of two classes, of shape (2 F,).
+    """Give what `core.each` takes for each label of two classes, of shape (2 F,).
 
     Part f < F is of the rows outside fold f, part F + f of those inside.
 
@@ -134,27 +121,21 @@ class Jobs:
         return all(getattr(job.kernel, "tiled", False) for job in self.jobs)
 
     def __call__(self, block: Block) -> Sums:
-        """Sums of a block."""
+        """Add up a block."""
         folds = block.y // self.n_classes
         classes = (block.y % self.n_classes).astype(np.int8 if self.n_classes < 127 else np.int32)
         own = replace(block, y=classes)
-        there = set(np.unique(folds).tolist())
-        taken: dict[int, Block | None] = {}
-        for fold in {job.fold for job in self.jobs}:
-            if fold not in there:
-                taken[fold] = own
-            else:
-                taken[fold] = None if there == {fold} else _taken(own, np.flatnonzero(folds != fold))
+        outside = {job.fold: np.flatnonzero(folds != job.fold) for job in self.jobs}
+        taken = {fold: _taken(own, rows) for fold, rows in outside.items() if rows.size}
         return Sums(
-            tuple(
-                None if taken[job.fold] is None else job.kernel(taken[job.fold])  # type: ignore[arg-type]
-                for job in self.jobs
-            )
+            tuple(job.kernel(taken[job.fold]) if job.fold in taken else None for job in self.jobs)
         )
 
 
 def _taken(block: Block, rows: Any) -> Block:
-    """Rows of a block, ascending; no copy of dense ones that follow each other."""
+    """Rows of a block, ascending; no copy of all, or of dense ones that follow each other."""
+    if rows.size == block.y.size:
+        return block
     if rows[-1] - rows[0] + 1 == rows.size:
         rows = slice(int(rows[0]), int(rows[-1]) + 1)
     return Block(block.X[rows], block.y[rows], block.weight[rows], block.offset[rows])
@@ -188,10 +169,8 @@ class ByLabel:
     def __call__(self, block: Block) -> ColumnsByLabel:
         """Columns of a block, label by label."""
         labels = np.unique(block.y).tolist()
-        rows = (np.flatnonzero(block.y == label) for label in labels)
         found = {
-            label: self.columns(block if own.size == block.y.size else _taken(block, own))
-            for label, own in zip(labels, rows, strict=True)
+            label: self.columns(_taken(block, np.flatnonzero(block.y == label))) for label in labels
         }
         return ColumnsByLabel(found)
 
@@ -240,9 +219,7 @@ class HeldOut:
         found = HeldOutMoments(np.zeros(shape), np.zeros(shape))
         folds = block.y // self.n_classes
         for fold in np.unique(folds).tolist():
-            rows = np.flatnonzero(folds == fold)
-            own = block if rows.size == folds.size else _taken(block, rows)
-            self._score(own, fold, found)
+            self._score(_taken(block, np.flatnonzero(folds == fold)), fold, found)
         return found
 
     def _score(self, block: Block, fold: int, found: HeldOutMoments) -> None:

@@ -121,7 +121,7 @@ class MemoryBlocks:
         return self.y
 
     def with_labels(self, y: Labels, n_labels: int) -> "MemoryBlocks":
-        """The same rows with labels that carry more than the class: class + K * copy."""
+        """Give the same rows labels that carry more than the class: class + K * copy."""
         return replace(self, y=y)
 
     def strips(self) -> list[slice]:

@@ -74,7 +74,7 @@ class RowEncoder:
         return self._classes[rows.labels]
 
     def as_labelled(self, n_labels: int) -> "RowEncoder":
-        """Encoder of the same rows whose labels are class + K * copy, as they stand."""
+        """Make an encoder of the same rows whose labels are class + K * copy, as they stand."""
         other = copy.copy(self)
         other._classes = np.arange(n_labels, dtype=np.int32)
         if self._factors is not None:

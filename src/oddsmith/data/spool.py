@@ -223,7 +223,7 @@ class RowBlocks:
         return np.concatenate([none, *(self.encoder.labels(rows) for rows in self.kept)])
 
     def with_labels(self, y: Labels, n_labels: int) -> "RowBlocks":
-        """The same rows with labels that carry more than the class: class + K * copy."""
+        """Give the same rows labels that carry more than the class: class + K * copy."""
         own = y.astype(np.int32, copy=False)
         return replace(self, encoder=self.encoder.as_labelled(n_labels), taken=None, y=own)
 

@@ -133,7 +133,7 @@ class SharedPasses:
     def _walk(self, context: Any, walk: Callable[[], T], end: Future[T]) -> None:
         try:
             found = context.run(walk)
-        except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
+        except BaseException as error:  # the caller's thread raises it again
             end.set_exception(error)
         else:
             end.set_result(found)
@@ -141,7 +141,7 @@ class SharedPasses:
             self._changed.notify()
 
     def _all_waiting(self, ends: Sequence[Future[Any]]) -> list[_Asked] | None:
-        """What all walks that have not ended ask for; None when the last has ended."""
+        """Wait for what all walks that have not ended ask for; None when the last has ended."""
         with self._changed:
             while True:
                 left = sum(not end.done() for end in ends)

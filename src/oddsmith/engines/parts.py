@@ -113,7 +113,7 @@ class PartRows:
         self.gathered = gathered
 
     def over(self, parts: Parts) -> "PartRows":
-        """The same rows in other parts, such as parts that tell more of each row."""
+        """Read the same rows from other parts, such as parts that tell more of each."""
         other = PartRows(parts, self.counts, self.n_features, self.gathered)
         other.passes, other.watch = self.passes, self.watch
         return other

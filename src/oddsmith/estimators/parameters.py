@@ -358,8 +358,8 @@ def _from_data(
     if kinked.size:
         largest = gradient()
         # The smallest share has the smallest first, the largest share the largest last.
-        for share_of_l1 in (max(float(kinked.min()), _LEAST_SHARE), float(kinked.max())):
-            strongest.append((largest / share_of_l1, _L1_DECADES))
+        shares = max(float(kinked.min()), _LEAST_SHARE), float(kinked.max())
+        strongest += [(largest / share, _L1_DECADES) for share in shares]
     # Columns of zeros have no size: any penalty does.
     firsts = [-math.log10(size) if 0 < size < math.inf else 0.0 for size, _ in strongest]
     lasts = [first + decades for first, (_, decades) in zip(firsts, strongest, strict=True)]
