@@ -92,8 +92,8 @@ def test_a_part_that_is_missing_is_noticed(given, data):
     leaves, worker, _ = given
     leaf = data.draw(st.integers(0, len(leaves) - 1))
     here = {(0, k): own for k, own in enumerate(leaves) if k != leaf}
-    with pytest.raises(ValueError, match=r"^\d+ sums are left over, as parts are missing$"):
-        total(added(here, len(leaves)), len(leaves) if len(leaves) > 1 else 2)
+    with pytest.raises(ValueError, match=r"^parts are missing: there are .* of the tree, and no"):
+        total(here, len(leaves))
 
 
 @given(st.integers(1, 500), st.data())
@@ -244,10 +244,10 @@ def test_a_penalty_of_the_grid_in_parts(storage, penalty, K, cuts, few_entries):
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
 def test_labels_of_arrays_in_parts(labels, kind, class_weight):
     X, y = data(2)
-    y = np.array(labels, kind)[y]
     models = [LogisticRegression(class_weight=class_weight) for _ in range(2)]
+    y = np.array(labels)[y]
     want = models[0].fit(X, y)
-    fit_parts(models[1], X, y, CUTS["7"](y.size))
+    fit_parts(models[1], X, y.astype(kind or y.dtype), CUTS["7"](y.size))
     assert_same_fit(models[1], want)
     np.testing.assert_array_equal(models[1].predict(X), want.predict(X))
 
@@ -374,7 +374,7 @@ def test_what_all_parts_of_an_array_must_not_be():
     with pytest.raises(DataError, match="^X has no row; give at least two, of different classes$"):
         array_rows(LogisticRegression(), (0.0, 1.0), parts, 2, **MODEL)
     one = PartsHere([(ROWS, LABELS * 0, None, None)]).prepared(pack_array(2), "read")
-    with pytest.raises(DataError, match="^y holds the label '0' only; a fit needs rows of two"):
+    with pytest.raises(DataError, match='^y holds the label "0" only; a fit needs rows of two'):
         array_rows(LogisticRegression(), (0.0, 1.0), one, 2, **MODEL)
 
 
@@ -516,7 +516,8 @@ def test_a_table_in_parts(tmp_path, cuts, keep, classes, few_entries):
 def test_missing_values_of_a_table_in_parts(cuts, missing):
     table = TABLE.copy()
     table.loc[::9, "dose"] = np.nan
-    table.loc[::7, "site"] = None
+    if missing != "mean":  # which text has none of
+        table.loc[::7, "site"] = None
     table.loc[: N // 2, "far"] = np.nan  # missing in whole parts
     models = [
         LogisticRegression(encoder=TableEncoder(missing=missing, min_count=50)) for _ in range(2)
@@ -531,7 +532,9 @@ def test_missing_values_of_a_table_in_parts(cuts, missing):
 def test_missing_values_are_counted_over_all_parts():
     table = TABLE.copy()
     table.loc[::9, "dose"] = np.nan
-    with pytest.raises(DataError, match=r"^values are missing in 45 of 400 rows, by column: 'dose'"):
+    with pytest.raises(
+        DataError, match=r'^values are missing in 45 of 400 rows, by column: "dose"'
+    ):
         fit_table(LogisticRegression(), frames_of(table, "7"), features=FEATURES)
 
 
@@ -586,66 +589,66 @@ BIG = [2**53 + 1, 1]
 TABLES = {
     "text among numbers": (
         frame(a=["1", "2"]),
-        "partition 1: column 'a' holds large_string, and numbers in other partitions; make one "
+        'partition 1: column "a" holds large_string, and numbers in other partitions; make one '
         "kind of it in all",
     ),
     "numbers among text": (
         frame(b=[1, 2]),
-        "partition 1: column 'b' holds int64, and text in other partitions; make one kind of it "
+        'partition 1: column "b" holds int64, and text in other partitions; make one kind of it '
         "in all",
     ),
     "booleans among text": (
         frame(b=[True, False]),
-        "partition 1: column 'b' holds bool, and text in other partitions; make one kind of it in "
+        'partition 1: column "b" holds bool, and text in other partitions; make one kind of it in '
         "all",
     ),
     "dates": (
         frame(a=pd.to_datetime(["2020-01-01", "2020-01-02"])),
-        "partition 1: column 'a' holds values of type timestamp[us]; make numbers of it, such as "
-        "days since a date, or leave it out",
+        'partition 1: column "a" holds values of type timestamp[us]; make numbers of it '
+        "first, such as the days since a date, the month or the day of the week, or leave it out",
     ),
     "lists": (
         frame(b=[[1], [2]]),
-        "partition 1: column 'b' holds values of type list<item: int64>; make numbers or text of "
+        'partition 1: column "b" holds values of type list<item: int64>; make numbers or text of '
         "it, or leave it out",
     ),
     "objects": (
         frame(b=["x", 3]),
-        "partition 1: Expected bytes, got a 'int' object Conversion failed for column b with type "
+        "partition 1: Expected bytes, got a 'int' object. Conversion failed for column b with type "
         "object; make one kind of the column",
     ),
     "a column less": (
         frame().drop(columns="a"),
-        "partition 1: there is no column 'a', and there is in other partitions; make the columns "
-        "of all the same",
+        'partition 1: there is no column "a", or more than one, and other partitions have it; make '
+        "the columns the same in all",
     ),
     "infinity": (
         frame(a=[np.inf, 1.0]),
-        "partition 1: row 0 (from 0), column 'a': is infinite; write a finite number, or delete "
+        'partition 1: row 0 (from 0), column "a": is infinite; write a finite number, or delete '
         "the row",
     ),
     "identifiers": (
         frame(a=BIG),
-        "partition 1: row 0 (from 0), column 'a': holds a whole number that floats would round; "
+        'partition 1: row 0 (from 0), column "a": holds a whole number that floats would round; '
         "leave the column out if it is an identifier, or make text of it",
     ),
     "no label": (
         frame(y=["u", None]),
-        "partition 1: row 1 (from 0), column 'y': has no label; fill it in, or delete the row",
+        'partition 1: row 1 (from 0), column "y": has no label; fill it in, or delete the row',
     ),
     "negative weight": (
         frame(w=[0.0, -1.0]),
-        "partition 1: row 1 (from 0), column 'w': is no number from 0 up; mend it, or delete the "
+        'partition 1: row 1 (from 0), column "w": is no number from 0 up; mend it, or delete the '
         "row",
     ),
     "no weight": (
         frame(w=[None, 1.0]),
-        "partition 1: row 0 (from 0), column 'w': is no number from 0 up; mend it, or delete the "
+        'partition 1: row 0 (from 0), column "w": is no number from 0 up; mend it, or delete the '
         "row",
     ),
     "infinite offset": (
         frame(o=[0.0, -np.inf]),
-        "partition 1: row 1 (from 0), column 'o': is no finite number; mend it, or delete the row",
+        'partition 1: row 1 (from 0), column "o": is no finite number; mend it, or delete the row',
     ),
 }
 
@@ -667,29 +670,27 @@ def test_what_all_parts_of_a_table_must_not_be():
     gaps = frame(a=[np.nan, np.nan])
     with pytest.raises(DataError, match="^X: no row is left, as all 4 lack a value; fill some in$"):
         fit_table(LogisticRegression(encoder=TableEncoder(missing="drop")), [gaps, gaps])
-    with pytest.raises(DataError, match="^X: column 'y' holds the label 'u' only; a fit needs"):
+    with pytest.raises(DataError, match='^X: column "y" holds the label "u" only; a fit needs'):
         fit_table(LogisticRegression(), [frame(y=["u", "u"]), nothing])
-    with pytest.raises(DataError, match="^X: column 'y' mixes int and str; make them all of one"):
+    with pytest.raises(DataError, match='^X: column "y" mixes int and str; make them all of one'):
         parts, asked = packed([frame(), frame(y=[1, 2])], fields=fields_of([frame()]))
         table_rows(asked.model, asked, parts)
     many = pd.DataFrame({"a": np.ones(5000), "y": np.arange(5000)})
-    with pytest.raises(DataError, match="^partition 0: column 'y' holds more than 4096 different"):
+    with pytest.raises(DataError, match='^partition 0: column "y" holds more than 4096 different'):
         packed([many])
 
 
 def test_what_a_table_is_must_be_known_before_it_is_read():
     fields = fields_of([frame(d=pd.to_datetime(["2020-01-01", "2020-01-02"]), w=[1.0, 2.0])])
     for wrong, how, said in (
-        (DataError, {"features": ["d"]}, "X: column 'd' holds values of type timestamp[us]; make"),
-        (DataError, {"features": ["q"]}, "X: there is no column 'q' for the feature; it has 'a',"),
-        (DataError, {"weight": "b"}, "X: the weight column 'b' holds no numbers; name another one"),
-        (ParameterError, {"weight": "y"}, "target, weight and offset must be different columns"),
-        (ParameterError, {"features": ["a", "a"]}, "features names 'a', which is named already; "),
+        (DataError, {"features": ["d"]}, 'X: column "d" holds values of type timestamp[us]; make'),
+        (DataError, {"features": ["q"]}, 'X: there is no column "q" for the feature; it has "a",'),
+        (DataError, {"weight": "b"}, 'X: the weight column "b" holds no numbers; name another one'),
+        (ParameterError, {"features": ["a", "a"]}, 'features names "a", which is named already; '),
     ):
         with pytest.raises(wrong) as refused:
             Asked.about(TableSchema("X", fields), "y", LogisticRegression(), **how)
-        if wrong is DataError or "y" not in how.values():
-            assert str(refused.value).startswith(said)
+        assert str(refused.value).startswith(said)
 
 
 # -------------------------------------------------------------------------- reports: how they add
@@ -700,14 +701,17 @@ def test_what_a_table_is_must_be_known_before_it_is_read():
 def test_levels_of_parts_are_in_the_order_in_which_they_came(columns, data):
     assume(any(columns))
     frames = [
-        pd.DataFrame({"a": np.arange(float(len(own))), "s": pd.Series(own, dtype=object),
-                      "y": pd.Series(own[::-1], dtype=object)})  # fmt: skip
+        pd.DataFrame(
+            {
+                "a": np.arange(float(len(own))),
+                "s": pd.Series(own, dtype=object),
+                "y": pd.Series(own[::-1], dtype=object),
+            }
+        )  # fmt: skip
         for own in columns
     ]
     fields = fields_of([pd.DataFrame({"a": [1.0], "s": ["a"], "y": ["a"]})])
-    reports = [
-        one.report for one in packed(frames, fields=fields)[0]._rows
-    ]
+    reports = [one.report for one in packed(frames, fields=fields)[0]._rows]
     at = data.draw(st.integers(0, len(reports)))
     left, right = _together(reports[:at]), _together(reports[at:])
     found = left if right is None else right if left is None else left + right

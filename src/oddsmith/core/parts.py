@@ -96,7 +96,7 @@ def added(sums: Mapping[Node, S | None], n_parts: int) -> dict[Node, S | None]:
 
 
 def total(sums: Mapping[Node, S | None], n_parts: int) -> S | None:
-    """Sum over all parts, from nodes that are over all of them together.
+    """Sum over all parts, from nodes that are over all of them together; None if there are none.
 
     Raises
     ------
@@ -108,10 +108,12 @@ def total(sums: Mapping[Node, S | None], n_parts: int) -> S | None:
     >>> total({(1, 0): 3, (0, 2): 4}, 3)
     7
     """
-    found = list(added(sums, n_parts).values())
-    if len(found) != 1:
-        raise ValueError(f"{len(found)} sums are left over, as parts are missing")
-    return found[0]
+    if not n_parts:
+        return None
+    found, root = added(sums, n_parts), ((n_parts - 1).bit_length(), 0)
+    if list(found) != [root]:
+        raise ValueError(f"parts are missing: there are {sorted(found)} of the tree, and no {root}")
+    return found[root]
 
 
 def _sum(left: S | None, right: S | None) -> S | None:
