@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from itertools import repeat, takewhile
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,29 @@ class ArrowFiles:
         self.kinds = self._kinds([schema for schema, _ in found])
         narrow = [{f.name for f in schema if is_narrow(f.type)} for schema, _ in found]
         self.narrow = frozenset(set[str].intersection(*narrow) - set(self._declared))
+        # Which row groups or record batches are read of the only file, and their first row.
+        self._groups: range | None = None
+        self._first_row = 0
+
+    def pieces(self, most: int) -> list["ArrowFiles"]:
+        """Readers of some row groups or record batches each."""
+        row = row_bytes(list(self._schema))
+        found = []
+        for path in self._paths:
+            with self._reading(path), self._open(path, columns=[]) as file:
+                if self._format == "parquet":
+                    metadata = file.metadata
+                    counts = [metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
+                elif hasattr(file, "num_record_batches"):
+                    every = range(file.num_record_batches)
+                    counts = [file.get_batch(k).num_rows for k in every]
+                else:
+                    counts = None
+            for groups, first in _runs(counts, max(1, most // row)):
+                own = copy(self)
+                own._paths, own._groups, own._first_row = (path,), groups, first
+                found.append(own)
+        return found
 
     def batches(self, names: list[str], skip: int = 0) -> Iterator[Batch]:
         """Rows of the columns `names`, without the first batches."""
@@ -104,7 +128,7 @@ class ArrowFiles:
     def _batches(self, names: list[str], skip: int) -> Iterator[Batch]:
         count = 0
         for path in self._paths:
-            first = 0
+            first = self._first_row
             refuse_changed(path, self._stamps[path])
             for found in self._record_batches(path, names):
                 here, first, count = first, first + found.num_rows, count + 1
@@ -128,9 +152,12 @@ class ArrowFiles:
         rows = max(1, self._block_bytes // row_bytes([self._schema.field(name) for name in names]))
         with self._reading(path), self._open(path, names) as file:
             if self._format == "parquet":
-                found = file.iter_batches(rows, columns=names, use_threads=True)
+                groups = None if self._groups is None else list(self._groups)
+                found = file.iter_batches(rows, groups, columns=names, use_threads=True)
             elif hasattr(file, "num_record_batches"):
-                found = (file.get_batch(k) for k in range(file.num_record_batches))
+                every = self._groups
+                every = range(file.num_record_batches) if every is None else every
+                found = (file.get_batch(k) for k in every)
             else:
                 found = iter(file)
             for batch in found:
@@ -177,6 +204,20 @@ class ArrowFiles:
             places = sorted(schema.get_field_index(name) for name in columns)
             # No places would mean all columns.
             yield make(source, options=arrow.ipc.IpcReadOptions(included_fields=places or [0]))
+
+
+def _runs(counts: list[int] | None, most: int) -> Iterator[tuple[range | None, int]]:
+    """Cut into groups that follow each other, of not many more rows than `most`."""
+    if not counts:
+        yield None, 0
+        return
+    start = first = rows = 0
+    for k, count in enumerate(counts):
+        if rows and rows + count > most:
+            yield range(start, k), first
+            start, first, rows = k, first + rows, 0
+        rows += count
+    yield range(start, len(counts)), first
 
 
 def _is_text(kind: Any) -> bool:

@@ -1,7 +1,7 @@
 """Batches of rows as they come from files, made ahead of their use; files must not change."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +68,10 @@ class Reader(Protocol):
 
     def batches(self, names: list[str], skip: int = 0) -> Iterator[Batch]:
         """Rows of the columns `names`, without the first batches."""
+        ...
+
+    def pieces(self, most: int) -> Sequence["Reader"]:
+        """Readers of consecutive rows, about `most` bytes each where a file can be cut."""
         ...
 
 

@@ -1,6 +1,7 @@
 """CSV files in batches: kinds inferred from the first rows, then held to, on two threads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import copy
 from itertools import islice
 from pathlib import Path
 
@@ -50,6 +51,13 @@ class CsvFiles:
         self._dates: set[str] = set()
         self._check_headers()
         self.kinds = self._infer({**types, **dict.fromkeys(text, "category")})
+
+    def pieces(self, most: int) -> Sequence["CsvFiles"]:
+        """Readers of one file each: a file is read from its beginning."""
+        found = [copy(self) for _ in self._paths]
+        for own, path in zip(found, self._paths, strict=True):
+            own._paths = (path,)
+        return found
 
     def batches(self, names: list[str], skip: int = 0) -> Iterator[Batch]:
         """Rows of the columns `names`, without the first batches."""

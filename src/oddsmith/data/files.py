@@ -5,7 +5,7 @@ and what the content says otherwise is refused.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,6 +72,17 @@ class TableFiles:
             raise DataError(
                 f"{self.paths[0]}: there is no column {quoted(name)} for the {role}; it has {known}"
             )
+
+    def pieces(self, most: int) -> list["TableFiles"]:
+        """Consecutive rows of the files, in pieces that can be read elsewhere.
+
+        Parameters
+        ----------
+        most : int
+            About the bytes of a piece, where a file can be cut: Parquet between its row groups,
+            Arrow files between their record batches. CSV files and Arrow streams are one piece.
+        """
+        return [replace(self, _reader=own) for own in self._reader.pieces(most)]
 
     def batches(self, names: Sequence[str], skip: int = 0) -> Iterator[Batch]:
         """Rows of the columns `names`, in the order of the files, but for the first batches.

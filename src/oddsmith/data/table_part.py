@@ -7,7 +7,7 @@ order in which they came, where columns lie. The encoding is learned from their 
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -138,7 +138,7 @@ class TablePart:
 
 @dataclass(frozen=True, slots=True)
 class PackTable:
-    """Reads a part: from anything that `record_batches` takes to a `TablePart`.
+    """Reads a part: from `TableFiles`, or what `record_batches` takes, to a `TablePart`.
 
     Attributes
     ----------
@@ -173,7 +173,7 @@ class PackTable:
         where = Path(f"{self.what} {part.number}")
         folder = None if self.cache is None else _folder(self.cache(), part.number)
         with Keeper(self.layout, Kept(folder, -1 if folder else 2**62)) as keeper:
-            for batch in _batches(where, record_batches(part.rows, where), self.layout):
+            for batch in _batches(where, part.rows, self.layout):
                 rows = reader.read(batch)
                 if self.drop:
                     every, rows = len(rows), rows.take(~rows.missing)
@@ -328,10 +328,13 @@ def _of_pandas(frame: Any, where: Path) -> Any:
         raise DataError(f"{where}: {why}; make one kind of the column") from None
 
 
-def _batches(where: Path, found: Iterable[Any], layout: Layout) -> Iterator[Batch]:
+def _batches(where: Path, rows: Any, layout: Layout) -> Iterator[Batch]:
     first, names = 0, layout.names
+    if hasattr(rows, "batches"):  # files, which know their rows
+        yield from rows.batches(names)
+        return
     categories = {*layout.categories, layout.target}
-    for batch in found:
+    for batch in record_batches(rows, where):
         if batch.num_rows == 0:
             continue
         columns = dict[str, Any]()
@@ -368,9 +371,7 @@ def _folder(above: Path, number: int) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"part-{number:05d}-", dir=above))
 
 
-def _digest(
-    sums: Any, n_rows: int, levels: dict[str, list[Any]], found: Survey | None
-) -> str:
+def _digest(sums: Any, n_rows: int, levels: dict[str, list[Any]], found: Survey | None) -> str:
     """Say in 32 letters which rows a part has, from a hash of some and the sums over all."""
     sums.update(repr((n_rows, sorted(levels.items()))).encode())
     if found is not None:

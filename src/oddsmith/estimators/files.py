@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,8 @@ def fit_files(
     cache: bool | str | Path = True,
     checkpoint: str | Path | None = None,
     resume: bool = False,
+    engine: str = "threads",
+    client: Any = None,
 ) -> LogisticRegression:
     r"""Fit files that need not fit in memory to the same proved optimum as rows in memory.
 
@@ -98,6 +101,12 @@ def fit_files(
     resume : bool, default False
         Whether to go on from the checkpoint; the coefficients are the same bits as without the
         interruption.
+    engine : "threads" or "dask", default "threads"
+        What reads the files: threads of this process, or the workers of a Dask cluster, which must
+        find the files by the same names. Rows are then kept in the workers' memory, and there is
+        no cache; a part is a CSV file, or some row groups of a Parquet file.
+    client : distributed.Client, optional
+        For ``engine="dask"``; by default that of the session.
 
     Returns
     -------
@@ -112,6 +121,8 @@ def fit_files(
         If the files cannot be read or fitted; the message names file, line and column.
     ParameterError
         If a parameter cannot be used.
+    ClusterError
+        If the Dask cluster goes away.
 
     Warns
     -----
@@ -127,22 +138,45 @@ def fit_files(
     >>> model.coef_names_.tolist(), model.classes_.tolist(), model.converged_
     (['dose', 'site[b]'], ['no', 'yes'], True)
     """
-    done = fit_and_hold_out(
-        files,
-        target,
-        model,
-        features=features,
-        weight=weight,
-        offset=offset,
-        types=types,
-        memory=memory,
-        cache=cache,
-        checkpoint=checkpoint,
-        resume=resume,
-    )
-    for kind, message in done.complaints:
+    how: dict[str, Any] = {
+        "features": features,
+        "weight": weight,
+        "offset": offset,
+        "types": types,
+        "memory": memory,
+    }
+    if engine == "dask":
+        if cache is not True:
+            raise ParameterError(
+                f"cache={cache!r} is for engine='threads': Dask's workers keep rows in their own "
+                "memory, and on their own disks; leave it out"
+            )
+        request = AskedFiles.of(files, target, model, **how)
+        # Few have a cluster, and its libraries take a while to import.
+        on_dask = import_module("oddsmith.estimators.dask_files").fit_files_on_dask
+        fitted, complaints = (
+            request.asked.model,
+            on_dask(request, client, checkpoint, resume=resume),
+        )
+    else:
+        _refuse_engine(engine, client)
+        done = fit_and_hold_out(
+            files, target, model, cache=cache, checkpoint=checkpoint, resume=resume, **how
+        )
+        fitted, complaints = done.model, done.complaints
+    for kind, message in complaints:
         warnings.warn(message, kind, stacklevel=2)
-    return done.model
+    return fitted
+
+
+def _refuse_engine(engine: str, client: Any) -> None:
+    if engine != "threads":
+        raise ParameterError(
+            f"engine={engine!r} is not known; use 'threads' or 'dask', and oddsmith.spark.fit for "
+            "Spark"
+        )
+    if client is not None:
+        raise ParameterError("client is for engine='dask'; add it, or leave client out")
 
 
 @dataclass(frozen=True, slots=True)
