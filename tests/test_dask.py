@@ -157,7 +157,7 @@ def test_a_fit_leaves_nothing_on_the_cluster(client):
     X, y, _ = collection()
     model = LogisticRegression().fit(X, y)
     assert gone(client) == []
-    with pytest.raises(DataError, match="^part 0 of y has shape"):
+    with pytest.raises(DataError, match="^partition 0 of y has shape"):
         LogisticRegression().fit(X, X)
     assert model.n_rows_ == 2800
 
@@ -319,7 +319,7 @@ def refused(kind, said, X, y, *beside, **how):
 def test_what_dask_arrays_must_not_be(client):
     X, y, whole = collection(parts=2)
     bad = X.map_blocks(clusters.with_nan)
-    refused(DataError, "X contains NaN or infinity: part 1, row 3 (from 0), column 1; fill", bad, y)
+    refused(DataError, "X contains NaN or infinity: partition 1, row 3 (from 0), column 1; fill", bad, y)
     refused(DataError, "requires y to be passed, but the target y is None: give the labels", X, None)
     refused(DataError, "X is a Dask Array; give an array of shape (n, p) or a data frame", y, y)
     refused(DataError, "y has 400 rows, and X 800; give one for each", X, y[:400])

@@ -20,7 +20,7 @@ from test_grid import PENALTIES, PROBLEMS, data
 from oddsmith import DataError, LogisticRegression, ParameterError, TableEncoder
 from oddsmith.core.columns import column_statistics
 from oddsmith.core.moments import VectorMoments
-from oddsmith.core.parts import Part, added, total
+from oddsmith.core.parts import Part, Refused, added, total
 from oddsmith.data import raw_rows, table_part
 from oddsmith.data.array_part import array_report
 from oddsmith.data.content import add_content
@@ -103,6 +103,20 @@ def test_a_worker_with_a_run_of_parts_sends_few_sums(n, data):
     sent = added({(0, k): 1 for k in range(first, last + 1)}, n)
     assert sum(sent.values()) == last + 1 - first
     assert len(sent) <= 2 * (last + 1 - first).bit_length()
+
+
+@given(placements(), st.sets(st.integers(0, 39)))
+def test_the_first_part_that_is_refused_is_told_of(given, refused):
+    leaves, worker, order = given
+    refused = {k for k in refused if k < len(leaves)}
+    leaves = [Refused(DataError(str(k))) if k in refused else own for k, own in enumerate(leaves)]
+    sent = nodes_of(leaves, worker)
+    sums = {k: v for own in order for k, v in sent[own].items()}
+    if not refused:
+        assert total(sums, len(leaves)) == tree(leaves)
+        return
+    with pytest.raises(DataError, match=f"^{min(refused)}$"):
+        total(sums, len(leaves))
 
 
 def test_no_parts_have_no_sum():
@@ -278,68 +292,68 @@ def array_parts(X=ROWS, y=LABELS, weight=None, offset=None):
 
 
 ARRAYS = {
-    "columns": ({"X": ROWS[:, :1]}, "part 1 of X has shape (6, 1); give 2 columns in each"),
-    "cube": ({"X": ROWS[None]}, "part 1 of X has shape (1, 6, 2); give 2 columns in each"),
-    "text": ({"X": ROWS.astype(str)}, "part 1 of X holds <U32; make numbers of it"),
-    "objects": ({"X": ROWS.astype(object)}, "part 1 of X holds object; make numbers of it"),
+    "columns": ({"X": ROWS[:, :1]}, "partition 1 of X has shape (6, 1); give 2 columns in each"),
+    "cube": ({"X": ROWS[None]}, "partition 1 of X has shape (1, 6, 2); give 2 columns in each"),
+    "text": ({"X": ROWS.astype(str)}, "partition 1 of X holds <U32; make numbers of it"),
+    "objects": ({"X": ROWS.astype(object)}, "partition 1 of X holds object; make numbers of it"),
     "nan": (
         {"X": with_entry((3, 1), np.nan)},
-        "X contains NaN or infinity: part 1, row 3 (from 0), column 1; fill or drop such rows "
+        "X contains NaN or infinity: partition 1, row 3 (from 0), column 1; fill or drop such rows "
         "before the fit",
     ),
     "infinity, sparse": (
         {"X": sp.csr_array(with_entry((4, 0), -np.inf))},
-        "X contains NaN or infinity: part 1, row 4 (from 0), column 0; fill or drop such rows "
+        "X contains NaN or infinity: partition 1, row 4 (from 0), column 0; fill or drop such rows "
         "before the fit",
     ),
     "length": (
         {"y": LABELS[:5]},
-        "part 1 of y has shape (5,), and that of X 6 rows; cut both into the same parts",
+        "partition 1 of y has shape (5,), and that of X 6 rows; cut both into the same parts",
     ),
     "y of two columns": (
         {"y": ROWS},
-        "part 1 of y has shape (6, 2); give one label a row",
+        "partition 1 of y has shape (6, 2); give one label a row",
     ),
     "label is nan": (
         {"y": with_entry((2, 1), np.nan)[:, 1]},
-        "part 1, row 2 (from 0): y has no label; mend it, or drop the row",
+        "partition 1, row 2 (from 0): y has no label; mend it, or drop the row",
     ),
     "label is None": (
         {"y": np.array(["a", None, "a", "b", "a", "b"], object)},
-        "part 1, row 1 (from 0): y has no label; mend it, or drop the row",
+        "partition 1, row 1 (from 0): y has no label; mend it, or drop the row",
     ),
     "label is a missing string": (
         {"y": np.array(["a", np.nan, "a", "b", "a", "b"], object)},
-        "part 1, row 1 (from 0): y has no label; mend it, or drop the row",
+        "partition 1, row 1 (from 0): y has no label; mend it, or drop the row",
     ),
     "dates": (
         {"y": np.array([0, 1, 2, 3, 4, 5], "datetime64[D]")},
-        "part 1 of y holds datetime64[D]; give labels: numbers, strings or booleans",
+        "partition 1 of y holds datetime64[D]; give labels: numbers, strings or booleans",
     ),
     "labels mixed": (
         {"y": np.array(["a", 1, "a", 1, "a", 1], object)},
-        "part 1 of y mixes int and str; make labels all of one kind",
+        "partition 1 of y mixes int and str; make labels all of one kind",
     ),
     "weight negative": (
         {"weight": np.array([1.0, 1, 1, -1e-9, 1, 1])},
-        "part 1, row 3 (from 0): sample_weight is no number from 0 up; mend it, or drop the row",
+        "partition 1, row 3 (from 0): sample_weight is no number from 0 up; mend it, or drop the row",
     ),
     "weight nan": (
         {"weight": np.array([1.0, np.nan, 1, 1, 1, 1])},
-        "part 1, row 1 (from 0): sample_weight is no finite number; mend it, or drop the row",
+        "partition 1, row 1 (from 0): sample_weight is no finite number; mend it, or drop the row",
     ),
     "weight short": (
         {"weight": np.ones(1)},
-        "part 1 of sample_weight has shape (1,), and that of X 6 rows; cut both into the same "
+        "partition 1 of sample_weight has shape (1,), and that of X 6 rows; cut both into the same "
         "parts",
     ),
     "weight in words": (
         {"weight": np.array(list("abcdef"))},
-        "part 1 of sample_weight holds <U1; give numbers",
+        "partition 1 of sample_weight holds <U1; give numbers",
     ),
     "offset infinite": (
         {"offset": np.array([[0.0, 0], [0, np.inf], [0, 0], [0, 0], [0, 0], [0, 0]])},
-        "part 1, row 1 (from 0): offset is no finite number; mend it, or drop the row",
+        "partition 1, row 1 (from 0): offset is no finite number; mend it, or drop the row",
     ),
 }
 
@@ -348,7 +362,7 @@ ARRAYS = {
 def test_what_an_array_must_not_be_is_named_with_its_part(fault):
     how, said = ARRAYS[fault]
     with pytest.raises(DataError) as refused:
-        array_parts(**how).prepared(pack_array(2), "read")
+        array_parts(**how).prepared(pack_array(2), "read").fold(array_report, "first pass")
     assert str(refused.value) == said
 
 
@@ -367,8 +381,8 @@ def test_what_all_parts_of_an_array_must_not_be():
         parts = PartsHere([(np.ones((200, 2)), np.arange(200.0), None, None)])
         array_rows(LogisticRegression(), (0.0, 1.0), parts.prepared(pack_array(2), ""), 2, **MODEL)
     many = (np.ones((5000, 2)), np.arange(5000), None, None)
-    with pytest.raises(DataError, match="^part 0 of y holds more than 4096 different values, so"):
-        PartsHere([many]).prepared(pack_array(2), "read")
+    with pytest.raises(DataError, match="^partition 0 of y holds more than 4096 different values, so"):
+        PartsHere([many]).prepared(pack_array(2), "read").fold(array_report, "first pass")
     nothing = (ROWS[:0], LABELS[:0], None, None)
     parts = PartsHere([nothing, nothing]).prepared(pack_array(2), "read")
     with pytest.raises(DataError, match="^X has no row; give at least two, of different classes$"):
@@ -659,7 +673,8 @@ def test_what_a_table_must_not_be_is_named_with_its_partition(fault):
     first = frame(w=[1.0, 1.0], o=[0.0, 0.0])
     second = second.assign(**{name: 1.0 for name in "wo" if name not in second})
     with pytest.raises(DataError) as refused:
-        packed([first, second], fields=fields_of([first]), weight="w", offset="o")
+        parts, _ = packed([first, second], fields=fields_of([first]), weight="w", offset="o")
+        parts.fold(report_of, "first pass")
     assert str(refused.value) == said
 
 
@@ -677,7 +692,7 @@ def test_what_all_parts_of_a_table_must_not_be():
         table_rows(asked.model, asked, parts)
     many = pd.DataFrame({"a": np.ones(5000), "y": np.arange(5000)})
     with pytest.raises(DataError, match='^partition 0: column "y" holds more than 4096 different'):
-        packed([many])
+        packed([many])[0].fold(report_of, "first pass")
 
 
 def test_what_a_table_is_must_be_known_before_it_is_read():
@@ -737,7 +752,7 @@ def test_rows_that_are_others_when_they_are_read_again_are_refused():
     table_rows_again([first, second], [first, second])
     other = replace_value(second)
     with pytest.raises(DataError) as refused:
-        table_rows_again([first, second], [first, other])
+        table_rows_again([first, second], [first, other]).source.fold(column_statistics)
     assert str(refused.value) == (
         "partition 1 was read again and has other rows than before; make the table the same "
         "whenever it is read (sort what is shuffled, or write it to files), and fit again"
