@@ -219,6 +219,8 @@ def _per_row(values: Any, n: int, name: str, where: str) -> Any:
     found = np.asarray(values)
     if found.ndim == 2 and found.shape[1] == 1 and name == "y":
         found = found[:, 0]
+    if found.ndim != 1 and name == "y":
+        raise DataError(f"{where} of y has shape {found.shape}; give one label a row")
     if found.shape[:1] != (n,):
         raise DataError(
             f"{where} of {name} has shape {found.shape}, and that of X {n} rows; cut both into the "
@@ -252,7 +254,7 @@ def _floats(values: Any, name: str, where: str) -> Array:
         raise DataError(f"{where} of {name} holds {values.dtype}; give numbers")
     found = values.astype(np.float64, copy=False)
     bad = ~np.isfinite(found)
-    _refuse(bad.reshape(len(found), -1).any(axis=1), f"{name} is no finite number", where)
+    _refuse(bad.any(axis=1) if bad.ndim > 1 else bad, f"{name} is no finite number", where)
     return found
 
 

@@ -300,25 +300,32 @@ class TableSchema:
         refuse_kind(Path(self.where), self.fields[name], None)
 
 
-def record_batches(rows: Any) -> Iterator[Any]:
-    """Arrow record batches of a pandas frame, an Arrow table, or of an iterable of batches."""
+def record_batches(rows: Any, where: Path) -> Iterator[Any]:
+    """Arrow record batches of a pandas frame, an Arrow table, or of an iterable of batches.
+
+    Raises
+    ------
+    DataError
+        If a column of objects is not of one kind; the message begins with `where`.
+    """
     if hasattr(rows, "to_batches"):
         yield from rows.to_batches()
     elif hasattr(rows, "iloc"):
         size = max(1, _ENTRIES // max(1, rows.shape[1]))
         for first in range(0, max(1, len(rows)), size):
-            yield _of_pandas(rows.iloc[first : first + size])
+            yield _of_pandas(rows.iloc[first : first + size], where)
     else:
         yield from rows
 
 
-def _of_pandas(frame: Any) -> Any:
+def _of_pandas(frame: Any, where: Path) -> Any:
     import pyarrow as pa
 
     try:
         return pa.RecordBatch.from_pandas(frame, preserve_index=False)
     except pa.ArrowException as error:
-        raise DataError(f"{' '.join(str(error).split())}; make one kind of the column") from None
+        why = ". ".join(map(str, error.args))
+        raise DataError(f"{where}: {why}; make one kind of the column") from None
 
 
 def _batches(where: Path, rows: Any, layout: Layout) -> Iterator[Batch]:
@@ -327,18 +334,24 @@ def _batches(where: Path, rows: Any, layout: Layout) -> Iterator[Batch]:
         yield from rows.batches(names)
         return
     categories = {*layout.categories, layout.target}
-    for batch in record_batches(rows):
+    for batch in record_batches(rows, where):
         if batch.num_rows == 0:
             continue
         columns = dict[str, Any]()
         for name in names:
-            field = batch.schema.field(name)
+            place = batch.schema.get_field_index(name)
+            if place < 0:
+                raise DataError(
+                    f"{where}: there is no column {quoted(name)}, or more than one, and other "
+                    "partitions have it; make the columns the same in all"
+                )
+            field = batch.schema.field(place)
             kind = kind_of_type(field.type)
             text = name in categories
             if name != layout.target and kind not in ("nothing", "other"):
                 _refuse_other_kind(where, name, field.type, text != (kind == "category"), text)
             declared = "category" if text and kind == "nothing" else None
-            columns[name] = convert(where, first, field, batch.column(name), declared)
+            columns[name] = convert(where, first, field, batch.column(place), declared)
         yield Batch(where, first, None, columns, batch.num_rows)
         first += batch.num_rows
 

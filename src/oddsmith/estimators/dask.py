@@ -328,7 +328,8 @@ def _arrow_fields(frame: Any) -> dict[str, Any]:
     try:
         schema = pa.Schema.from_pandas(frame, preserve_index=False)
     except pa.ArrowException as error:
-        raise DataError(f"X: {' '.join(str(error).split())}; make one kind of the column") from None
+        why = ". ".join(map(str, error.args))
+        raise DataError(f"X: {why}; make one kind of the column") from None
     return {str(field.name): field for field in schema}
 
 
