@@ -107,7 +107,7 @@ def added(sums: Mapping[Node, S | None], n_parts: int) -> dict[Node, S | None]:
 
 
 def total(sums: Mapping[Node, S | None], n_parts: int) -> S | None:
-    """Sum over all parts, from nodes that are over all of them together.
+    """Sum over all parts, from nodes that are over all of them together; None if there are none.
 
     Raises
     ------
@@ -121,12 +121,15 @@ def total(sums: Mapping[Node, S | None], n_parts: int) -> S | None:
     >>> total({(1, 0): 3, (0, 2): 4}, 3)
     7
     """
-    found = list(added(sums, n_parts).values())
-    if len(found) != 1:
-        raise ValueError(f"{len(found)} sums are left over, as parts are missing")
-    if isinstance(found[0], Refused):
-        raise found[0].error
-    return found[0]
+    if not n_parts:
+        return None
+    found, root = added(sums, n_parts), ((n_parts - 1).bit_length(), 0)
+    if list(found) != [root]:
+        raise ValueError(f"parts are missing: there are {sorted(found)} of the tree, and no {root}")
+    own: Any = found[root]
+    if isinstance(own, Refused):
+        raise own.error
+    return own
 
 
 def _sum(left: Any, right: Any) -> Any:

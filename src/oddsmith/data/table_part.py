@@ -22,6 +22,7 @@ from oddsmith.core.stable import Array
 from oddsmith.core.table_encoding import TableEncoding
 from oddsmith.data.arrow_columns import convert, is_narrow, kind_of_type, refuse_kind
 from oddsmith.data.batches import Batch
+from oddsmith.data.content import add_content
 from oddsmith.data.keeper import Keeper, Kept
 from oddsmith.data.raw_rows import Layout, RawRows, RowReader
 from oddsmith.data.row_encoder import RowEncoder
@@ -168,6 +169,7 @@ class PackTable:
             If a row cannot be used; the message names the partition, its row and the column.
         """
         reader, found, n_dropped = RowReader(self.layout), None, 0
+        content = hashlib.sha256()
         where = Path(f"{self.what} {part.number}")
         folder = None if self.cache is None else _folder(self.cache(), part.number)
         with Keeper(self.layout, Kept(folder, -1 if folder else 2**62)) as keeper:
@@ -182,11 +184,13 @@ class PackTable:
                 if more.columns is None:  # a number is missing or infinite
                     reader.refuse_infinite(batch, reader.read(batch))
                 found = more if found is None else found + more
+                add_content(content, rows.numbers.T, rows.labels)
+                add_content(content, rows.codes.T, rows.weight, rows.offset)
                 keeper.add(rows)
             keeper.end()
             n_rows, kept = keeper.n_rows, keeper.kept()
         levels = {name: own.levels for name, own in reader.vocabularies.items()}
-        digest = _digest(n_rows, levels, found)
+        digest = _digest(content, n_rows, levels, found)
         report = PartReport((n_rows,), n_dropped, (digest,), levels, found)
         return TablePart(self.layout, () if kept is None else kept, report)
 
@@ -296,25 +300,32 @@ class TableSchema:
         refuse_kind(Path(self.where), self.fields[name], None)
 
 
-def record_batches(rows: Any) -> Iterator[Any]:
-    """Arrow record batches of a pandas frame, an Arrow table, or of an iterable of batches."""
+def record_batches(rows: Any, where: Path) -> Iterator[Any]:
+    """Arrow record batches of a pandas frame, an Arrow table, or of an iterable of batches.
+
+    Raises
+    ------
+    DataError
+        If a column of objects is not of one kind; the message begins with `where`.
+    """
     if hasattr(rows, "to_batches"):
         yield from rows.to_batches()
     elif hasattr(rows, "iloc"):
         size = max(1, _ENTRIES // max(1, rows.shape[1]))
         for first in range(0, max(1, len(rows)), size):
-            yield _of_pandas(rows.iloc[first : first + size])
+            yield _of_pandas(rows.iloc[first : first + size], where)
     else:
         yield from rows
 
 
-def _of_pandas(frame: Any) -> Any:
+def _of_pandas(frame: Any, where: Path) -> Any:
     import pyarrow as pa
 
     try:
         return pa.RecordBatch.from_pandas(frame, preserve_index=False)
     except pa.ArrowException as error:
-        raise DataError(f"{' '.join(str(error).split())}; make one kind of the column") from None
+        why = ". ".join(map(str, error.args))
+        raise DataError(f"{where}: {why}; make one kind of the column") from None
 
 
 def _batches(where: Path, rows: Any, layout: Layout) -> Iterator[Batch]:
@@ -323,18 +334,24 @@ def _batches(where: Path, rows: Any, layout: Layout) -> Iterator[Batch]:
         yield from rows.batches(names)
         return
     categories = {*layout.categories, layout.target}
-    for batch in record_batches(rows):
+    for batch in record_batches(rows, where):
         if batch.num_rows == 0:
             continue
         columns = dict[str, Any]()
         for name in names:
-            field = batch.schema.field(name)
+            place = batch.schema.get_field_index(name)
+            if place < 0:
+                raise DataError(
+                    f"{where}: there is no column {quoted(name)}, or more than one, and other "
+                    "partitions have it; make the columns the same in all"
+                )
+            field = batch.schema.field(place)
             kind = kind_of_type(field.type)
             text = name in categories
             if name != layout.target and kind not in ("nothing", "other"):
                 _refuse_other_kind(where, name, field.type, text != (kind == "category"), text)
             declared = "category" if text and kind == "nothing" else None
-            columns[name] = convert(where, first, field, batch.column(name), declared)
+            columns[name] = convert(where, first, field, batch.column(place), declared)
         yield Batch(where, first, None, columns, batch.num_rows)
         first += batch.num_rows
 
@@ -354,9 +371,9 @@ def _folder(above: Path, number: int) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"part-{number:05d}-", dir=above))
 
 
-def _digest(n_rows: int, levels: dict[str, list[Any]], found: Survey | None) -> str:
-    """Say in 32 letters which rows a part has, as far as its sums tell."""
-    sums = hashlib.sha256(repr((n_rows, sorted(levels.items()))).encode())
+def _digest(sums: Any, n_rows: int, levels: dict[str, list[Any]], found: Survey | None) -> str:
+    """Say in 32 letters which rows a part has, from a hash of some and the sums over all."""
+    sums.update(repr((n_rows, sorted(levels.items()))).encode())
     if found is not None:
         columns = found.columns
         numbers = [found.there, found.mean, found.no_code, *found.counts, found.label_weight]

@@ -112,6 +112,8 @@ class PartRows:
         Folds so far.
     watch : callable or None
         Called with the number of a pass when it begins.
+    gathered : callable
+        As it was given.
     """
 
     def __init__(
@@ -127,7 +129,13 @@ class PartRows:
         self.n_features = n_features
         self.passes = 0
         self.watch: Callable[[int], None] | None = None
-        self._gathered = gathered
+        self.gathered = gathered
+
+    def over(self, parts: Parts) -> "PartRows":
+        """Read the same rows from other parts, such as parts that tell more of each."""
+        other = PartRows(parts, self.counts, self.n_features, self.gathered)
+        other.passes, other.watch = self.passes, self.watch
+        return other
 
     def fold(self, kernel: Callable[[Block], S], /) -> S:
         """Sum of kernel(block) over all blocks of all parts."""
@@ -143,7 +151,7 @@ class PartRows:
         """Rows 0, k, 2 k, ... by their number in the whole, gathered here."""
         starts = (0, *accumulate(self.counts[:-1]))
         found: Any = self.parts.fold(_EveryRow(stride, starts), "oddsmith sample")
-        return BlockThreads(self._gathered(joined(found.blocks)), 1)
+        return BlockThreads(self.gathered(joined(found.blocks)), 1)
 
 
 def joined(blocks: Sequence[Block]) -> Block:
