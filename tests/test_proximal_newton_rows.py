@@ -305,13 +305,13 @@ def test_a_start_far_away_comes_back():
     assert_same(folded(drawn, far), folded(drawn, asked), X)
     source = CountedSource(Folds(*drawn))
     objective, _ = objective_of(source, source.fold(column_statistics), asked)
-    walk = module._Walk(objective)
+    walk = module.RowWalk(objective)
     here = walk.land(np.zeros(objective.size), np.arange(4))
     minimum = here.model.minimum(here.coef, here.v, here.gap)
     up = type(minimum)(here.coef - 3 * (minimum.coef - here.coef), minimum.change, minimum.v, 1.0)
     assert walk._follow(module._Ahead(here, up), anew=True) is None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module._Walk, "_follow", lambda *_, **__: None)
+        patch.setattr(module.RowWalk, "follow", lambda *_, **__: None)
         assert len(list(ProximalNewtonRows().iterates(objective, here.coef))) == 1
 
 

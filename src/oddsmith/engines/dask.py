@@ -6,6 +6,7 @@ through a tree of tasks. Where a worker is lost, Dask makes its parts again on t
 graph by which they were made: the sum has the same bits.
 """
 
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ S = TypeVar("S", bound=Mergeable)
 
 # Sums that one task adds; as many come back to the client at the most.
 _BRANCHES = 16
-# Bytes from which on a kernel is sent to each worker once, and not with each task.
+# Bytes from which on a kernel is sent once, and not with each task.
 _LARGE = 2**16
 # Share of a worker's memory that the parts of one task may take.
 _SHARE = 0.3
@@ -80,7 +81,7 @@ class DaskParts:
 
         make: Any = delayed(_changed, pure=False)
         with self._clear(name):
-            sent = self._sent(change)
+            sent = self._sent(change, name)
             token = uuid4().hex
             made = [
                 make(sent, number, item, dask_key_name=f"{name}-{token}-{number}")
@@ -99,7 +100,7 @@ class DaskParts:
         place = f"{self._token}-{next(self._folds)}"
         tasks: list[Any] = []
         with self._clear(name, tasks):
-            sent = self._sent(kernel)
+            sent = self._sent(kernel, name)
             tasks += [
                 self.client.submit(
                     _partial_sums,
@@ -126,13 +127,19 @@ class DaskParts:
             found: list[dict[Node, S | None]] = self.client.gather(tasks)
         return total({node: own for sums in found for node, own in sums.items()}, self.n_parts)
 
-    def _sent(self, what: Any) -> Any:
-        """Give what tasks take as an argument; on each worker already, if it is large."""
+    def _sent(self, what: Any, name: str) -> Any:
+        """Give what tasks take as an argument; if it is large, a task that gives it to others.
+
+        Workers fetch it from each other, once each, and it is made again where it is lost, which
+        scattered data would not be.
+        """
         from distributed.protocol.pickle import dumps
 
         if len(dumps(what)) < _LARGE:
             return what
-        return self.client.scatter(what, broadcast=True, hash=False)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+            return self.client.submit(_same, what, key=f"{name} sent-{uuid4().hex}", pure=False)
 
     def _placed(self) -> Iterator[tuple[str | None, list[int]]]:
         """Parts of each task: those of a worker, or some of them where they are large."""
@@ -189,6 +196,10 @@ class DaskParts:
             # The traceback that a session keeps would hold them.
             self.client.cancel([*tasks, *self._items])
             raise
+
+
+def _same(what: Any) -> Any:
+    return what
 
 
 def _batched(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from oddsmith.core.labels import quoted
-from oddsmith.data.table_part import TableSchema
+from oddsmith.core.parts import Part
+from oddsmith.data.table_part import PackTable, TablePart, TableSchema
 from oddsmith.engines.dask import DaskParts
 from oddsmith.errors import DataError, MissingPackageError, ParameterError
 from oddsmith.estimators.parameters import check_stopping, elastic_net
@@ -22,7 +23,7 @@ from oddsmith.estimators.trained import Complaints, TrainedClassifier
 from oddsmith.inference.likelihood import CovarianceKind
 from oddsmith.views.files_progress import files_progress
 
-__all__ = ["beside_rows", "collection_rows", "dask_client", "fit_collection", "partitions"]
+__all__ = ["collection_rows", "dask_client", "fit_collection", "partitions"]
 
 # A cluster in this process' threads. The HTTP servers that Dask starts with any would listen to the
 # whole network, and on a port that others want.
@@ -120,55 +121,95 @@ def _is_frame(X: Any) -> bool:
     return hasattr(X, "npartitions") and hasattr(X, "divisions") and X.ndim == 2
 
 
-def partitions(X: Any) -> tuple[list[Any], list[Any]]:
-    """Delayed parts of a collection, and their numbers of rows, NaN where nobody knows.
+def partitions(X: Any, *beside: tuple[str, Any]) -> tuple[list[Any], list[Any]]:
+    """Delayed partitions of a collection with what belongs to their rows, and numbers of rows.
+
+    Parameters
+    ----------
+    X : dask Array of shape (n, p), or dask DataFrame
+    *beside : (name, values)
+        Values in the same partitions, or None; of an array X also arrays in memory.
+
+    Returns
+    -------
+    list of Delayed
+        Tuples: the rows, and then each of the values.
+    list of int or NaN
+        Rows of each, NaN where nobody knows.
 
     Raises
     ------
     DataError
-        If it is no table of rows and columns.
+        If X is no table of rows and columns, or values are cut otherwise.
     """
     if _is_frame(X):
-        return list(X.to_delayed()), [np.nan] * X.npartitions
+        items = _of_frame(X, beside)
+        return items, [np.nan] * len(items)
     if not hasattr(X, "to_delayed") or getattr(X, "ndim", 0) != 2:
         raise DataError(
             f"X is a Dask {type(X).__name__}; give an array of shape (n, p) or a data frame"
         )
+    return _of_array(X, beside), list(X.chunks[0])
+
+
+def _of_array(X: Any, beside: Sequence[tuple[str, Any]]) -> list[Any]:
+    from dask.delayed import delayed
+
     if len(X.chunks[1]) > 1:
         X = X.rechunk({1: -1})
-    return list(X.to_delayed(optimize_graph=False).ravel()), list(X.chunks[0])
+    blocks = X.to_delayed(optimize_graph=False).ravel()
+    others = [_beside(values, X, name) or [None] * len(blocks) for name, values in beside]
+    pack: Any = delayed(_tuple, pure=False)
+    return [pack(*own) for own in zip(blocks, *others, strict=True)]
 
 
-def beside_rows(values: Any, X: Any, name: str) -> list[Any] | None:
-    """Delayed parts of what belongs to the rows of a collection, in its partitions.
+def _of_frame(X: Any, beside: Sequence[tuple[str, Any]]) -> list[Any]:
+    """Partitions of frames and series by one plan: Dask reads together what is small.
 
-    Raises
-    ------
-    DataError
-        If it is cut otherwise, and cannot be cut as the rows are.
+    Planned one by one, columns of a Parquet file could be cut otherwise than others of it.
     """
-    if _is_frame(X):
-        return _parts_beside(values, X.npartitions, name)
-    return _beside(values, X, name)
+    from dask.dataframe import from_dask_array, map_partitions
+
+    there = []
+    for name, values in beside:
+        if values is None:
+            continue
+        if not hasattr(values, "to_delayed"):
+            raise DataError(
+                f"{name} is of type {type(values).__name__}, and X is a Dask frame; give a Dask "
+                "series or array in the same partitions, such as a column of the frame"
+            )
+        own = from_dask_array(values) if hasattr(values, "chunks") else values
+        if own.npartitions != X.npartitions:
+            raise _other_cut(name, own.npartitions, X.npartitions)
+        there.append(own)
+    known = tuple(values is not None for _, values in beside)
+    made: Any = map_partitions(
+        _with_gaps, X, *there, known=known, meta=X._meta, align_dataframes=False,
+        enforce_metadata=False,
+    )  # fmt: skip
+    return list(made.to_delayed())
+
+
+def _with_gaps(*own: Any, known: tuple[bool, ...]) -> tuple[Any, ...]:
+    rows, *there = own
+    values = iter(there)
+    return rows, *(next(values) if one else None for one in known)
+
+
+def _tuple(*own: Any) -> tuple[Any, ...]:
+    return own
 
 
 def _array_rows(
     model: TrainedClassifier, client: Any, X: Any, y: Any, sample_weight: Any, offset: Any
 ) -> Rows:
-    from dask.delayed import delayed
-
     penalty = elastic_net(model.C, model.l1_ratio, model.penalty)
     check_stopping(model.tol, model.max_iter)
     checked_model(model)
     if model.encoder is not None:
         raise ParameterError("encoder encodes tables, and X is a Dask array; give a Dask frame")
-    blocks, _ = partitions(X)
-    beside = [_beside(values, X, name) for name, values in _named(y, sample_weight, offset)]
-    pack: Any = delayed(_together, pure=False)
-    items = [
-        pack(block, *[None if own is None else own[place] for own in beside])
-        for place, block in enumerate(blocks)
-    ]
+    items, _ = partitions(X, *_named(y, sample_weight, offset))
     parts = DaskParts(client, items).prepared(pack_array(X.shape[1]), "oddsmith read")
     name = getattr(y, "name", None) if hasattr(y, "npartitions") else None
     return array_rows(
@@ -196,7 +237,7 @@ def _beside(values: Any, X: Any, name: str) -> list[Any] | None:
     if values is None:
         return None
     if _is_frame(values) or _is_series(values):
-        return _same_count(values.to_delayed(), X.numblocks[0], name)
+        return _same_count(values.to_delayed(optimize_graph=False), X.numblocks[0], name)
     known = not np.isnan(X.chunks[0]).any()
     if not hasattr(values, "__dask_graph__"):
         given = np.asarray(values)
@@ -218,44 +259,48 @@ def _beside(values: Any, X: Any, name: str) -> list[Any] | None:
 
 def _same_count(parts: Sequence[Any], count: int, name: str) -> list[Any]:
     if len(parts) != count:
-        raise DataError(
-            f"{name} is in {len(parts)} partitions, and X in {count}; cut both into the same"
-        )
+        raise _other_cut(name, len(parts), count)
     return list(parts)
 
 
-def _together(X: Any, y: Any, weight: Any = None, offset: Any = None) -> Any:
-    return X, y, weight, offset
+def _other_cut(name: str, own: int, count: int) -> DataError:
+    return DataError(
+        f"{name} is in {own} partitions, and X in {count}; cut both into the same (columns of one "
+        "frame are, and arrays whose chunk sizes are known can be: compute_chunk_sizes())"
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
-    """What the columns of a partition are called.
+class _PackFrame:
+    """Reads a partition: from a frame and what belongs to its rows to a `TablePart`.
 
     Attributes
     ----------
     target : str
+        What the outcome is called.
     own : object or None
         What X itself calls the outcome, where it is one of its columns.
+    pack : PackTable
     """
 
     target: str
     own: Any
+    pack: PackTable
+
+    def __call__(self, part: Part) -> TablePart:
+        return self.pack(Part(part.number, _frame(self, part.number, *part.rows)))
 
 
 def _frame_rows(
     model: TrainedClassifier, client: Any, X: Any, y: Any, sample_weight: Any, offset: Any
 ) -> Rows:
-    from dask.delayed import delayed
-
     labels = {str(label): label for label in X.columns}
     if len(labels) < len(X.columns):
         raise DataError("X has two columns whose names read the same; rename all but one.")
     name = _outcome_name(y)
     own = labels.get(name) if name is not None else None
     target = name or ("y" if "y" not in labels else "(outcome)")
-    given = [(word, values) for word, values in _named(y, sample_weight, offset)]
-    beside = [_parts_beside(values, X.npartitions, word) for word, values in given]
+    items, _ = partitions(X, *_named(y, sample_weight, offset))
     fields = _fields(client, X)
     features = [one for one in fields if one != name]
     fields |= _fields_beside(y, target, sample_weight, offset)
@@ -267,13 +312,8 @@ def _frame_rows(
         weight=None if sample_weight is None else _WEIGHT,
         offset=None if offset is None else _OFFSET,
     )
-    pack: Any = delayed(_frame, pure=False)
-    names = _Names(target, own)
-    items = [
-        pack(names, place, part, *[None if own is None else own[place] for own in beside])
-        for place, part in enumerate(X.to_delayed())
-    ]
-    parts = DaskParts(client, items).prepared(pack_table(asked), "oddsmith read")
+    pack = _PackFrame(target, own, pack_table(asked))
+    parts = DaskParts(client, items).prepared(pack, "oddsmith read")
     rows = table_rows(model, asked, parts)
     model.target_ = name
     return rows
@@ -288,18 +328,6 @@ def _outcome_name(y: Any) -> str | None:
         return str(y.columns[0])
     name = getattr(y, "name", None) if _is_series(y) else None
     return name if isinstance(name, str) and name else None
-
-
-def _parts_beside(values: Any, count: int, name: str) -> list[Any] | None:
-    if values is None:
-        return None
-    if not hasattr(values, "to_delayed"):
-        raise DataError(
-            f"{name} is of type {type(values).__name__}, and X is a Dask frame; give a Dask series "
-            "or array in the same partitions, such as a column of the frame"
-        )
-    parts = values.to_delayed()
-    return _same_count(parts.ravel() if hasattr(parts, "ravel") else parts, count, name)
 
 
 def _fields(client: Any, X: Any) -> dict[str, Any]:
@@ -346,7 +374,7 @@ def _fields_beside(y: Any, target: str, weight: Any, offset: Any) -> dict[str, A
     return found
 
 
-def _frame(names: _Names, place: int, X: Any, y: Any, weight: Any, offset: Any) -> Any:
+def _frame(names: _PackFrame, place: int, X: Any, y: Any, weight: Any, offset: Any) -> Any:
     """Partition with the outcome and what belongs to the rows as columns."""
     import pandas as pd
 

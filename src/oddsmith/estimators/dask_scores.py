@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 from oddsmith.data.outcome import read_outcome
 from oddsmith.errors import DataError, ParameterError
-from oddsmith.estimators.dask import beside_rows, collection_rows, dask_client, partitions
+from oddsmith.estimators.dask import collection_rows, dask_client, partitions
 from oddsmith.estimators.file_inference import results_of
 from oddsmith.inference.likelihood import CovarianceKind
 from oddsmith.views.files_progress import files_progress
@@ -42,12 +42,11 @@ def mapped(model: Any, X: Any, method: str, offset: Any = None) -> Any:
 
     score: Any = delayed(_scored, pure=False)
     sent = delayed(model, pure=False, traverse=False)
-    own, counts = partitions(X)
-    offsets = beside_rows(offset, X, "offset") or [None] * len(own)
+    parts, counts = partitions(X, ("offset", offset))
     meta = _empty(model, method)
     made = [
-        from_delayed(score(sent, method, part, given, meta), (rows, *meta.shape[1:]), meta=meta)
-        for part, given, rows in zip(own, offsets, counts, strict=True)
+        from_delayed(score(sent, method, part, meta), (rows, *meta.shape[1:]), meta=meta)
+        for part, rows in zip(parts, counts, strict=True)
     ]
     return concatenate(made, allow_unknown_chunksizes=True)
 
@@ -62,7 +61,8 @@ def _empty(model: Any, method: str) -> Any:
     return np.empty((0, K))
 
 
-def _scored(model: Any, method: str, X: Any, offset: Any, meta: Any) -> Any:
+def _scored(model: Any, method: str, part: tuple[Any, Any], meta: Any) -> Any:
+    X, offset = part
     if not X.shape[0]:
         return meta
     how = {} if offset is None else {"offset": np.asarray(offset)}
@@ -74,19 +74,16 @@ def accuracy(model: Any, X: Any, y: Any, sample_weight: Any, offset: Any) -> flo
     from dask.base import compute
     from dask.delayed import delayed
 
-    own, _ = partitions(X)
+    beside = (("y", y), ("sample_weight", sample_weight), ("offset", offset))
     judge: Any = delayed(_right, pure=False)
     sent = delayed(model, pure=False, traverse=False)
-    none = [None] * len(own)
-    labels = beside_rows(y, X, "y") or none
-    weights = beside_rows(sample_weight, X, "sample_weight") or none
-    offsets = beside_rows(offset, X, "offset") or none
-    found = [judge(sent, *part) for part in zip(own, labels, weights, offsets, strict=True)]
+    found = [judge(sent, part) for part in partitions(X, *beside)[0]]
     right, weight = np.sum(compute(*found), axis=0)
     return float(right / weight)
 
 
-def _right(model: Any, X: Any, y: Any, weight: Any, offset: Any) -> tuple[float, float]:
+def _right(model: Any, part: tuple[Any, ...]) -> tuple[float, float]:
+    X, y, weight, offset = part
     if not X.shape[0]:
         return 0.0, 0.0
     labels, _ = read_outcome(y)

@@ -206,7 +206,7 @@ def _refuse_empty(folded: FoldedRows) -> None:
             label = folded.rows.training.classes.tolist()[int(np.argmin(fitted))]
             raise DataError(
                 f"fold {number} (from 0) has no row of class {quoted(label_text(label))} to fit; "
-                "use fewer folds, or a splitter that shares out each class, as StratifiedKFold does."
+                "use fewer folds, or a splitter that shares out each class, as StratifiedKFold."
             )
         if not scored > 0:
             raise DataError(f"fold {number} (from 0) has no row of positive weight to score.")

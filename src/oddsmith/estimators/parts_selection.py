@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from oddsmith.core.block import CountedSource
+from oddsmith.core.certificate import FLOOR
 from oddsmith.core.columns import Standardisation
 from oddsmith.core.each import MOST_PARTS
 from oddsmith.core.fold_rows import HeldOut
@@ -28,12 +29,15 @@ from oddsmith.estimators.parameters import (
 )
 from oddsmith.estimators.part_folds import FoldedRows, fold_rows, folds_of
 from oddsmith.estimators.parts import Rows
+from oddsmith.estimators.parts_path import objective_of_path
+from oddsmith.estimators.path_result import NULL_TOL
 from oddsmith.estimators.trained import TrainedClassifier
 from oddsmith.estimators.training import Training
 from oddsmith.solvers.around import fit_around, near_optimum
 from oddsmith.solvers.choose import Problem, choose
 from oddsmith.solvers.follow import follow
 from oddsmith.solvers.minimise import Task, objective_of
+from oddsmith.solvers.path_rows import null_landing, row_stations
 
 __all__ = ["Searched", "check_search", "search"]
 
@@ -244,7 +248,10 @@ class _FoldWalk:
         model, fits = self.model, self.fits
         source = self.folded.outside(self.passes, self.fold)
         trainings = [self._training(source, C) for C in self.Cs.tolist()]
-        self._follow(source, trainings)
+        if self.ratio > 0:
+            self._path(source, trainings)
+        else:
+            self._follow(source, trainings)
         start = None
         for c, training in enumerate(trainings):
             at = self.fold, c
@@ -259,13 +266,27 @@ class _FoldWalk:
         columns = self.folded.columns_outside(self.fold)
         return replace(training, blocks=source, columns=columns)
 
+    def _path(self, source: Any, trainings: list[Training]) -> None:
+        """Fit penalties with a kink, each predicted by the last."""
+        model, first = self.model, trainings[0]
+        if model.solver != "auto" or model.max_iter is not None or not first.columns:
+            return
+        objective = objective_of_path(model, source, first.columns, first)
+        tol, penalties = model.tol * objective.weight, [(one.l1, one.l2) for one in trainings]
+        with np.errstate(over="ignore", invalid="ignore"):
+            null = null_landing(objective, NULL_TOL * objective.weight)
+            for step in row_stations(objective, penalties, tol, null):
+                gap = max(step.gap / objective.weight, FLOOR)
+                if gap <= model.tol:
+                    _keep(self.fits, (self.fold, step.index), objective, step.coef, gap)
+
     def _follow(self, source: Any, trainings: list[Training]) -> None:
         """Fit penalties without a kink in the metric of one sample, a pass or two for each."""
         model, first = self.model, trainings[0]
         K, width = first.classes.size, first.width
         size = (first.n_features + bool(model.fit_intercept)) * width
         tall = choose("auto", Problem(source.n_rows, size, width, first.sparse, samples=True))
-        if self.ratio > 0 or not _is_plain(model, self.Cs) or tall.name != "sampled-lbfgs":
+        if not _is_plain(model, self.Cs) or tall.name != "sampled-lbfgs":
             return
         l2 = np.array([training.l2 for training in trainings])
         unknown = np.flatnonzero(~(self.fits.gaps[self.fold] <= model.tol))

@@ -1,7 +1,7 @@
 """regularization_path: fits from the penalty that holds all coefficients at 0 downwards."""
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,89 +16,25 @@ from oddsmith.core.penalty import Penalty
 from oddsmith.core.stable import Array
 from oddsmith.data.memory import memory_blocks
 from oddsmith.engines.threads import Threads
-from oddsmith.errors import ConvergenceWarning
-from oddsmith.estimators.door import admit, admit_columns, column_places, names_of
+from oddsmith.estimators.door import admit, admit_columns, column_places, is_collection, names_of
 from oddsmith.estimators.inputs import in_range, row_offset, row_weights
+from oddsmith.estimators.logistic import LogisticRegression
 from oddsmith.estimators.parameters import check_stopping, column_limits, penalties_of_a_path
+from oddsmith.estimators.path_result import (
+    NULL_TOL,
+    Path,
+    PathAsked,
+    first_lambda,
+    late_gaps,
+    path_of,
+    shown,
+    spaced_lambdas,
+)
 from oddsmith.estimators.table_encoder import TableEncoder
 from oddsmith.solvers.coordinate_descent import CoordinateDescent
-from oddsmith.solvers.path import Station, largest_lambda, null_fit, stations
-from oddsmith.views.plots import plot_path
+from oddsmith.solvers.path import null_fit, stations
 
 __all__ = ["Path", "regularization_path"]
-
-# Share of l1 that stands for none where the largest penalty is looked for, as in glmnet.
-_LEAST_SHARE = 1e-3
-# Smallest penalty relative to the largest, for more rows than columns and for fewer.
-_TALL_RATIO, _WIDE_RATIO = 1e-4, 1e-2
-# Gap per unit of weight at which what is not penalised rests.
-_NULL_TOL = 2.0**-46
-# Times tol at which a walk ends already.
-_ALMOST = 1.02
-
-
-@dataclass(frozen=True)
-class Path:
-    """Fits along a path of penalties, from large to small.
-
-    Attributes
-    ----------
-    lambdas : array of shape (m,)
-        Penalties on glmnet's scale.
-    coefs : array of shape (m, p), or (m, K, p) for K > 2 classes
-    intercepts : array of shape (m,), or (m, K)
-    objectives : array of shape (m,)
-        Mean loss plus penalty (nats per unit of weight).
-    gaps : array of shape (m,)
-        Proved upper bounds on `objectives` minus their minima.
-    degrees_of_freedom : array of shape (m,)
-        Coefficients that are not 0 (Zou, Hastie and Tibshirani, 2007), intercepts left out.
-    deviance_explained : array of shape (m,)
-        1 minus the deviance relative to that of the intercepts (and the offset) alone.
-    classes : array of shape (K,)
-        Sorted; of two, the second is the positive one.
-    l1_ratio : float
-    n_passes : int
-        How often the rows were read.
-    feature_names : tuple of str
-        Of the encoded columns, else x0, x1, ...
-    encoder : TableEncoder or None
-        Fitted, where the columns had to be encoded.
-    """
-
-    lambdas: Array
-    coefs: Array
-    intercepts: Array
-    objectives: Array
-    gaps: Array
-    degrees_of_freedom: Array
-    deviance_explained: Array
-    classes: Any
-    l1_ratio: float
-    n_passes: int
-    feature_names: tuple[str, ...]
-    encoder: TableEncoder | None = None
-
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the coefficients along the path, the seven that grow largest with their names.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Where to draw; without it a figure is made.
-
-        Returns
-        -------
-        matplotlib Figure
-            Of K > 2 classes it shows the length of each column's K coefficients.
-
-        Raises
-        ------
-        MissingPackageError
-            If matplotlib is not installed.
-        """
-        table = self.coefs if self.coefs.ndim == 2 else np.linalg.norm(self.coefs, axis=1)
-        return plot_path(self.lambdas, table, self.feature_names, self.degrees_of_freedom, ax)
 
 
 class _Model(ClassifierMixin, BaseEstimator):
@@ -150,7 +86,7 @@ def regularization_path(
 
     Parameters
     ----------
-    X : array, sparse matrix (CSR, CSC) or table of shape (n, p)
+    X : array, sparse matrix (CSR, CSC), table or Dask collection of shape (n, p)
     y : array or column of shape (n,)
         Labels of two or more classes.
     l1_ratio : float, default 1.0
@@ -202,6 +138,23 @@ def regularization_path(
     """
     ratio, given = penalties_of_a_path(l1_ratio, n_lambdas, lambdas, lambda_ratio)
     check_stopping(tol, None)
+    if is_collection(X):
+        asked = PathAsked(ratio, given, int(n_lambdas), lambda_ratio, float(tol))
+        learner = LogisticRegression(
+            l1_ratio=1.0,
+            fit_intercept=fit_intercept,
+            class_weight=class_weight,
+            tol=tol,
+            penalty_factors=penalty_factors,
+            lower_bounds=lower_bounds,
+            upper_bounds=upper_bounds,
+            encoder=encoder,
+        )
+        beside = {"sample_weight": sample_weight, "offset": offset}
+        path = _path_of_collection(X, y, beside, learner, asked)
+        for kind, message in late_gaps(path, float(tol)):
+            warnings.warn(message, kind, stacklevel=2)
+        return path
     model = _Model(encoder)
     given_rows = admit(model, X, y)
     X, labels = given_rows.X, given_rows.labels
@@ -224,27 +177,26 @@ def regularization_path(
         )
         walk = _Walk(objective, ratio, float(tol))
         if given is None:
-            least = lambda_ratio or (_WIDE_RATIO if X.shape[0] < X.shape[1] else _TALL_RATIO)
-            given = walk.largest * np.logspace(0.0, np.log10(least), n_lambdas)
+            given = spaced_lambdas(walk.largest, X.shape, n_lambdas, lambda_ratio)
         names = names_of(model)
         shown = [f"x{j}" for j in range(X.shape[1])] if names is None else names
         path = walk.path(given, labels.classes, tuple(str(name) for name in shown))
         path = replace(path, encoder=model.encoder_)
-    _warn_of_gaps(path, float(tol))
+    for kind, message in late_gaps(path, float(tol)):
+        warnings.warn(message, kind, stacklevel=2)
     return path
 
 
-def _warn_of_gaps(path: Path, tol: float) -> None:
-    late = np.flatnonzero(~(path.gaps <= _ALMOST * tol))  # NaN is late as well
-    if late.size:
-        warnings.warn(
-            f"{late.size} of {path.gaps.size} penalties were not proved to be within tol={tol:.1e} "
-            f"of their minimum (the worst is within {path.gaps.max():.1e} nats per unit of weight, "
-            f"the largest is lambdas[{late[0]}]={path.lambdas[late[0]]:.2g}, see gaps); leave out "
-            "the smallest lambdas, or raise tol.",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
+def _path_of_collection(
+    X: Any, y: Any, beside: dict[str, Any], model: LogisticRegression, asked: PathAsked
+) -> Path:
+    # Few have a cluster, and its libraries take a while to import.
+    from oddsmith.estimators.dask import collection_rows, dask_client
+    from oddsmith.estimators.parts_path import path_by_parts
+
+    with dask_client() as client:
+        rows = collection_rows(model, client, X, y, **beside)
+        return path_by_parts(model, rows, asked)
 
 
 class _Walk:
@@ -255,11 +207,9 @@ class _Walk:
         self._descent = CoordinateDescent(objective)
         weight = objective.weight
         kinks = replace(objective, l1=weight).penalty
-        self._null = self._descent.settle(kinks, _NULL_TOL * weight).here
-        _, self._gradient = null_fit(self._descent, kinks, _NULL_TOL * weight)
-        share = max(ratio, _LEAST_SHARE)
-        # Where no column says anything, every penalty is as good.
-        self.largest = (largest_lambda(kinks, self._gradient) or 1.0) / share
+        self._null = self._descent.settle(kinks, NULL_TOL * weight).here
+        _, self._gradient = null_fit(self._descent, kinks, NULL_TOL * weight)
+        self.largest = first_lambda(kinks, self._gradient, ratio)
 
     def _penalty(self, strength: float) -> Penalty:
         total = strength * self._objective.weight
@@ -271,31 +221,5 @@ class _Walk:
         objective, weight = self._objective, self._objective.weight
         penalties = [self._penalty(float(strength)) for strength in lambdas]
         steps = stations(self._descent, penalties, lambda _: self._tol * weight, self._gradient)
-        found = [self._shown(step, penalties[step.index]) for step in steps]
-        coefs, intercepts, values, gaps, losses = (
-            np.stack(part) for part in zip(*found, strict=True)
-        )
-        counts = np.count_nonzero(coefs.reshape(len(found), -1), axis=1)
-        binary = objective.width == 1
-        null = self._null.value / weight
-        source: Any = objective.source
-        return Path(
-            lambdas=np.asarray(lambdas),
-            coefs=coefs[:, 0] if binary else coefs,
-            intercepts=intercepts[:, 0] if binary else intercepts,
-            objectives=values,
-            gaps=gaps,
-            degrees_of_freedom=counts,
-            deviance_explained=1.0 - losses / null if null > 0 else np.zeros(len(found)),
-            classes=classes,
-            l1_ratio=self._ratio,
-            n_passes=source.passes,
-            feature_names=names,
-        )
-
-    def _shown(self, step: Station, penalty: Penalty) -> tuple[Array, Array, float, float, float]:
-        """Coefficients, intercepts, objective, gap and loss as the user gets them."""
-        weight = self._objective.weight
-        w, b = self._objective.to_user(step.coef)
-        value = (step.loss + penalty.value(step.coef)) / weight
-        return w.T, b, value, max(step.gap / weight, 2.0**-52), step.loss / weight
+        found = [shown(objective, step, penalties[step.index]) for step in steps]
+        return path_of(objective, found, lambdas, self._ratio, classes, names, self._null.value)

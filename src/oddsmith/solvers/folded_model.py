@@ -105,6 +105,10 @@ class FoldedModel:
         """Coordinates."""
         return int(self.ids.size)
 
+    def under(self, penalty: Penalty) -> "FoldedModel":
+        """Make the same model of the losses with another penalty."""
+        return FoldedModel(self.ids, self._losses, penalty, self.coef)
+
     def minimum(self, coef: Array, v: Array, gap: float) -> Minimum:
         """Minimum of the model at coef.
 

@@ -27,7 +27,7 @@ from oddsmith.solvers.parameters import Parameters, require_whole
 from oddsmith.solvers.path import missed
 from oddsmith.solvers.run import Iterate
 
-__all__ = ["ProximalNewtonRows"]
+__all__ = ["Ahead", "Landed", "ProximalNewtonRows", "RowWalk"]
 
 # Up to this length of coef the working set is all; and of a working set at the most.
 _WHOLE, _MOST = 1000, 2000
@@ -51,7 +51,7 @@ _IDLE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Landed:
+class Landed:
     """Where a step has ended.
 
     Attributes
@@ -63,6 +63,8 @@ class _Landed:
     formed : bool
         Whether it is from here.
     certificate : Certificate
+    loss : float
+        Without the penalty (nats).
     """
 
     coef: Array
@@ -70,6 +72,7 @@ class _Landed:
     model: FoldedModel
     formed: bool
     certificate: Certificate
+    loss: float
 
     @property
     def value(self) -> float:
@@ -83,10 +86,10 @@ class _Landed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ahead:
+class Ahead:
     """Where a model's minimum is, seen from where it was made."""
 
-    here: _Landed
+    here: Landed
     minimum: Minimum
 
 
@@ -120,7 +123,7 @@ class ProximalNewtonRows(Parameters):
     def iterates(self, objective: Objective, start: Array) -> Iterator[Iterate]:
         """Walk from where a sample's optimum is, or from start where no sample tells."""
         begin, near = self._sampled(objective, np.clip(start, *objective.penalty.bounds()))
-        walk = _Walk(objective)
+        walk = RowWalk(objective)
         for ahead in walk.steps(begin, near):
             here, proof = ahead.here, ahead.here.certificate
             steepest = objective.penalty.steepest(here.coef, proof.moments.gradient)
@@ -142,7 +145,7 @@ class ProximalNewtonRows(Parameters):
         if part is None or part.source.n_rows < _LEAST_ROWS * min(part.size, _WHOLE):
             return start, None
         begin, near = self._sampled(part, start)
-        for ahead in islice(_Walk(part).steps(begin, near), _SAMPLE_STEPS):
+        for ahead in islice(RowWalk(part).steps(begin, near), _SAMPLE_STEPS):
             begin, near = ahead.minimum.coef, ahead.here.v / (part.weight / objective.weight)
             if ahead.here.gap <= _WORTH * max(1, np.count_nonzero(begin)):
                 break
@@ -150,7 +153,7 @@ class ProximalNewtonRows(Parameters):
 
 
 @dataclass(slots=True)
-class _Walk:
+class RowWalk:
     """Passes over the rows, and what one tells the next."""
 
     objective: Objective
@@ -162,20 +165,23 @@ class _Walk:
         self.sizes = np.repeat(self.objective.column_sizes, self.objective.width)
         self.whole = self.objective.size <= _WHOLE
 
-    def steps(self, coef: Array, near: Array | None) -> Iterator[_Ahead]:
+    def steps(self, coef: Array, near: Array | None) -> Iterator[Ahead]:
+        """Take steps from coef, with the gradient there or near by where it is known."""
+        return self.onward(self.land(coef, self.columns(coef, near)))
+
+    def onward(self, here: Landed) -> Iterator[Ahead]:
         """Take steps for as long as they lead on; see `ProximalNewtonRows`."""
         penalty, W = self.objective.penalty, self.objective.weight
-        here = self.land(coef, self._columns(coef, near))
         best, lowest, idle, before = here.gap, here.value, 0, math.inf
         while True:
-            ahead = _Ahead(here, here.model.minimum(here.coef, here.v, here.gap))
+            ahead = Ahead(here, here.model.minimum(here.coef, here.v, here.gap))
             yield ahead
             lacking = missed(penalty, here.v, here.model.ids)
             length = ahead.minimum.length
             # A new model leaves of a step about as much as the margins have moved.
             left = length / math.sqrt(W) if here.formed else length / max(before, _TINY)
             anew = lacking.size > 0 or here.model.m <= _CHEAP or left > _CONTRACTION
-            there = self._follow(ahead, anew)
+            there = self.follow(ahead, anew)
             if there is None:
                 return
             better = there.gap < 0.5 * best or there.value < lowest - 1e-3 * best
@@ -185,7 +191,7 @@ class _Walk:
             best, lowest = min(best, there.gap), min(lowest, there.value)
             here, before = there, length
 
-    def nearby(self, ahead: _Ahead, coef: Array) -> Certificate:
+    def nearby(self, ahead: Ahead, coef: Array) -> Certificate:
         """Certificate at a coef near the model's minimum: a pass, if it is not known."""
         here = ahead.here
         for known, proof in ((here.coef, here.certificate), *filter(None, [self._known])):
@@ -195,10 +201,10 @@ class _Walk:
         self._known = coef, proof
         return proof
 
-    def _follow(self, ahead: _Ahead, anew: bool) -> _Landed | None:
-        """Where the step leads, or a shorter one; None where none leads down."""
+    def follow(self, ahead: Ahead, anew: bool) -> Landed | None:
+        """Pass where the step leads, or a shorter one; None where none leads down."""
         here, target = ahead.here, ahead.minimum.coef
-        there = self.land(target, self._columns(target, here.v) if anew else here.model, ahead)
+        there = self.land(target, self.columns(target, here.v) if anew else here.model, ahead)
         if there.value <= here.value + _ROUNDING * abs(here.value):
             return there
         back = here.coef - target
@@ -207,11 +213,11 @@ class _Walk:
         if not values[k] < here.value:
             return None
         shorter = here.coef - _LENGTHS[k] * back
-        return self.land(shorter, self._columns(shorter, here.v), ahead)
+        return self.land(shorter, self.columns(shorter, here.v), ahead)
 
     def land(
-        self, coef: Array, columns: Indices | FoldedModel, ahead: _Ahead | None = None
-    ) -> _Landed:
+        self, coef: Array, columns: Indices | FoldedModel, ahead: Ahead | None = None
+    ) -> Landed:
         """Pass over the rows at coef.
 
         Parameters
@@ -219,7 +225,7 @@ class _Walk:
         coef : array of shape (size,)
         columns : index array or FoldedModel
             Working set of a new model, or the model to keep.
-        ahead : _Ahead, optional
+        ahead : Ahead, optional
             The step that led here.
         """
         objective = self.objective
@@ -239,9 +245,9 @@ class _Walk:
         moments = Moments(objective.weight, value, gradient)
         line = LineMoments(np.empty(0), gap, math.inf, -math.inf, math.inf)
         proof = Certificate(gap, line, moments, np.zeros_like(coef), rounding)
-        return _Landed(coef, sums.gradient, model, wanted is not None, proof)
+        return Landed(coef, sums.gradient, model, wanted is not None, proof, sums.value)
 
-    def _kernel(self, coef: Array, columns: Indices | None, ahead: _Ahead | None) -> Landing:
+    def _kernel(self, coef: Array, columns: Indices | None, ahead: Ahead | None) -> Landing:
         objective, kernels = self.objective, self.objective.kernels
         loss, design = objective.loss, objective.design
         order = 2 if self.whole and columns is not None else 1
@@ -260,7 +266,7 @@ class _Walk:
         return Landing(here, part, Step(at, direction, bent), product)
 
     def _gap(
-        self, coef: Array, sums: LandingMoments, fresh: FoldedModel | None, ahead: _Ahead | None
+        self, coef: Array, sums: LandingMoments, fresh: FoldedModel | None, ahead: Ahead | None
     ) -> float:
         """Proved bound on f - min f (nats): the better one of two dual points."""
         penalty, W = self.objective.penalty, self.objective.weight
@@ -285,8 +291,8 @@ class _Walk:
         own = np.append(columns, self.objective.source.n_features) if intercept else columns
         return (own[:, None] * K + np.arange(K)).ravel()
 
-    def _columns(self, coef: Array, v: Array | None) -> Indices:
-        """Working set where coef is next: what is not 0, has no kink, or may soon leave 0."""
+    def columns(self, coef: Array, v: Array | None) -> Indices:
+        """Choose the working set at coef: what is not 0, has no kink, or may soon leave 0."""
         p, K = self.objective.source.n_features, self.objective.width
         if self.whole:
             return np.arange(p)
