@@ -98,9 +98,10 @@ class DaskParts:
             If the cluster goes away, or its workers die again and again.
         """
         place = f"{self._token}-{next(self._folds)}"
-        with self._clear(name):
+        tasks: list[Any] = []
+        with self._clear(name, tasks):
             sent = self._sent(kernel, name)
-            tasks = [
+            tasks += [
                 self.client.submit(
                     _partial_sums,
                     sent,
@@ -117,7 +118,7 @@ class DaskParts:
             level = 0
             while len(tasks) > _BRANCHES:
                 level += 1
-                tasks = [
+                tasks[:] = [
                     self.client.submit(
                         _added, list(some), self.n_parts, key=f"{name}-{place}-{level}-{at}"
                     )
@@ -166,8 +167,8 @@ class DaskParts:
         return max(1, round(size / (_SHARE * len(limits) * min(limits)) + 0.5))
 
     @contextmanager
-    def _clear(self, name: str) -> Iterator[None]:
-        """Say in one sentence what became of the cluster."""
+    def _clear(self, name: str, tasks: Sequence[Any] = ()) -> Iterator[None]:
+        """Say in one sentence what became of the cluster; leave no task on it after an interrupt."""
         from concurrent.futures import CancelledError
 
         lost = (CancelledError, OSError, TimeoutError)
@@ -182,12 +183,18 @@ class DaskParts:
                 " them more memory, or cut the data into smaller partitions"
             ) from None
         except Exception as error:
-            if isinstance(error, lost) or self.client.status != "running":
+            # A part whose making fails, as its file is not there, says nothing of the cluster.
+            lost_now = isinstance(error, lost) and all(task.status != "error" for task in tasks)
+            if lost_now or self.client.status != "running":
                 why = " ".join(str(error).split())[:200] or type(error).__name__
                 raise ClusterError(
                     f"the Dask cluster went away in {name!r} ({why}); start it and fit again, with "
                     "resume=True where there is a checkpoint"
                 ) from error
+            raise
+        except KeyboardInterrupt:
+            # The traceback that a session keeps would hold them.
+            self.client.cancel([*tasks, *self._items])
             raise
 
 
