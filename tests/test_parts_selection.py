@@ -34,9 +34,9 @@ from oddsmith.data.table_part import TableSchema
 from oddsmith.engines.part_folds import FoldRows, SharedPasses
 from oddsmith.engines.parts import PartRows, PartsHere
 from oddsmith.estimators import parts_path, parts_selection
-from oddsmith.estimators.cross_validation import choose_by_parts, learner_of
 from oddsmith.estimators.part_folds import fold_rows, folds_of
 from oddsmith.estimators.parts import array_rows, pack_array, pack_table, table_rows
+from oddsmith.estimators.parts_choice import choose_by_parts, learner_of
 from oddsmith.estimators.parts_path import path_by_parts
 from oddsmith.estimators.parts_selection import check_search
 from oddsmith.estimators.path_result import PathAsked
