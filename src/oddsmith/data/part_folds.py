@@ -13,7 +13,6 @@ import numpy as np
 
 from oddsmith.core.loss import Labels
 from oddsmith.core.parts import Part
-from oddsmith.core.stable import Array
 
 __all__ = ["ClassCounts", "CountClasses", "WithFolds", "piece_sizes", "stratified_sizes"]
 
@@ -148,7 +147,7 @@ class WithFolds:
         return folds
 
 
-def _fold_of(places: Array, sizes: Counts) -> Labels:
+def _fold_of(places: Counts, sizes: Counts) -> Labels:
     """Fold of rows by their place among those that are shared out."""
     ends = list(accumulate(sizes.tolist()))
     return np.searchsorted(np.array(ends), places, side="right")

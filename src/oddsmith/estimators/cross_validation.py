@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from numbers import Integral
 from typing import Any, Self
@@ -35,16 +35,13 @@ from oddsmith.estimators.logistic import LogisticRegression
 from oddsmith.estimators.parameters import (
     check_stopping,
     column_limits,
-    elastic_net,
     penalty_grid,
 )
-from oddsmith.estimators.parts import Rows
 from oddsmith.estimators.trained import Complaints
-from oddsmith.solvers.run import Watch
 from oddsmith.views.files_progress import files_progress
 from oddsmith.views.progress import counted_progress
 
-__all__ = ["LogisticRegressionCV", "choose_by_parts", "learner_of"]
+__all__ = ["LogisticRegressionCV"]
 
 # What there is of a fit to all rows alone.
 _OF_THE_FIT = (
@@ -56,17 +53,6 @@ _OF_THE_FIT = (
     "solver_",
     "history_",
     "_record",
-)
-
-
-# What the rows teach of their columns.
-_OF_THE_COLUMNS = (
-    "encoder_",
-    "feature_names_in_",
-    "n_features_in_",
-    "target_",
-    "n_rows_",
-    "n_dropped_",
 )
 
 
@@ -467,6 +453,7 @@ def _fit_collection(
 ) -> Complaints:
     # Few have a cluster, and its libraries take a while to import.
     from oddsmith.estimators.dask import collection_rows, dask_client
+    from oddsmith.estimators.parts_choice import choose_by_parts, learner_of
     from oddsmith.estimators.parts_selection import check_search
 
     check_search(model.cv, model.scoring, groups, offset)
@@ -475,68 +462,6 @@ def _fit_collection(
         rows = collection_rows(learner, client, X, y, weight, offset)
         rows.source.watch = told.began
         return choose_by_parts(model, learner, rows, watch=told.iteration)
-
-
-def learner_of(model: LogisticRegressionCV) -> LogisticRegression:
-    """Make the classifier that is fitted in each fold of rows in parts, and learns the columns."""
-    return LogisticRegression(
-        l1_ratio=1.0,
-        fit_intercept=model.fit_intercept,
-        class_weight=model.class_weight,
-        solver=model.solver,
-        tol=model.tol,
-        max_iter=model.max_iter,
-        random_state=model.random_state,
-        verbose=model.verbose,
-        penalty_factors=model.penalty_factors,
-        lower_bounds=model.lower_bounds,
-        upper_bounds=model.upper_bounds,
-        encoder=model.encoder,
-    )
-
-
-def choose_by_parts(
-    model: LogisticRegressionCV,
-    learner: LogisticRegression,
-    rows: Rows,
-    *,
-    watch: Watch | None = None,
-) -> Complaints:
-    """Choose the penalty by rows in parts and fit all of them; return what there is to warn of.
-
-    Parameters
-    ----------
-    model : LogisticRegressionCV
-        It keeps the choice and the fit; `check_search` found nothing to refuse.
-    learner : LogisticRegression
-        Of `learner_of`, which the rows have taught their columns.
-    rows : Rows
-    watch : callable, optional
-        Called once per iteration of the fit to all rows.
-    """
-    from oddsmith.estimators.parts import fit_rows
-    from oddsmith.estimators.parts_selection import search
-
-    for name in _OF_THE_COLUMNS:
-        vars(model).pop(name, None)
-        if hasattr(learner, name):
-            setattr(model, name, getattr(learner, name))
-    tell_dropped(model)
-    found = search(learner, rows, model.Cs, model.l1_ratios, model.cv, model.scoring)
-    model.Cs_, model.l1_ratios_ = found.Cs, found.l1_ratios
-    model.scores_, model.losses_, model.gaps_ = found.scores, found.losses, found.gaps
-    model.coefs_paths_ = found.coefs
-    model._choose(found.shares)
-    model.classes_ = rows.training.classes
-    said = model._late()
-    if not model.refit:
-        model._average()
-        return said
-    learner.C, learner.l1_ratio = model.C_, model.l1_ratio_
-    l1, l2 = elastic_net(model.C_, model.l1_ratio_)
-    said += fit_rows(learner, replace(rows, training=rows.penalised(l1, l2)), watch=watch)
-    model._take(learner)
-    return said
 
 
 def _numbered(part: Any, n: int, number: int) -> np.ndarray[Any, Any]:
