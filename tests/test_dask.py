@@ -6,8 +6,6 @@ That parts in themselves are right is in ``test_parts.py``; here is what Dask do
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -61,9 +59,7 @@ def dask_rows(X, cuts):
     X = np.asarray(X) if not sp.issparse(X) else X
     shape = X.shape[1:]
     pieces = [
-        da.from_delayed(
-            delayed(X[own]), (own.stop - own.start, *shape), dtype=X.dtype, meta=X[:0]
-        )
+        da.from_delayed(delayed(X[own]), (own.stop - own.start, *shape), dtype=X.dtype, meta=X[:0])
         for own in cuts
     ]
     return da.concatenate(pieces)
@@ -127,7 +123,10 @@ def test_the_bits_are_the_same_for_any_workers(client, in_passes):
     assert len(client.scheduler_info()["workers"]) == 2
     for threads in (1, 3):
         with Client(
-            processes=False, n_workers=1, threads_per_worker=threads, dashboard_address="127.0.0.1:0"
+            processes=False,
+            n_workers=1,
+            threads_per_worker=threads,
+            dashboard_address="127.0.0.1:0",
         ):
             found[f"{threads} threads"] = bits(LogisticRegression().fit(X, y))
     here = LogisticRegression()
@@ -319,11 +318,20 @@ def refused(kind, said, X, y, *beside, **how):
 def test_what_dask_arrays_must_not_be(client):
     X, y, whole = collection(parts=2)
     bad = X.map_blocks(clusters.with_nan)
-    refused(DataError, "X contains NaN or infinity: partition 1, row 3 (from 0), column 1; fill", bad, y)
-    refused(DataError, "requires y to be passed, but the target y is None: give the labels", X, None)
+    refused(
+        DataError, "X contains NaN or infinity: partition 1, row 3 (from 0), column 1; fill", bad, y
+    )
+    refused(
+        DataError, "requires y to be passed, but the target y is None: give the labels", X, None
+    )
     refused(DataError, "X is a Dask Array; give an array of shape (n, p) or a data frame", y, y)
     refused(DataError, "y has 400 rows, and X 800; give one for each", X, y[:400])
-    refused(DataError, "y has shape (5,), and X is a Dask array of shape (800, 4); give", X, whole[:5, -1])
+    refused(
+        DataError,
+        "y has shape (5,), and X is a Dask array of shape (800, 4); give",
+        X,
+        whole[:5, -1],
+    )
     unknown = dask_rows(whole, CUTS["7"](800))
     unknown = unknown[unknown[:, 0] > -100]
     refused(DataError, "y is in 2 partitions, and X in 7; cut both into the same", unknown, y)
@@ -342,7 +350,9 @@ def test_what_dask_arrays_must_not_be(client):
 def test_what_dask_frames_must_not_be(client):
     given = frames(TABLE)
     X, y = given[FEATURES], given["y"]
-    refused(DataError, "y has 2 columns; give one, whose values are the labels.", X, given[["y", "o"]])
+    refused(
+        DataError, "y has 2 columns; give one, whose values are the labels.", X, given[["y", "o"]]
+    )
     refused(DataError, "sample_weight is of type Series, and X is a Dask frame; give a Dask series",
             X, y, TABLE["w"])  # fmt: skip
     refused(DataError, "y is in 1 partitions, and X in 4; cut both into the same", X,
@@ -384,7 +394,9 @@ def test_errors_of_the_making_of_parts_are_the_users_own(client):
 
 def listening():
     return {
-        one.laddr.ip for one in psutil.Process().net_connections() if one.status == psutil.CONN_LISTEN
+        one.laddr.ip
+        for one in psutil.Process().net_connections()
+        if one.status == psutil.CONN_LISTEN
     }
 
 
@@ -458,7 +470,9 @@ def test_parts_that_are_made_again_otherwise_are_refused(
         X, y = table[:, :-1], table[:, -1]
     else:
         frame = delayed(clusters.as_frame)
-        table = dd.from_delayed([frame(own) for own in made], meta=clusters.as_frame(np.ones((0, 5))))
+        table = dd.from_delayed(
+            [frame(own) for own in made], meta=clusters.as_frame(np.ones((0, 5)))
+        )
         X, y = table[list("abcd")], table["y"]
     in_pass(monkeypatch, 2, lambda kernel: clusters.KilledOnce(kernel, str(tmp_path / "killed")))
     with pytest.raises(DataError) as caught:
@@ -492,7 +506,9 @@ def test_a_cluster_that_is_closed_in_a_pass_is_named(monkeypatch, in_passes):
             "the Dask cluster went away in 'oddsmith pass 2' (",
             lambda: LogisticRegression().fit(X, y),
         )
-        assert said.endswith("; start it and fit again, with resume=True where there is a checkpoint")
+        assert said.endswith(
+            "; start it and fit again, with resume=True where there is a checkpoint"
+        )
         slow.join()
 
 

@@ -381,7 +381,9 @@ def test_what_all_parts_of_an_array_must_not_be():
         parts = PartsHere([(np.ones((200, 2)), np.arange(200.0), None, None)])
         array_rows(LogisticRegression(), (0.0, 1.0), parts.prepared(pack_array(2), ""), 2, **MODEL)
     many = (np.ones((5000, 2)), np.arange(5000), None, None)
-    with pytest.raises(DataError, match="^partition 0 of y holds more than 4096 different values, so"):
+    with pytest.raises(
+        DataError, match="^partition 0 of y holds more than 4096 different values, so"
+    ):
         PartsHere([many]).prepared(pack_array(2), "read").fold(array_report, "first pass")
     nothing = (ROWS[:0], LABELS[:0], None, None)
     parts = PartsHere([nothing, nothing]).prepared(pack_array(2), "read")
