@@ -11,7 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from oddsmith import ClusterError, DataError, LogisticRegression, ParameterError, TableEncoder
+from oddsmith import (
+    ClusterError,
+    DataError,
+    LogisticRegression,
+    LogisticRegressionCV,
+    ParameterError,
+    TableEncoder,
+    regularization_path,
+)
 from oddsmith.core.moments import VectorMoments
 from oddsmith.data.spark_table import spark_columns
 from oddsmith.engines import spark as engine
@@ -19,8 +27,8 @@ from oddsmith.engines.parts import PartsHere, _Taken
 from oddsmith.engines.spark import SparkDesk, SparkParts, SparkTable
 from oddsmith.engines.spark_tasks import OnExecutor
 from oddsmith.spark import fit, predict_proba
+from oddsmith.spark import regularization_path as spark_path
 
-pytest.importorskip("pyspark")
 pytestmark = [
     # PySpark says so of itself, wherever a function of Python is made.
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
@@ -274,6 +282,31 @@ def test_a_large_table_starts_from_a_sample_of_all_partitions(spark):
     shown = {jobs.apply(at).description() for at in range(jobs.size())}
     shown = {one.get() for one in shown if one.isDefined()}
     assert {"oddsmith read", "oddsmith sample", "oddsmith pass 1"} <= shown
+
+
+def test_the_penalty_and_the_path_are_those_of_rows_in_memory(spark):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(900, 4))
+    y = np.where(X[:, 0] - X[:, 1] + rng.logistic(size=900) > 0, "yes", "no")
+    data = pa.table({**dict(zip("abcd", X.T, strict=True)), "y": y})
+    table = spark.createDataFrame(data)
+    # Folds are by the order of rows, which is that of the partitions.
+    rows = table.toArrow()
+    X, y = np.column_stack([rows[name] for name in "abcd"]), np.array(rows["y"])
+    ways = {"Cs": [0.01, 0.1, 1.0], "cv": 3, "tol": 1e-15}
+    found = fit(table, "y", LogisticRegressionCV(**ways))
+    want = LogisticRegressionCV(**ways).fit(X, y)
+    assert found.C_ == want.C_
+    # Folds are fitted by other steps than in memory, each to its own proof.
+    np.testing.assert_allclose(found.losses_, want.losses_, rtol=1e-7)
+    np.testing.assert_allclose(found.coef_, want.coef_, rtol=1e-9)
+    path = spark_path(table, "y", lambdas=[0.1, 0.01], tol=1e-14)
+    known = regularization_path(X, y, lambdas=[0.1, 0.01], tol=1e-14)
+    np.testing.assert_allclose(path.coefs, known.coefs, rtol=1e-6, atol=1e-9)
+    with pytest.raises(ParameterError, match="LogisticRegressionCV makes many; leave it out"):
+        fit(table, "y", LogisticRegressionCV(), resume=True)
+    with pytest.raises(ParameterError, match="C=3 is not known of a path; use one of fit_"):
+        spark_path(table, "y", C=3)
 
 
 def test_probabilities_are_columns_of_the_table(spark):

@@ -1,10 +1,9 @@
-"""Logistic regression on Spark: `fit` a DataFrame on its executors, and `predict_proba` there.
+"""Logistic regression on Spark: fits of DataFrames by their executors, and predictions there.
 
->>> import oddsmith.spark
->>> model = oddsmith.spark.fit(df, target="y")  # doctest: +SKIP
->>> oddsmith.spark.predict_proba(model, df).show()  # doctest: +SKIP
+`fit` gives the coefficients of rows in memory with their proof, `regularization_path` those of a
+path of penalties, and `predict_proba` adds columns of probabilities to a DataFrame.
 """
 
-from oddsmith.estimators.spark import fit, predict_proba
+from oddsmith.estimators.spark import fit, predict_proba, regularization_path
 
-__all__ = ["fit", "predict_proba"]
+__all__ = ["fit", "predict_proba", "regularization_path"]
