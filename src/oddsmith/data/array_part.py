@@ -200,7 +200,7 @@ def _floats(values: Any, name: str, where: str) -> Array:
         raise DataError(f"{where} of {name} holds {values.dtype}; give numbers")
     found = values.astype(np.float64, copy=False)
     bad = ~np.isfinite(found)
-    _refuse(bad.reshape(len(found), -1).any(axis=1), f"{name} is no finite number", where)
+    _refuse(bad if bad.ndim == 1 else bad.any(axis=1), f"{name} is no finite number", where)
     return found
 
 
