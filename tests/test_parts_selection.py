@@ -88,7 +88,7 @@ def agree(ours, theirs, rtol=1e-9, atol=1e-9):
         np.testing.assert_allclose(
             getattr(ours, name), getattr(theirs, name), rtol=rtol, atol=atol, err_msg=name
         )
-    assert ours.Cs_[np.argmin(np.abs(ours.Cs_ - ours.C_))] == pytest.approx(theirs.C_)
+    np.testing.assert_allclose(ours.C_, theirs.C_, rtol=1e-9)
     assert ours.C_1se_ == pytest.approx(theirs.C_1se_)
     assert ours.l1_ratio_ == theirs.l1_ratio_
     assert ours.gaps_.max() <= ours.tol
@@ -373,7 +373,7 @@ def test_folds_without_a_class_are_named():
     model = LogisticRegressionCV(cv=5)
     with pytest.raises(DataError, match="class 1 has 3 rows, too few"):
         chosen(model, X, y)
-    with pytest.raises(DataError, match=r"fold 0 \(from 0\) has no row of class '1' to fit"):
+    with pytest.raises(DataError, match=r"fold 0 \(from 0\) has no row of class 1 to fit"):
         chosen(LogisticRegressionCV(cv=KFold(5)), X, y)
     weight = np.ones(60)
     weight[:20] = 0
@@ -480,17 +480,13 @@ def test_on_a_cluster_of_two_processes(client):
     ours = LogisticRegressionCV(**how).fit(dX, dy)
     theirs = LogisticRegressionCV(**how).fit(X, y)
     agree(ours, theirs, 1e-4, 1e-5)
-    np.testing.assert_allclose(ours.predict_proba(dX).compute()[:9], ours.predict_proba(X[:9]))
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-9)
     path = regularization_path(dX, dy, n_lambdas=8)
     np.testing.assert_allclose(
         path.objectives, regularization_path(X, y, n_lambdas=8).objectives, atol=3e-9
     )
+    apart = da.from_array((X[:, 0] > 0).astype(int), chunks=400)
     with pytest.warns(ConvergenceWarning, match="1 of 1 penalties were not proved"):
-        regularization_path(
-            dX,
-            dy > 5 if False else da.from_array((X[:, 0] > 0).astype(int), chunks=400),
-            lambdas=[1e-14],
-            tol=1e-15,
-        )
+        regularization_path(dX, apart, lambdas=[1e-14], tol=1e-15)
     with pytest.warns(ConvergenceWarning, match="fits of the folds are not proved"):
         LogisticRegressionCV(cv=2, Cs=[1.0], max_iter=1, solver="lbfgs", refit=False).fit(dX, dy)

@@ -119,11 +119,12 @@ class SharedPasses:
         ]
         for thread in threads:
             thread.start()
+        waiting: list[_Asked] | None = []
         try:
             while (waiting := self._all_waiting(ends)) is not None:
                 self._answer(waiting)
         except BaseException as error:
-            self._give_up(ends, error)
+            self._give_up(ends, waiting or [], error)
             raise
         finally:
             for thread in threads:
@@ -153,34 +154,34 @@ class SharedPasses:
                 self._changed.wait()
 
     def _answer(self, waiting: list[_Asked]) -> None:
-        jobs = [one for one in waiting if isinstance(one.what, FoldJob)]
-        try:
-            for one in waiting:
-                if isinstance(one.what, int):
-                    one.answer.set_result(self._sample(one.what))
-            if jobs:
-                # In one order, whichever walk came first.
-                jobs.sort(key=lambda one: one.what.fold)  # type: ignore[union-attr]
-                asked: Any = tuple(one.what for one in jobs)
-                sums = self.source.fold(Jobs(asked, self.n_classes)).each
-                for one, own in zip(jobs, sums, strict=True):
-                    one.answer.set_result(own)
-        except BaseException as error:
-            for one in waiting:
-                if not one.answer.done():
-                    one.answer.set_exception(error)
-            raise
+        for one in waiting:
+            if isinstance(one.what, int):
+                one.answer.set_result(self._sample(one.what))
+        # In one order, whichever walk came first.
+        jobs = sorted(
+            (one for one in waiting if isinstance(one.what, FoldJob)),
+            key=lambda one: one.what.fold,  # type: ignore[union-attr]
+        )
+        if jobs:
+            asked: Any = tuple(one.what for one in jobs)
+            sums = self.source.fold(Jobs(asked, self.n_classes)).each
+            for one, own in zip(jobs, sums, strict=True):
+                one.answer.set_result(own)
 
     def _sample(self, stride: int) -> Any:
         if stride not in self._samples:
             self._samples[stride] = self.source.sample(stride).blocks
         return self._samples[stride]
 
-    def _give_up(self, ends: Sequence[Future[Any]], error: BaseException) -> None:
+    def _give_up(
+        self, ends: Sequence[Future[Any]], taken: Sequence[_Asked], error: BaseException
+    ) -> None:
         """Let no walk wait any longer."""
         with self._changed:
+            self._waiting += taken
             while not all(end.done() for end in ends):
                 for one in self._waiting:
-                    one.answer.set_exception(error)
+                    if not one.answer.done():
+                        one.answer.set_exception(error)
                 self._waiting = []
                 self._changed.wait(0.1)

@@ -11,7 +11,6 @@ from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 from oddsmith.core.block import RowSource
 from oddsmith.core.columns import Columns
 from oddsmith.core.fold_rows import ByLabel, part_labels
-from oddsmith.core.labels import label_text, quoted
 from oddsmith.core.stable import Array
 from oddsmith.data.part_folds import (
     ClassCounts,
@@ -205,8 +204,8 @@ def _refuse_empty(folded: FoldedRows) -> None:
         if not fitted.all():
             label = folded.rows.training.classes.tolist()[int(np.argmin(fitted))]
             raise DataError(
-                f"fold {number} (from 0) has no row of class {quoted(label_text(label))} to fit; "
-                "use fewer folds, or a splitter that shares out each class, as StratifiedKFold."
+                f"fold {number} (from 0) has no row of class {label!r} to fit; use fewer folds, or "
+                "a splitter that shares out each class, such as StratifiedKFold."
             )
         if not scored > 0:
             raise DataError(f"fold {number} (from 0) has no row of positive weight to score.")

@@ -14,13 +14,17 @@ import numpy as np
 from oddsmith.core.moments import Moments
 from oddsmith.core.objective import Objective
 from oddsmith.core.penalty import Limits
-from oddsmith.solvers.path import Station
+from oddsmith.solvers.path import Station, largest_lambda
 from oddsmith.solvers.proximal_newton_rows import Ahead, Landed, RowWalk
 
 __all__ = ["null_landing", "row_stations"]
 
 # Steps at the most for one penalty.
 _MOST_STEPS = 50
+# Of the largest penalty, relative to it.
+_ROUNDING = 1e-12
+# Part of a null fit's gap that its last step looks at.
+_LAST = 1e-6
 
 
 def null_landing(objective: Objective, tol: float) -> Landed:
@@ -39,7 +43,10 @@ def null_landing(objective: Objective, tol: float) -> Landed:
     held = replace(limits, factors=np.where(limits.factors == 0, 0.0, np.inf))
     walk = RowWalk(replace(objective, l1=objective.weight, l2=0.0, limits=held))
     start = np.zeros(objective.size)
-    return _best(walk, walk.land(start, walk.columns(start, None)), tol)
+    here = _best(walk, walk.land(start, walk.columns(start, None)), tol)
+    # Gradients, from which a path's largest penalty is, err by the root of a gap: a step more.
+    ahead = Ahead(here, here.model.minimum(here.coef, here.v, _LAST * tol))
+    return walk.follow(ahead, anew=True) or here
 
 
 def row_stations(
@@ -62,12 +69,21 @@ def row_stations(
     for index, (l1, l2) in enumerate(penalties):
         walk = RowWalk(replace(objective, l1=l1, l2=l2))
         here = _under(walk.objective, last, tol)
-        ahead = Ahead(here, here.model.minimum(here.coef, here.v, tol))
-        there = walk.follow(ahead, anew=True)
+        there = None
+        if not _held(walk.objective, here):
+            ahead = Ahead(here, here.model.minimum(here.coef, here.v, tol))
+            there = walk.follow(ahead, anew=True)
         if there is None:  # nothing leads down from there, or rounding hides what does
             there = walk.land(here.coef, walk.columns(here.coef, here.v))
         last = _best(walk, there, tol)
         yield Station(index, last.coef, last.loss, last.gap)
+
+
+def _held(objective: Objective, here: Landed) -> bool:
+    """Whether the penalty holds all that it can hold at 0, but for rounding."""
+    kinked = objective.penalty.l1 > 0
+    all_at_0 = bool(kinked.any()) and not here.coef[kinked].any()
+    return all_at_0 and largest_lambda(objective.penalty, here.v) <= 1.0 + _ROUNDING
 
 
 def _under(objective: Objective, last: Landed, tol: float) -> Landed:
