@@ -191,7 +191,7 @@ def hasty_cluster():
 
 @contextmanager
 def separate_scheduler(folder):
-    """Process of a scheduler, and a client of it; with a worker."""
+    """Process of a scheduler that has a worker, and whose client is that of the session."""
     place = folder / "scheduler.json"
     dask_program = [sys.executable, "-m", "dask"]
     quiet = {
@@ -211,8 +211,8 @@ def separate_scheduler(folder):
         **quiet,
     )  # fmt: skip
     try:
-        with dask.config.set(QUICK), Client(scheduler_file=str(place), timeout=20) as client:
-            yield scheduler, client
+        with dask.config.set(QUICK), Client(scheduler_file=str(place), timeout=20):
+            yield scheduler
     finally:
         for process in (scheduler, worker):
             process.kill()

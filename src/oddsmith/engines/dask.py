@@ -168,7 +168,7 @@ class DaskParts:
 
     @contextmanager
     def _clear(self, name: str, tasks: Sequence[Any] = ()) -> Iterator[None]:
-        """Say in one sentence what became of the cluster; leave no task on it after an interrupt."""
+        """Say in one sentence what became of the cluster; an interrupt leaves no task on it."""
         from concurrent.futures import CancelledError
 
         lost = (CancelledError, OSError, TimeoutError)
