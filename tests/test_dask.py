@@ -238,7 +238,10 @@ def test_a_frame_on_workers(client, how):
     for method in ("predict", "predict_proba", "decision_function"):
         lazy = getattr(found, method)(given[FEATURES])
         own = getattr(found, method)(table[FEATURES])
-        np.testing.assert_array_equal(lazy.compute(), own)
+        if method == "predict":
+            np.testing.assert_array_equal(lazy.compute(), own)
+        else:  # rows that are encoded together, or apart
+            np.testing.assert_allclose(lazy.compute(), own, rtol=1e-12)
 
 
 @pytest.mark.parametrize("missing", ["mean", "indicator", "drop"])
@@ -558,7 +561,8 @@ def test_an_interrupt_leaves_no_task_running(whole, monkeypatch, in_passes):
     assert caught.value.__traceback__ is not None
     left = gone(whole, 3.0, lambda: clusters.busy(whole))
     assert left == []
-    assert not [name for name in clusters.tasks(whole) if "pass" in name or "encode" in name]
+    left = [name for name in clusters.tasks(whole) if "oddsmith pass" in name or "encode" in name]
+    assert left == []
     monkeypatch.undo()
     assert LogisticRegression().fit(X, y).converged_
 
