@@ -73,7 +73,8 @@ def _tasks(dask_scheduler):
     return sorted(str(key) for key in dask_scheduler.tasks)
 
 
-def processing(client):
+def busy(client):
+    """Names of the tasks that workers have been given."""
     return [key for keys in client.processing().values() for key in keys]
 
 
@@ -190,10 +191,15 @@ def hasty_cluster():
 
 @contextmanager
 def separate_scheduler(folder):
-    """Process of a scheduler, and a client of it; with a worker."""
+    """Process of a scheduler that has a worker, and whose client is that of the session."""
     place = folder / "scheduler.json"
     dask_program = [sys.executable, "-m", "dask"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet = {
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        # Schedulers, too, read the functions that tasks call.
+        "env": {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    }
     scheduler = subprocess.Popen(
         [*dask_program, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
          "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(place)],
@@ -202,12 +208,11 @@ def separate_scheduler(folder):
     worker = subprocess.Popen(
         [*dask_program, "worker", "--no-nanny", "--nthreads", "1", "--no-dashboard", "--host",
          "127.0.0.1", "--death-timeout", "20", "--scheduler-file", str(place)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         **quiet,
     )  # fmt: skip
     try:
-        with dask.config.set(QUICK), Client(scheduler_file=str(place), timeout=20) as client:
-            yield scheduler, client
+        with dask.config.set(QUICK), Client(scheduler_file=str(place), timeout=20):
+            yield scheduler
     finally:
         for process in (scheduler, worker):
             process.kill()

@@ -6,6 +6,7 @@ Parts are in this process here; that clusters are no different is in ``test_dask
 import hashlib
 import string
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -89,7 +90,7 @@ def test_the_tree_is_the_same_whoever_holds_which_part(given):
 
 @given(placements(), st.data())
 def test_a_part_that_is_missing_is_noticed(given, data):
-    leaves, worker, _ = given
+    leaves, _, _ = given
     leaf = data.draw(st.integers(0, len(leaves) - 1))
     here = {(0, k): own for k, own in enumerate(leaves) if k != leaf}
     with pytest.raises(ValueError, match=r"^parts are missing: there are .* of the tree, and no"):
@@ -140,7 +141,7 @@ class Sums:
 def cut(n, ends):
     """Slices of n rows; ends that are the same make empty ones."""
     edges = [0, *sorted(ends), n]
-    return [slice(start, stop) for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
 def gathered(block):
@@ -176,7 +177,7 @@ def test_parts_are_a_row_source_like_any(given):
 def test_parts_without_a_row_are_refused():
     empty = memory_blocks(np.empty((0, 2)), np.empty(0, int))
     source = PartRows(PartsHere([empty, empty]), [0, 0], 2, gathered)
-    with pytest.raises(DataError, match="^no part has a row; give data with rows.$"):
+    with pytest.raises(DataError, match=r"^no part has a row; give data with rows.$"):
         source.fold(column_statistics)
 
 
@@ -336,7 +337,8 @@ ARRAYS = {
     ),
     "weight negative": (
         {"weight": np.array([1.0, 1, 1, -1e-9, 1, 1])},
-        "partition 1, row 3 (from 0): sample_weight is no number from 0 up; mend it, or drop the row",
+        "partition 1, row 3 (from 0): sample_weight is no number from 0 up; mend it, or drop the "
+        "row",
     ),
     "weight nan": (
         {"weight": np.array([1.0, np.nan, 1, 1, 1, 1])},
@@ -375,22 +377,23 @@ def array_fit(X=ROWS, y=LABELS, **how):
 
 
 def test_what_all_parts_of_an_array_must_not_be():
-    with pytest.raises(DataError, match="^y mixes int and str; make them all of one kind$"):
+    with pytest.raises(DataError, match=r"^y mixes int and str; make them all of one kind$"):
         array_fit(y=np.array(list("ababab")))
-    with pytest.raises(DataError, match="^y holds 200 different numbers, so it is continuous"):
-        parts = PartsHere([(np.ones((200, 2)), np.arange(200.0), None, None)])
-        array_rows(LogisticRegression(), (0.0, 1.0), parts.prepared(pack_array(2), ""), 2, **MODEL)
+    numbers = PartsHere([(np.ones((200, 2)), np.arange(200.0), None, None)])
+    parts = numbers.prepared(pack_array(2), "read")
+    with pytest.raises(DataError, match=r"^y holds 200 different numbers, so it is continuous"):
+        array_rows(LogisticRegression(), (0.0, 1.0), parts, 2, **MODEL)
     many = (np.ones((5000, 2)), np.arange(5000), None, None)
     with pytest.raises(
-        DataError, match="^partition 0 of y holds more than 4096 different values, so"
+        DataError, match=r"^partition 0 of y holds more than 4096 different values, so"
     ):
         PartsHere([many]).prepared(pack_array(2), "read").fold(array_report, "first pass")
     nothing = (ROWS[:0], LABELS[:0], None, None)
     parts = PartsHere([nothing, nothing]).prepared(pack_array(2), "read")
-    with pytest.raises(DataError, match="^X has no row; give at least two, of different classes$"):
+    with pytest.raises(DataError, match=r"^X has no row; give at least two, of different classes$"):
         array_rows(LogisticRegression(), (0.0, 1.0), parts, 2, **MODEL)
     one = PartsHere([(ROWS, LABELS * 0, None, None)]).prepared(pack_array(2), "read")
-    with pytest.raises(DataError, match='^y holds the label "0" only; a fit needs rows of two'):
+    with pytest.raises(DataError, match=r'^y holds the label "0" only; a fit needs rows of two'):
         array_rows(LogisticRegression(), (0.0, 1.0), one, 2, **MODEL)
 
 
@@ -674,26 +677,28 @@ def test_what_a_table_must_not_be_is_named_with_its_partition(fault):
     second, said = TABLES[fault]
     first = frame(w=[1.0, 1.0], o=[0.0, 0.0])
     second = second.assign(**{name: 1.0 for name in "wo" if name not in second})
+    parts, _ = packed([first, second], fields=fields_of([first]), weight="w", offset="o")
     with pytest.raises(DataError) as refused:
-        parts, _ = packed([first, second], fields=fields_of([first]), weight="w", offset="o")
         parts.fold(report_of, "first pass")
     assert str(refused.value) == said
 
 
 def test_what_all_parts_of_a_table_must_not_be():
     nothing = frame().iloc[:0]
-    with pytest.raises(DataError, match="^X: there is no row; add data$"):
+    with pytest.raises(DataError, match=r"^X: there is no row; add data$"):
         fit_table(LogisticRegression(), [nothing, nothing])
     gaps = frame(a=[np.nan, np.nan])
-    with pytest.raises(DataError, match="^X: no row is left, as all 4 lack a value; fill some in$"):
+    with pytest.raises(
+        DataError, match=r"^X: no row is left, as all 4 lack a value; fill some in$"
+    ):
         fit_table(LogisticRegression(encoder=TableEncoder(missing="drop")), [gaps, gaps])
-    with pytest.raises(DataError, match='^X: column "y" holds the label "u" only; a fit needs'):
+    with pytest.raises(DataError, match=r'^X: column "y" holds the label "u" only; a fit needs'):
         fit_table(LogisticRegression(), [frame(y=["u", "u"]), nothing])
-    with pytest.raises(DataError, match='^X: column "y" mixes int and str; make them all of one'):
-        parts, asked = packed([frame(), frame(y=[1, 2])], fields=fields_of([frame()]))
+    parts, asked = packed([frame(), frame(y=[1, 2])], fields=fields_of([frame()]))
+    with pytest.raises(DataError, match=r'^X: column "y" mixes int and str; make them all of one'):
         table_rows(asked.model, asked, parts)
     many = pd.DataFrame({"a": np.ones(5000), "y": np.arange(5000)})
-    with pytest.raises(DataError, match='^partition 0: column "y" holds more than 4096 different'):
+    with pytest.raises(DataError, match=r'^partition 0: column "y" holds more than 4096 different'):
         packed([many])[0].fold(report_of, "first pass")
 
 
@@ -724,7 +729,7 @@ def test_levels_of_parts_are_in_the_order_in_which_they_came(columns, data):
                 "s": pd.Series(own, dtype=object),
                 "y": pd.Series(own[::-1], dtype=object),
             }
-        )  # fmt: skip
+        )
         for own in columns
     ]
     fields = fields_of([pd.DataFrame({"a": [1.0], "s": ["a"], "y": ["a"]})])
