@@ -309,7 +309,7 @@ def test_a_start_far_away_comes_back():
     here = walk.land(np.zeros(objective.size), np.arange(4))
     minimum = here.model.minimum(here.coef, here.v, here.gap)
     up = type(minimum)(here.coef - 3 * (minimum.coef - here.coef), minimum.change, minimum.v, 1.0)
-    assert walk._follow(module._Ahead(here, up), anew=True) is None
+    assert walk.follow(module.Ahead(here, up), anew=True) is None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module.RowWalk, "follow", lambda *_, **__: None)
         assert len(list(ProximalNewtonRows().iterates(objective, here.coef))) == 1

@@ -132,7 +132,8 @@ class PackArray:
             return ArrayReport((0,), ("",), {}, None, 0, False)
         rows = memory_blocks(X, np.zeros(n, np.int8), weight)
         columns = _total([self.statistics(rows[k]) for k in range(len(rows))])
-        if not columns.finite:
+        # Rows of no weight say nothing, whatever they hold.
+        if columns.weight > 0 and not columns.finite:
             raise _named(X, where)
         own, place = _labels(labels, where)
         if own.size > _MOST_LABELS:
