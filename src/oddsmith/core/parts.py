@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
 
 from oddsmith.core.block import Mergeable
+from oddsmith.errors import OddsmithError
 
-__all__ = ["Node", "Part", "PartKernel", "Parts", "added", "total"]
+__all__ = ["Node", "Part", "PartKernel", "Parts", "Refused", "added", "total"]
 
 S = TypeVar("S", bound=Mergeable)
 # Level and place of a sum in the tree: node (l, i) is over parts i 2**l to (i + 1) 2**l - 1.
@@ -33,6 +34,16 @@ class Part:
 
     number: int
     rows: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What is there instead of rows that cannot be used, or of sums over them.
+
+    It travels as a value: an engine would wrap an error into its own, and log it on each worker.
+    """
+
+    error: OddsmithError
 
 
 # Called with a part and a number of threads; None is nothing to add.
@@ -102,6 +113,8 @@ def total(sums: Mapping[Node, S | None], n_parts: int) -> S | None:
     ------
     ValueError
         If some part is missing.
+    OddsmithError
+        If parts were refused: why the first of them was.
 
     Examples
     --------
@@ -111,10 +124,12 @@ def total(sums: Mapping[Node, S | None], n_parts: int) -> S | None:
     found = list(added(sums, n_parts).values())
     if len(found) != 1:
         raise ValueError(f"{len(found)} sums are left over, as parts are missing")
+    if isinstance(found[0], Refused):
+        raise found[0].error
     return found[0]
 
 
-def _sum(left: S | None, right: S | None) -> S | None:
-    if left is None or right is None:
-        return right if left is None else left
-    return left + right
+def _sum(left: Any, right: Any) -> Any:
+    if left is None or isinstance(right, Refused):
+        return left if isinstance(left, Refused) else right
+    return left if right is None or isinstance(left, Refused) else left + right

@@ -9,9 +9,10 @@ import numpy as np
 
 from oddsmith.core.block import Block
 from oddsmith.core.columns import Columns
-from oddsmith.core.labels import Label
+from oddsmith.core.labels import Label, listed
 from oddsmith.core.parts import Part
 from oddsmith.core.stable import Array
+from oddsmith.data.content import add_content
 from oddsmith.data.memory import MemoryBlocks, memory_blocks
 from oddsmith.data.table_part import refuse_other_rows
 from oddsmith.errors import DataError
@@ -110,7 +111,7 @@ class PackArray:
         DataError
             If a row cannot be used; the message names the part and its row.
         """
-        where = f"part {part.number}"
+        where = f"partition {part.number}"
         given, y, weight, offset = part.rows
         X = _matrix(given, where, self.n_features)
         n = X.shape[0]
@@ -120,9 +121,12 @@ class PackArray:
             _refuse(~(weight >= 0), "sample_weight is no number from 0 up", where)
         if offset is not None:
             offset = _floats(_per_row(offset, n, "offset", where), "offset", where)
-        return ArrayPart(X, labels, weight, offset, self._report(X, labels, weight, where))
+        report = self._report(X, labels, weight, offset, where)
+        return ArrayPart(X, labels, weight, offset, report)
 
-    def _report(self, X: Any, labels: Any, weight: Array | None, where: str) -> ArrayReport:
+    def _report(
+        self, X: Any, labels: Any, weight: Array | None, offset: Array | None, where: str
+    ) -> ArrayReport:
         n = X.shape[0]
         if not n:
             return ArrayReport((0,), ("",), {}, None, 0, False)
@@ -130,7 +134,7 @@ class PackArray:
         columns = _total([self.statistics(rows[k]) for k in range(len(rows))])
         if not columns.finite:
             raise _named(X, where)
-        own, place = coded(labels)
+        own, place = _labels(labels, where)
         if own.size > _MOST_LABELS:
             raise DataError(
                 f"{where} of y holds more than {_MOST_LABELS} different values, so it has no "
@@ -141,6 +145,7 @@ class PackArray:
         digest = hashlib.sha256(repr((X.shape, sorted(map(repr, weights.items())))).encode())
         for numbers in (columns.mean, columns.spread, columns.low, columns.high):
             digest.update(np.ascontiguousarray(numbers).tobytes())
+        add_content(digest, X, place, weight, offset)
         return ArrayReport(
             (n,),
             (digest.hexdigest()[:32],),
@@ -219,12 +224,27 @@ def _per_row(values: Any, n: int, name: str, where: str) -> Any:
             f"{where} of {name} has shape {found.shape}, and that of X {n} rows; cut both into the "
             "same parts"
         )
+    if name == "y" and found.dtype.kind not in "biufOUST":
+        raise DataError(
+            f"{where} of y holds {found.dtype}; give labels: numbers, strings or booleans"
+        )
     if name == "y" and found.dtype.kind == "f":
         _refuse(~np.isfinite(found), "y has no label", where)
     if name == "y" and found.dtype.kind == "O":
         lost = np.array([one is None or one != one for one in found.tolist()], dtype=bool)
         _refuse(lost, "y has no label", where)
     return found
+
+
+def _labels(labels: Any, where: str) -> tuple[Any, Any]:
+    """Different labels, and the place of each row's among them."""
+    try:
+        return coded(labels)
+    except TypeError:
+        kinds = sorted({type(value).__name__ for value in labels.tolist()})
+        raise DataError(
+            f"{where} of y mixes {listed(kinds)}; make labels all of one kind"
+        ) from None
 
 
 def _floats(values: Any, name: str, where: str) -> Array:

@@ -1,7 +1,7 @@
 """Rows in memory: NumPy arrays and SciPy sparse matrices, cut into blocks without a copy."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -115,6 +115,14 @@ class MemoryBlocks:
         if not rows.size:
             return None
         return Block(_block_of(self.X, rows), self.y[rows], self.weight[rows], self.offset[rows])
+
+    def labels(self) -> Labels:
+        """Class of every row, of shape (n,)."""
+        return self.y
+
+    def with_labels(self, y: Labels, n_labels: int) -> "MemoryBlocks":
+        """Give the same rows labels that carry more than the class: class + K * copy."""
+        return replace(self, y=y)
 
     def strips(self) -> list[slice]:
         """All columns once, cut into slices; sparse columns are not cut."""

@@ -159,6 +159,11 @@ def open_table(data: Any) -> OpenTable:
     >>> open_table({"dose": [1, 2], 7: ["a", "b"]}).labels
     {'dose': 'dose', '7': 7}
     """
+    if hasattr(data, "__dask_graph__"):
+        raise DataError(
+            "X is a Dask collection, and is asked for rows in memory; give X.compute(), or use "
+            "LogisticRegression, which fits collections"
+        )
     frame = _numeric_pandas(data)
     if frame is not None:
         given: Any = frame.columns

@@ -1,5 +1,6 @@
 """From raw rows to a block: every category's code looked up once, what is plain passed through."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,18 @@ class RowEncoder:
     def width(self) -> int:
         """Encoded columns."""
         return self.encoding.width
+
+    def labels(self, rows: RawRows) -> Indices:
+        """Class of each row, of shape (n,)."""
+        return self._classes[rows.labels]
+
+    def as_labelled(self, n_labels: int) -> "RowEncoder":
+        """Make an encoder of the same rows whose labels are class + K * copy, as they stand."""
+        other = copy.copy(self)
+        other._classes = np.arange(n_labels, dtype=np.int32)
+        if self._factors is not None:
+            other._factors = np.tile(self._factors, n_labels // self._factors.size)
+        return other
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -8,13 +8,14 @@ pass over any number of rows needs the memory of a few blocks.
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import numpy as np
 
 from oddsmith.core.block import Block
+from oddsmith.core.loss import Labels
 from oddsmith.data.memory import MemoryBlocks
 from oddsmith.data.raw_rows import Layout, RawRows, joined
 from oddsmith.data.row_encoder import RowEncoder, Taken
@@ -172,6 +173,8 @@ class RowBlocks:
     encoder : RowEncoder
     taken : Taken or None
         Where rows were sampled when they were first read.
+    y : integer array of shape (n_rows,), or None
+        Labels, as the encoder knows them, in place of those of the rows.
     """
 
     kept: Spool | tuple[RawRows, ...]
@@ -179,6 +182,7 @@ class RowBlocks:
     n_rows: int
     encoder: RowEncoder
     taken: Taken | None = None
+    y: Labels | None = None
 
     @property
     def n_features(self) -> int:
@@ -201,10 +205,27 @@ class RowBlocks:
 
     def __getitem__(self, index: int) -> Block:
         place, cut = divmod(index, self.cuts)
-        rows = self.kept[place]
+        rows = self._raw(place)
         if self.cuts > 1:
             rows = rows.take(slice(cut * self._rows, (cut + 1) * self._rows))
         return self.encoder(rows)
+
+    def _raw(self, place: int) -> RawRows:
+        rows = self.kept[place]
+        if self.y is None:
+            return rows
+        first = place * self.length
+        return replace(rows, labels=self.y[first : first + len(rows)])
+
+    def labels(self) -> Labels:
+        """Class of every row, of shape (n_rows,), those of weight 0 too."""
+        none = np.empty(0, dtype=np.int32)
+        return np.concatenate([none, *(self.encoder.labels(rows) for rows in self.kept)])
+
+    def with_labels(self, y: Labels, n_labels: int) -> "RowBlocks":
+        """Give the same rows labels that carry more than the class: class + K * copy."""
+        own = y.astype(np.int32, copy=False)
+        return replace(self, encoder=self.encoder.as_labelled(n_labels), taken=None, y=own)
 
     def joined(self, run: range) -> Iterator[Block]:
         """Consecutive blocks, which are long enough as they are."""
@@ -219,7 +240,9 @@ class RowBlocks:
     def every(self, first: int, stride: int) -> Block | None:
         """Rows first, first + stride, ... in arrays of their own; None if there is none."""
         starts = range(0, self.n_rows, self.length)
-        parts = zip(starts, self.kept, strict=True)
-        found = [rows.take(slice((first - start) % stride, None, stride)) for start, rows in parts]
+        found = [
+            self._raw(place).take(slice((first - start) % stride, None, stride))
+            for place, start in enumerate(starts)
+        ]
         found = [rows for rows in found if len(rows)]
         return self.encoder.every_row(joined(found)) if found else None

@@ -22,6 +22,7 @@ from oddsmith.core.stable import Array
 from oddsmith.core.table_encoding import TableEncoding
 from oddsmith.data.arrow_columns import convert, is_narrow, kind_of_type, refuse_kind
 from oddsmith.data.batches import Batch
+from oddsmith.data.content import add_content
 from oddsmith.data.keeper import Keeper, Kept
 from oddsmith.data.raw_rows import Layout, RawRows, RowReader
 from oddsmith.data.row_encoder import RowEncoder
@@ -168,6 +169,7 @@ class PackTable:
             If a row cannot be used; the message names the partition, its row and the column.
         """
         reader, found, n_dropped = RowReader(self.layout), None, 0
+        content = hashlib.sha256()
         where = Path(f"{self.what} {part.number}")
         folder = None if self.cache is None else _folder(self.cache(), part.number)
         with Keeper(self.layout, Kept(folder, -1 if folder else 2**62)) as keeper:
@@ -182,11 +184,13 @@ class PackTable:
                 if more.columns is None:  # a number is missing or infinite
                     reader.refuse_infinite(batch, reader.read(batch))
                 found = more if found is None else found + more
+                add_content(content, rows.numbers.T, rows.labels)
+                add_content(content, rows.codes.T, rows.weight, rows.offset)
                 keeper.add(rows)
             keeper.end()
             n_rows, kept = keeper.n_rows, keeper.kept()
         levels = {name: own.levels for name, own in reader.vocabularies.items()}
-        digest = _digest(n_rows, levels, found)
+        digest = _digest(content, n_rows, levels, found)
         report = PartReport((n_rows,), n_dropped, (digest,), levels, found)
         return TablePart(self.layout, () if kept is None else kept, report)
 
@@ -354,9 +358,9 @@ def _folder(above: Path, number: int) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"part-{number:05d}-", dir=above))
 
 
-def _digest(n_rows: int, levels: dict[str, list[Any]], found: Survey | None) -> str:
-    """Say in 32 letters which rows a part has, as far as its sums tell."""
-    sums = hashlib.sha256(repr((n_rows, sorted(levels.items()))).encode())
+def _digest(sums: Any, n_rows: int, levels: dict[str, list[Any]], found: Survey | None) -> str:
+    """Say in 32 letters which rows a part has, from a hash of some and the sums over all."""
+    sums.update(repr((n_rows, sorted(levels.items()))).encode())
     if found is not None:
         columns = found.columns
         numbers = [found.there, found.mean, found.no_code, *found.counts, found.label_weight]

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from oddsmith.core.block import Mergeable
 from oddsmith.core.parts import Node, Part, PartKernel, added, total
-from oddsmith.engines.parts import partial_sums
+from oddsmith.engines.parts import changed, partial_sums
 from oddsmith.errors import ClusterError, MissingPackageError, OddsmithError
 
 __all__ = ["DaskParts"]
@@ -55,7 +55,7 @@ class DaskParts:
     >>> from dask import delayed
     >>> from distributed import Client
     >>> from oddsmith.core.moments import VectorMoments
-    >>> with Client(processes=False, dashboard_address=None) as client:
+    >>> with Client(processes=False, dashboard_address="127.0.0.1:0") as client:
     ...     parts = DaskParts(client, [delayed(list)([1.0, 2.0]), delayed(list)([4.0])])
     ...     parts = parts.prepared(lambda part: sum(part.rows), "oddsmith read")
     ...     parts.fold(lambda part, threads: VectorMoments(part.rows), "oddsmith pass 1").vector
@@ -165,7 +165,8 @@ class DaskParts:
 
         lost = (CancelledError, OSError, TimeoutError)
         try:
-            yield
+            with self.client.as_current():
+                yield
         except OddsmithError:
             raise
         except _distributed().KilledWorker as error:
@@ -188,7 +189,7 @@ def _batched(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
 
 
 def _changed(change: Callable[[Part], Any], number: int, rows: Any) -> Any:
-    return change(Part(number, rows))
+    return changed(change, Part(number, rows))
 
 
 def _partial_sums(

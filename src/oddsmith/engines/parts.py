@@ -13,11 +13,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from oddsmith.core.block import Block, Blocks, Mergeable
-from oddsmith.core.parts import Node, Part, PartKernel, Parts, added, total
+from oddsmith.core.parts import Node, Part, PartKernel, Parts, Refused, added, total
 from oddsmith.engines.threads import BlockThreads
-from oddsmith.errors import DataError
+from oddsmith.errors import DataError, OddsmithError
 
-__all__ = ["OverBlocks", "PartRows", "PartsHere", "partial_sums"]
+__all__ = ["OverBlocks", "PartRows", "PartsHere", "changed", "joined", "partial_sums"]
 
 S = TypeVar("S", bound=Mergeable)
 
@@ -28,7 +28,26 @@ def partial_sums(
     """Add what the parts of one worker give, in the order of the tree: what its task returns."""
     floats = {"over": "ignore", "invalid": "ignore", "divide": "ignore", "under": "ignore"}
     with np.errstate(**floats):  # type: ignore[arg-type]
-        return added({(0, part.number): kernel(part, threads) for part in parts}, n_parts)
+        return added({(0, part.number): _one(kernel, part, threads) for part in parts}, n_parts)
+
+
+def _one(kernel: PartKernel[S], part: Part, threads: int) -> Any:
+    if isinstance(part.rows, Refused):
+        return part.rows
+    try:
+        return kernel(part, threads)
+    except OddsmithError as error:
+        return Refused(error)
+
+
+def changed(change: Callable[[Part], Any], part: Part) -> Any:
+    """Rows that `change` makes of a part, or why it refuses them: what its task returns."""
+    if isinstance(part.rows, Refused):
+        return part.rows
+    try:
+        return change(part)
+    except OddsmithError as error:
+        return Refused(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +112,8 @@ class PartRows:
         Folds so far.
     watch : callable or None
         Called with the number of a pass when it begins.
+    gathered : callable
+        As it was given.
     """
 
     def __init__(
@@ -108,7 +129,13 @@ class PartRows:
         self.n_features = n_features
         self.passes = 0
         self.watch: Callable[[int], None] | None = None
-        self._gathered = gathered
+        self.gathered = gathered
+
+    def over(self, parts: Parts) -> "PartRows":
+        """Read the same rows from other parts, such as parts that tell more of each."""
+        other = PartRows(parts, self.counts, self.n_features, self.gathered)
+        other.passes, other.watch = self.passes, self.watch
+        return other
 
     def fold(self, kernel: Callable[[Block], S], /) -> S:
         """Sum of kernel(block) over all blocks of all parts."""
@@ -124,7 +151,7 @@ class PartRows:
         """Rows 0, k, 2 k, ... by their number in the whole, gathered here."""
         starts = (0, *accumulate(self.counts[:-1]))
         found: Any = self.parts.fold(_EveryRow(stride, starts), "oddsmith sample")
-        return BlockThreads(self._gathered(joined(found.blocks)), 1)
+        return BlockThreads(self.gathered(joined(found.blocks)), 1)
 
 
 def joined(blocks: Sequence[Block]) -> Block:
@@ -172,5 +199,5 @@ class PartsHere:
 
     def prepared(self, change: Callable[[Part], Any], name: str, /) -> Self:
         """Parts whose rows are what `change` makes of each."""
-        rows = (change(Part(number, own)) for number, own in enumerate(self._rows))
+        rows = (changed(change, Part(number, own)) for number, own in enumerate(self._rows))
         return type(self)(rows, self._threads)

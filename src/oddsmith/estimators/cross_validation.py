@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from numbers import Integral
 from typing import Any, Self
@@ -16,20 +16,35 @@ from oddsmith.estimators.door import (
     Admitted,
     admit,
     column_places,
+    is_collection,
     name_bad_entry,
     names_of,
     tell_dropped,
 )
 from oddsmith.estimators.folds import Given, Paths, kinked_paths, ridge_paths
 from oddsmith.estimators.held_out import Rule, choose_penalty, log_loss, score, scorer_of
-from oddsmith.estimators.inputs import class_weights, row_offset, row_weights
+from oddsmith.estimators.inputs import (
+    class_weights,
+    refuse_rare_classes,
+    row_offset,
+    row_weights,
+)
 from oddsmith.estimators.labels import Encoded
 from oddsmith.estimators.linear import LinearClassifier
 from oddsmith.estimators.logistic import LogisticRegression
-from oddsmith.estimators.parameters import check_stopping, column_limits, penalty_grid
+from oddsmith.estimators.parameters import (
+    check_stopping,
+    column_limits,
+    elastic_net,
+    penalty_grid,
+)
+from oddsmith.estimators.parts import Rows
+from oddsmith.estimators.trained import Complaints
+from oddsmith.solvers.run import Watch
+from oddsmith.views.files_progress import files_progress
 from oddsmith.views.progress import counted_progress
 
-__all__ = ["LogisticRegressionCV"]
+__all__ = ["LogisticRegressionCV", "choose_by_parts", "learner_of"]
 
 # What there is of a fit to all rows alone.
 _OF_THE_FIT = (
@@ -41,6 +56,17 @@ _OF_THE_FIT = (
     "solver_",
     "history_",
     "_record",
+)
+
+
+# What the rows teach of their columns.
+_OF_THE_COLUMNS = (
+    "encoder_",
+    "feature_names_in_",
+    "n_features_in_",
+    "target_",
+    "n_rows_",
+    "n_dropped_",
 )
 
 
@@ -197,7 +223,9 @@ class LogisticRegressionCV(LinearClassifier):
 
         Parameters
         ----------
-        X : array, sparse matrix (CSR, CSC) or table of shape (n, p)
+        X : array, sparse matrix (CSR, CSC), table or Dask collection of shape (n, p)
+            Of a collection, folds are by order (`cv` a number, StratifiedKFold or KFold without
+            shuffle), and `scoring` is "neg_log_loss" or "accuracy".
         y : array or column of shape (n,)
         sample_weight : array of shape (n,), optional
             Used in the fits and in the scores.
@@ -227,6 +255,10 @@ class LogisticRegressionCV(LinearClassifier):
         if self.rule not in ("best", "1se"):
             raise ParameterError(f"rule={self.rule!r} is not known; use 'best' or '1se'.")
         check_stopping(self.tol, self.max_iter)
+        if is_collection(X):
+            for kind, message in _fit_collection(self, X, y, sample_weight, offset, groups):
+                warnings.warn(message, kind, stacklevel=2)
+            return self
         admitted = admit(self, X, y)
         tell_dropped(self)
         X, labels = admitted.X, admitted.labels
@@ -247,7 +279,10 @@ class LogisticRegressionCV(LinearClassifier):
         if not folds:
             raise ParameterError(f"cv={self.cv!r} gives no folds; give at least one (train, test).")
         self._search(rows, folds)
-        self._choose(rows, folds)
+        shares = [fold.test.size for fold in folds]
+        if rows.weight is not None:
+            shares = [float(rows.weight[fold.test].sum()) for fold in folds]
+        self._choose(np.array(shares))
         self.classes_ = labels.classes
         if self.refit:
             self._refit(admitted, rows)
@@ -277,7 +312,8 @@ class LogisticRegressionCV(LinearClassifier):
         """Folds of the splitter, each with every class in the rows to fit."""
         index, classes = rows.labels.index, rows.labels.classes
         if self.cv is None or isinstance(self.cv, Integral):
-            _refuse_rare_classes(rows.labels, 5 if self.cv is None else int(self.cv))
+            counts = np.bincount(index, minlength=classes.size)
+            refuse_rare_classes(counts, classes, 5 if self.cv is None else int(self.cv))
         cv: Any = self.cv
         splitter: Any = check_cv(cv, index, classifier=True)
         counted = np.ones(index.size, dtype=bool) if rows.weight is None else rows.weight > 0
@@ -337,15 +373,22 @@ class LogisticRegressionCV(LinearClassifier):
                 for fold in folds:
                     self._follow(rows, fold, r, ratio, next(known, None))
                     tick()
+        for kind, message in self._late():
+            warnings.warn(message, kind, stacklevel=4)
+
+    def _late(self) -> Complaints:
+        """Say how many fits of the folds are not proved, if any is."""
         late = int((~(self.gaps_ <= self.tol)).sum())
-        if late:
-            warnings.warn(
+        if not late:
+            return []
+        return [
+            (
+                ConvergenceWarning,
                 f"{late} of {self.gaps_.size} fits of the folds are not proved to be within "
                 f"tol={self.tol:.1e} of their optimum (the worst is within {self.gaps_.max():.1e} "
                 "nats per unit of weight, see gaps_); raise max_iter, or leave out the largest Cs.",
-                ConvergenceWarning,
-                stacklevel=4,
             )
+        ]
 
     def _known(self, rows: _Rows, folds: list[_Fold], ratio: float) -> Iterator[Paths]:
         """Fits of each fold that are made together, where no other way was asked for."""
@@ -386,12 +429,9 @@ class LogisticRegressionCV(LinearClassifier):
             self.losses_[at] = loss
             self.scores_[at] = -loss if scorer is None else score(scorer, model, test())
 
-    def _choose(self, rows: _Rows, folds: list[_Fold]) -> None:
-        shares = [fold.test.size for fold in folds]
-        if rows.weight is not None:
-            shares = [float(rows.weight[fold.test].sum()) for fold in folds]
+    def _choose(self, shares: Array) -> None:
         rules: tuple[Rule, Rule] = ("best", "1se")
-        found = [choose_penalty(self.scores_, np.array(shares), rule) for rule in rules]
+        found = [choose_penalty(self.scores_, shares, rule) for rule in rules]
         self.C_best_, self.C_1se_ = (float(self.Cs_[c]) for _, c in found)
         r, c = found[rules.index(self.rule)]
         self.C_, self.l1_ratio_ = float(self.Cs_[c]), float(self.l1_ratios_[r])
@@ -406,6 +446,10 @@ class LogisticRegressionCV(LinearClassifier):
                 setattr(model, name, getattr(self, name))
         for kind, message in model.fit_admitted(admitted, rows.weight, rows.offset):
             warnings.warn(message, kind, stacklevel=3)
+        self._take(model)
+
+    def _take(self, model: LogisticRegression) -> None:
+        """Keep the fit to all rows."""
         for name in ("coef_", "intercept_", *_OF_THE_FIT):
             setattr(self, name, getattr(model, name))
 
@@ -416,6 +460,83 @@ class LogisticRegressionCV(LinearClassifier):
         self.intercept_ = mean[:, p] if self.fit_intercept else np.zeros(mean.shape[0])
         for name in _OF_THE_FIT:  # of an earlier fit with refit=True
             vars(self).pop(name, None)
+
+
+def _fit_collection(
+    model: LogisticRegressionCV, X: Any, y: Any, weight: Any, offset: Any, groups: Any
+) -> Complaints:
+    # Few have a cluster, and its libraries take a while to import.
+    from oddsmith.estimators.dask import collection_rows, dask_client
+    from oddsmith.estimators.parts_selection import check_search
+
+    check_search(model.cv, model.scoring, groups, offset)
+    with dask_client() as client, files_progress(bool(model.verbose)) as told:
+        learner = learner_of(model)
+        rows = collection_rows(learner, client, X, y, weight, offset)
+        rows.source.watch = told.began
+        return choose_by_parts(model, learner, rows, watch=told.iteration)
+
+
+def learner_of(model: LogisticRegressionCV) -> LogisticRegression:
+    """Make the classifier that is fitted in each fold of rows in parts, and learns the columns."""
+    return LogisticRegression(
+        l1_ratio=1.0,
+        fit_intercept=model.fit_intercept,
+        class_weight=model.class_weight,
+        solver=model.solver,
+        tol=model.tol,
+        max_iter=model.max_iter,
+        random_state=model.random_state,
+        verbose=model.verbose,
+        penalty_factors=model.penalty_factors,
+        lower_bounds=model.lower_bounds,
+        upper_bounds=model.upper_bounds,
+        encoder=model.encoder,
+    )
+
+
+def choose_by_parts(
+    model: LogisticRegressionCV,
+    learner: LogisticRegression,
+    rows: Rows,
+    *,
+    watch: Watch | None = None,
+) -> Complaints:
+    """Choose the penalty by rows in parts and fit all of them; return what there is to warn of.
+
+    Parameters
+    ----------
+    model : LogisticRegressionCV
+        It keeps the choice and the fit; `check_search` found nothing to refuse.
+    learner : LogisticRegression
+        Of `learner_of`, which the rows have taught their columns.
+    rows : Rows
+    watch : callable, optional
+        Called once per iteration of the fit to all rows.
+    """
+    from oddsmith.estimators.parts import fit_rows
+    from oddsmith.estimators.parts_selection import search
+
+    for name in _OF_THE_COLUMNS:
+        vars(model).pop(name, None)
+        if hasattr(learner, name):
+            setattr(model, name, getattr(learner, name))
+    tell_dropped(model)
+    found = search(learner, rows, model.Cs, model.l1_ratios, model.cv, model.scoring)
+    model.Cs_, model.l1_ratios_ = found.Cs, found.l1_ratios
+    model.scores_, model.losses_, model.gaps_ = found.scores, found.losses, found.gaps
+    model.coefs_paths_ = found.coefs
+    model._choose(found.shares)
+    model.classes_ = rows.training.classes
+    said = model._late()
+    if not model.refit:
+        model._average()
+        return said
+    learner.C, learner.l1_ratio = model.C_, model.l1_ratio_
+    l1, l2 = elastic_net(model.C_, model.l1_ratio_)
+    said += fit_rows(learner, replace(rows, training=rows.penalised(l1, l2)), watch=watch)
+    model._take(learner)
+    return said
 
 
 def _numbered(part: Any, n: int, number: int) -> np.ndarray[Any, Any]:
@@ -430,14 +551,3 @@ def _numbered(part: Any, n: int, number: int) -> np.ndarray[Any, Any]:
             f"numbers, from 0 to {n - 1}, or a mask of shape ({n},)."
         )
     return rows.astype(np.intp)
-
-
-def _refuse_rare_classes(labels: Encoded, folds: int) -> None:
-    counts = np.bincount(labels.index, minlength=labels.classes.size)
-    rarest = int(counts.argmin())
-    if folds > 1 and counts[rarest] < folds:
-        raise DataError(
-            f"class {labels.classes.tolist()[rarest]!r} has {counts[rarest]} rows, too few to be "
-            f"in each of {folds} folds; use cv={max(2, int(counts[rarest]))} or fewer folds, or "
-            "leave the class out."
-        )

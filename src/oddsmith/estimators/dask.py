@@ -22,8 +22,18 @@ from oddsmith.estimators.trained import Complaints, TrainedClassifier
 from oddsmith.inference.likelihood import CovarianceKind
 from oddsmith.views.files_progress import files_progress
 
-__all__ = ["collection_rows", "dask_client", "fit_collection", "mapped"]
+__all__ = ["beside_rows", "collection_rows", "dask_client", "fit_collection", "partitions"]
 
+# A cluster in this process' threads. The HTTP servers that Dask starts with any would listen to the
+# whole network, and on a port that others want.
+_HERE: dict[str, Any] = {
+    "processes": False,
+    "n_workers": 1,
+    "set_as_default": False,
+    "dashboard_address": "127.0.0.1:0",
+    "worker_dashboard_address": "127.0.0.1:0",
+    "scheduler_kwargs": {"dashboard": False},
+}
 _WEIGHT, _OFFSET = "(sample_weight)", "(offset)"
 
 
@@ -49,9 +59,7 @@ def dask_client(client: Any = None) -> Iterator[Any]:
         try:
             client = get_client()
         except ValueError:
-            with Client(
-                processes=False, dashboard_address=None, n_workers=1, set_as_default=False
-            ) as own:
+            with Client(**_HERE) as own:
                 yield own
             return
     if client.asynchronous:
@@ -105,15 +113,43 @@ def collection_rows(
         raise DataError("requires y to be passed, but the target y is None: give the labels.")
     if _is_frame(X):
         return _frame_rows(model, client, X, y, sample_weight, offset)
-    if not hasattr(X, "to_delayed") or getattr(X, "ndim", 0) != 2:
-        raise DataError(
-            f"X is a Dask {type(X).__name__}; give an array of shape (n, p) or a data frame"
-        )
     return _array_rows(model, client, X, y, sample_weight, offset)
 
 
 def _is_frame(X: Any) -> bool:
-    return hasattr(X, "npartitions") and hasattr(X, "columns")
+    return hasattr(X, "npartitions") and hasattr(X, "divisions") and X.ndim == 2
+
+
+def partitions(X: Any) -> tuple[list[Any], list[Any]]:
+    """Delayed parts of a collection, and their numbers of rows, NaN where nobody knows.
+
+    Raises
+    ------
+    DataError
+        If it is no table of rows and columns.
+    """
+    if _is_frame(X):
+        return list(X.to_delayed()), [np.nan] * X.npartitions
+    if not hasattr(X, "to_delayed") or getattr(X, "ndim", 0) != 2:
+        raise DataError(
+            f"X is a Dask {type(X).__name__}; give an array of shape (n, p) or a data frame"
+        )
+    if len(X.chunks[1]) > 1:
+        X = X.rechunk({1: -1})
+    return list(X.to_delayed(optimize_graph=False).ravel()), list(X.chunks[0])
+
+
+def beside_rows(values: Any, X: Any, name: str) -> list[Any] | None:
+    """Delayed parts of what belongs to the rows of a collection, in its partitions.
+
+    Raises
+    ------
+    DataError
+        If it is cut otherwise, and cannot be cut as the rows are.
+    """
+    if _is_frame(X):
+        return _parts_beside(values, X.npartitions, name)
+    return _beside(values, X, name)
 
 
 def _array_rows(
@@ -126,11 +162,9 @@ def _array_rows(
     checked_model(model)
     if model.encoder is not None:
         raise ParameterError("encoder encodes tables, and X is a Dask array; give a Dask frame")
-    if len(X.chunks[1]) > 1:
-        X = X.rechunk({1: -1})
+    blocks, _ = partitions(X)
     beside = [_beside(values, X, name) for name, values in _named(y, sample_weight, offset)]
     pack: Any = delayed(_together, pure=False)
-    blocks = X.to_delayed(optimize_graph=False).ravel()
     items = [
         pack(block, *[None if own is None else own[place] for own in beside])
         for place, block in enumerate(blocks)
@@ -345,45 +379,3 @@ def _frame(names: _Names, place: int, X: Any, y: Any, weight: Any, offset: Any) 
 def _values(column: Any) -> Any:
     own = column.iloc[:, 0] if getattr(column, "ndim", 1) == 2 else column
     return np.asarray(own, dtype=object)
-
-
-def mapped(model: Any, X: Any, method: str, meta: Any) -> Any:
-    """Let a fitted model score a collection, lazily and partition by partition.
-
-    Parameters
-    ----------
-    model : fitted classifier
-    X : dask Array of shape (n, p), or dask DataFrame
-    method : str
-        Of the model, such as "predict_proba".
-    meta : array of shape (0,) or (0, K)
-        Empty, of the result's kind.
-
-    Returns
-    -------
-    dask Array of shape (n,) or (n, K)
-    """
-    from dask.array import Array, concatenate, from_delayed
-    from dask.delayed import delayed
-
-    score: Any = delayed(_scored)
-    sent = delayed(model, pure=True, traverse=False)
-    if _is_frame(X):
-        blocks, counts = X.to_delayed(), [np.nan] * X.npartitions
-    elif isinstance(X, Array) and X.ndim == 2:
-        given: Any = X
-        X = given.rechunk({1: -1}) if len(given.chunks[1]) > 1 else given
-        blocks, counts = X.to_delayed().ravel(), list(X.chunks[0])
-    else:
-        raise DataError(
-            f"X is a Dask {type(X).__name__}; give an array of shape (n, p) or a data frame"
-        )
-    made = [
-        from_delayed(score(sent, method, block, meta), (rows, *meta.shape[1:]), meta=meta)
-        for block, rows in zip(blocks, counts, strict=True)
-    ]
-    return concatenate(made, allow_unknown_chunksizes=True)
-
-
-def _scored(model: Any, method: str, X: Any, meta: Any) -> Any:
-    return getattr(model, method)(X) if X.shape[0] else meta

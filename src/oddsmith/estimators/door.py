@@ -82,6 +82,15 @@ def is_collection(X: Any) -> bool:
     return hasattr(X, "__dask_graph__")
 
 
+def _refuse_collection(model: Any, X: Any) -> None:
+    if is_collection(X):
+        raise ParameterError(
+            f"{type(model).__name__} needs rows in memory here, and X is a Dask collection; give "
+            "X.compute(), or use LogisticRegression, LogisticRegressionCV or regularization_path, "
+            "which fit collections"
+        )
+
+
 def of_kept(kept: Kept | None, values: Any) -> Any:
     """Values of the rows that are left.
 
@@ -134,6 +143,7 @@ def enter(model: Any, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any, Kept | 
     ------
     DataError, ValueError
     """
+    _refuse_collection(model, X)
     if not reset:
         X, kept = _entered(model, X, drop=True)
         y, _ = read_y(y, X.shape[0] if kept is None else kept.size)
@@ -165,6 +175,7 @@ def fitted_columns(model: Any, X: Any) -> Any:
     if same and fitted.get("encoder_") is None:
         return X
     check_is_fitted(model)
+    _refuse_collection(model, X)
     return _entered(model, X, drop=False)[0]
 
 

@@ -1,5 +1,6 @@
 """Inference of a fit whose rows are gone afterwards: what it needs of them is summed at once."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +26,11 @@ def is_likelihood(model: Any) -> bool:
 
 
 def results_of(
-    model: Any, walk: Walked, rows: Training, kind: CovarianceKind = "nonrobust"
+    model: Any,
+    walk: Walked,
+    rows: Training,
+    kind: CovarianceKind = "nonrobust",
+    names: Sequence[str] | None = None,
 ) -> tuple[Results, list[tuple[Any, str]]]:
     """Inference that needs no rows afterwards, and what there is to warn of.
 
@@ -33,7 +38,7 @@ def results_of(
     """
     objective, _ = objective_of(walk.source, walk.columns, walk.task)
     fit = walk.fit
-    names = tuple(model.coef_names_.tolist())
+    names = tuple(model.coef_names_.tolist() if names is None else names)
     likelihood = Likelihood(
         objective,
         objective.from_user(fit.coef, fit.intercept),
@@ -68,7 +73,7 @@ def results_of(
         null_log_likelihood(likelihood),
         names,
         fit.aliased or (),
-        model.target_,
+        model.target_ or "y",
         tuple(message for _, message in complaints),
     )
     return result, [(kind, message) for kind, message in complaints if kind is not None]

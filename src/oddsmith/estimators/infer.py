@@ -1,7 +1,9 @@
 """Inference of a fitted model: `LogisticRegression.infer`."""
 
 import math
+import warnings
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,14 @@ from oddsmith.core.fit import Fit
 from oddsmith.core.stable import Array
 from oddsmith.engines.threads import OnDemand, Threads
 from oddsmith.errors import DataError, ParameterError
-from oddsmith.estimators.door import admit_columns, column_places, enter, names_of, of_kept
+from oddsmith.estimators.door import (
+    admit_columns,
+    column_places,
+    enter,
+    is_collection,
+    names_of,
+    of_kept,
+)
 from oddsmith.estimators.inputs import row_offset, row_weights
 from oddsmith.estimators.labels import Encoded, known_index
 from oddsmith.estimators.likelihood import (
@@ -60,6 +69,12 @@ def infer(
     kind = check_kinds(cov_type, weights_are, groups)
     if bootstrap is None:
         _refuse_what_is_no_likelihood(model, penalty, weights_are)
+    if is_collection(X):
+        on_dask = import_module("oddsmith.estimators.dask_scores").infer_collection
+        found, said = on_dask(model, X, y, sample_weight, offset, kind, weights_are, bootstrap)
+        for category, message in said:
+            warnings.warn(message, category, stacklevel=3)
+        return found
     rows = replace(_rows(model, X, y, sample_weight, offset, groups), weights=weights_are)
     if bootstrap is not None:
         return _bootstrap(model, rows, penalty, bootstrap, seed)

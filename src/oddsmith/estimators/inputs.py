@@ -12,7 +12,7 @@ from oddsmith.core.stable import Array
 from oddsmith.errors import DataError, ParameterError
 from oddsmith.estimators.labels import Encoded
 
-__all__ = ["class_weights", "in_range", "row_offset", "row_weights"]
+__all__ = ["class_weights", "in_range", "refuse_rare_classes", "row_offset", "row_weights"]
 
 # Rows looked at together, so that what is made of them stays small.
 _ROWS = 2**16
@@ -185,3 +185,26 @@ def in_range(weight: Array | None, l1: float, l2: float) -> tuple[Array | None, 
         return weight, l1, l2
     exponent = -max(math.frexp(heaviest)[1], -900)
     return np.ldexp(weight, exponent), math.ldexp(l1, exponent), math.ldexp(l2, exponent)
+
+
+def refuse_rare_classes(counts: Any, classes: Any, folds: int) -> None:
+    """Raise where a class cannot be in each fold.
+
+    Parameters
+    ----------
+    counts : integer array of shape (K,)
+        Rows of each class.
+    classes : array of shape (K,)
+    folds : int
+
+    Raises
+    ------
+    DataError
+    """
+    rarest = int(counts.argmin())
+    if folds > 1 and counts[rarest] < folds:
+        raise DataError(
+            f"class {classes.tolist()[rarest]!r} has {counts[rarest]} rows, too few to be "
+            f"in each of {folds} folds; use cv={max(2, int(counts[rarest]))} or fewer folds, or "
+            "leave the class out."
+        )

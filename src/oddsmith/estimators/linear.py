@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from oddsmith.core.stable import Array
 from oddsmith.data.outcome import read_outcome
 from oddsmith.errors import DataError, ModelFileError, ParameterError
 from oddsmith.estimators.description import describe
-from oddsmith.estimators.door import fitted_columns, name_bad_entry, names_of
+from oddsmith.estimators.door import fitted_columns, is_collection, name_bad_entry, names_of
 from oddsmith.estimators.inputs import row_offset
 from oddsmith.estimators.scoring import Put, Scorer
 from oddsmith.estimators.table_encoder import TableEncoder
@@ -79,32 +80,40 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array, sparse matrix or data frame of shape (n, p)
+        X : array, sparse matrix, data frame or Dask collection of shape (n, p)
         offset : array of shape (n,) or (n, K), optional
 
         Returns
         -------
         array of shape (n,) or (n, K)
-            In nats.
+            In nats; a lazy one of a Dask collection.
         """
+        if is_collection(X):
+            return self._mapped(X, "decision_function", offset)
         X = fitted_columns(self, X)
         shape = X.shape[:1] if self.coef_.shape[0] == 1 else (X.shape[0], self.coef_.shape[0])
         return self._scores(X, offset, np.positive, np.empty(shape))
 
     def predict_proba(self, X: Any, offset: Any = None) -> Array:
         """Probability of each class, of shape (n, K), columns as in ``classes_``."""
+        if is_collection(X):
+            return self._mapped(X, "predict_proba", offset)
         X = fitted_columns(self, X)
         out = np.empty((X.shape[0], self.classes_.size))
         return self._scores(X, offset, put_probabilities, out)
 
     def predict_log_proba(self, X: Any, offset: Any = None) -> Array:
         """Logarithm of the probability of each class, of shape (n, K), exact far below 1e-308."""
+        if is_collection(X):
+            return self._mapped(X, "predict_log_proba", offset)
         X = fitted_columns(self, X)
         out = np.empty((X.shape[0], self.classes_.size))
         return self._scores(X, offset, put_log_probabilities, out)
 
     def predict(self, X: Any, offset: Any = None) -> np.ndarray[Any, Any]:
         """Most probable class of each row, of shape (n,)."""
+        if is_collection(X):
+            return self._mapped(X, "predict", offset)
         X = fitted_columns(self, X)
         classes = self.classes_
 
@@ -115,6 +124,10 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
         """Accuracy: the share of the rows' weight that `predict` gets right."""
+        if is_collection(X):
+            return import_module("oddsmith.estimators.dask_scores").accuracy(
+                self, X, y, sample_weight, offset
+            )
         labels, _ = read_outcome(y)
         return float(accuracy_score(labels, self.predict(X, offset), sample_weight=sample_weight))
 
@@ -314,6 +327,12 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         if encoding is None and booleans:
             encoding = plain_encoding(names_of(self), booleans)
         return linear_rule(names, self.classes_, self.coef_, self.intercept_, encoding)
+
+    def _mapped(self, X: Any, method: str, offset: Any) -> Any:
+        """Score a Dask collection, lazily."""
+        check_is_fitted(self)
+        # Few have a cluster, and its libraries take a while to import.
+        return import_module("oddsmith.estimators.dask_scores").mapped(self, X, method, offset)
 
     def _scores(self, X: Any, offset: Any, put: Put, out: np.ndarray[Any, Any]) -> Any:
         given = row_offset(offset, X.shape[0], self.coef_.shape[0])

@@ -19,6 +19,7 @@ __all__ = [
     "elastic_net",
     "penalties_of_a_path",
     "penalty_grid",
+    "penalty_grid_by",
     "refuse_balanced",
     "seed_of",
 ]
@@ -284,11 +285,38 @@ def penalty_grid(
     >>> penalty_grid([1.0, 0.1], (0.0,), np.eye(4), np.array([0, 1, 0, 1]), None)
     (array([0.1, 1. ]), array([0.]))
     """
+    return penalty_grid_by(
+        Cs,
+        l1_ratios,
+        lambda: _largest_square(X, weight),
+        lambda: _largest_gradient(X, index, weight),
+    )
+
+
+def penalty_grid_by(
+    Cs: Any, l1_ratios: Any, square: Callable[[], float], gradient: Callable[[], float]
+) -> tuple[Array, Array]:
+    """Do what `penalty_grid` does, by what the rows tell.
+
+    Parameters
+    ----------
+    Cs, l1_ratios
+        See `penalty_grid`.
+    square : callable
+        Gives the largest sum of s (x - mean)**2 of a column.
+    gradient : callable
+        Gives the largest gradient of a coefficient at the shares of the classes.
+
+    Examples
+    --------
+    >>> penalty_grid_by(2, (0.0,), lambda: 4.0, lambda: 0.0)
+    (array([1.e-01, 1.e+07]), array([0.]))
+    """
     ratios, given = _floats("l1_ratios", l1_ratios), Cs
     if isinstance(Cs, Integral) and not isinstance(Cs, bool):
         if int(Cs) < 1:
             raise ParameterError(f"Cs={_shown(Cs)}: give at least one penalty to try.")
-        given = _from_data(int(Cs), ratios, X, index, weight)
+        given = _from_data(int(Cs), ratios, square, gradient)
     Cs = np.unique(_floats("Cs", given))
     for ratio in ratios.tolist():
         for C in Cs.tolist():
@@ -306,21 +334,32 @@ def _floats(name: str, values: Any) -> Array:
     return array
 
 
-def _from_data(count: int, ratios: Array, X: Any, index: Any, weight: Array | None) -> Array:
+def _largest_square(X: Any, weight: Array | None) -> float:
     share = np.ones(X.shape[0]) if weight is None else weight
     total = share.sum()
     mean = X.T @ share / total
     with np.errstate(over="ignore", invalid="ignore"):  # columns near 1e300
         squares = (X.multiply(X) if hasattr(X, "tocsr") else X * X).T @ share - total * mean * mean
-    strongest = [(10 * 0.25 * float(squares.max(initial=0.0)), _L2_DECADES)] * (0.0 in ratios)
+    return float(squares.max(initial=0.0))
+
+
+def _largest_gradient(X: Any, index: Any, weight: Array | None) -> float:
+    share = np.ones(X.shape[0]) if weight is None else weight
+    own = np.arange(index.max() + 1)[None] == index[:, None]
+    residual = share[:, None] * (own - share @ own / share.sum())
+    return float(np.abs(X.T @ residual).max(initial=0.0))
+
+
+def _from_data(
+    count: int, ratios: Array, square: Callable[[], float], gradient: Callable[[], float]
+) -> Array:
+    strongest = [(10 * 0.25 * square(), _L2_DECADES)] if 0.0 in ratios else []
     kinked = ratios[ratios > 0]
     if kinked.size:
-        own = np.arange(index.max() + 1)[None] == index[:, None]
-        residual = share[:, None] * (own - share @ own / total)
-        largest = float(np.abs(X.T @ residual).max(initial=0.0))
+        largest = gradient()
         # The smallest share has the smallest first, the largest share the largest last.
-        for share_of_l1 in (max(float(kinked.min()), _LEAST_SHARE), float(kinked.max())):
-            strongest.append((largest / share_of_l1, _L1_DECADES))
+        shares = max(float(kinked.min()), _LEAST_SHARE), float(kinked.max())
+        strongest += [(largest / share, _L1_DECADES) for share in shares]
     # Columns of zeros have no size: any penalty does.
     firsts = [-math.log10(size) if 0 < size < math.inf else 0.0 for size, _ in strongest]
     lasts = [first + decades for first, (_, decades) in zip(firsts, strongest, strict=True)]

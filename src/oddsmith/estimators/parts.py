@@ -51,12 +51,22 @@ class Rows:
     identity : object
         All that says which rows these are, and how they are encoded and weighed.
     n_dropped : int
+    factors : array of shape (K,), or None
+        What the weights of each class were multiplied by.
+    scale : float
+        What the penalty was multiplied by.
     """
 
     source: PartRows
     training: Training
     identity: Any
     n_dropped: int = 0
+    factors: Array | None = None
+    scale: float = 1.0
+
+    def penalised(self, l1: float, l2: float) -> Training:
+        """Rows as they are fitted with another penalty, as users have it."""
+        return replace(self.training, l1=self.scale * l1, l2=self.scale * l2)
 
 
 def pack_table(
@@ -110,7 +120,8 @@ def table_rows(model: TrainedClassifier, asked: Asked, packed: Parts) -> Rows:
     learned.name_columns(model)
     vars(model).update(n_rows_=report.survey.n_rows, n_dropped_=report.n_dropped)
     identity = (asked.identity, report.digests, label_list(labels), learned.factors)
-    return Rows(source, learned.training(source, offset, columns), identity, report.n_dropped)
+    training = learned.training(source, offset, columns)
+    return Rows(source, training, identity, report.n_dropped, learned.factors, learned.scale)
 
 
 def array_rows(
@@ -167,7 +178,8 @@ def array_rows(
     vars(model).pop("coef_names_", None)
     keep_columns(model, None, None, n_features, target)
     vars(model).update(n_rows_=n_rows, n_dropped_=0)
-    return Rows(source, training, (report.digests, label_list(labels), factors))
+    identity = (report.digests, label_list(labels), factors)
+    return Rows(source, training, identity, 0, factors, scale)
 
 
 def label_list(labels: tuple[Any, ...]) -> list[str]:

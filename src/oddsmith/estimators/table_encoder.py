@@ -322,6 +322,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return columns
 
     def _array(self, X: Any, *, reset: bool) -> Any:
+        if hasattr(X, "__dask_graph__"):
+            raise DataError(
+                "X is a Dask collection, and the encoder learns from rows in memory; give "
+                "X.compute(), or give the encoder to LogisticRegression, which fits collections"
+            )
         if isinstance(X, (list, tuple)):  # which NumPy would make text of, all of it
             X = np.asarray(X, dtype=object)
         if isinstance(X, np.ma.MaskedArray):  # which loses its mask on the way
