@@ -60,6 +60,8 @@ class OnDask(Place):
     client : distributed.Client
     X, y : dask arrays
         Persisted.
+    made : list of Future
+        Of (X, y), chunk by chunk: the same arrays.
     """
 
     def __init__(self, chunks: Chunks, threads: int) -> None:
@@ -82,6 +84,7 @@ class OnDask(Place):
             self.client.submit(chunks.make, k, workers=[workers[k * threads // chunks.count]])
             for k in range(chunks.count)
         ]
+        self.made = made
         wait(made)
         first: Any = delayed(_item)
         meta = sp.csr_matrix((0, 0)) if chunks.sparse else np.empty((0, 0))
@@ -94,6 +97,11 @@ class OnDask(Place):
     def bytes(self) -> int:
         """Bytes of X."""
         return sum(self.client.gather(self._each(chunk_bytes)))
+
+    def close(self) -> None:
+        """End the cluster."""
+        self.client.close()
+        self.cluster.close()
 
     def _sum(self) -> None:
         self.client.gather(self._each(_entries))
