@@ -59,9 +59,8 @@ def _ours_on_dask(place: OnDask, options: Options, threads: int) -> Run:
 
 
 def _ours_on_spark(place: OnSpark, options: Options, threads: int) -> Run:
-    from oddsmith.spark import fit  # type: ignore[import-not-found]
-
     from oddsmith import LogisticRegression
+    from oddsmith.spark import fit  # type: ignore[import-not-found]
 
     model = LogisticRegression(C=place.chunks.C, **options)
     return lambda: fit(place.frame, target="label", model=model)

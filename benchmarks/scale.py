@@ -329,9 +329,8 @@ def foretell(known: Constants, p: int, say: Any) -> None:
                 cluster = Cluster(workers, max(parts, workers), nodes=nodes)
                 told = predicted(known, n, cluster, sent, returned, 8 * p)
                 held = n * 8 * p / workers / 1e9
-                say(
-                    f"{n:.0e} rows, {workers} workers ({held:,.1f} GB each), {cluster}: {_told(told)}"
-                )
+                size = f"{n:.0e} rows, {workers} workers, {held:,.1f} GB each, {parts} parts"
+                say(f"{size}, sums apart {nodes:g}: {_told(told)}")
 
 
 def _told(calls: Calls) -> str:

@@ -4,7 +4,8 @@
     each    = start + row * n / W + task * (W - 1) + part * (P - P0) + node * N + hop * H + moved
     moved   = (W * sent + (W + N) * returned) / network
 
-with n rows on W workers of one core in P parts, and H levels of tasks that add. docs/scale.md says what is what.
+with n rows on W workers of one core in P parts, N sums without a neighbour, and H levels of tasks
+that add. docs/scale.md says what is what.
 """
 
 import math
