@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cluster_data import Chunks, DenseChunk
+from benchmarks.cluster_data import Chunks, DenseChunk, TextChunk
 from benchmarks.places import OnDask
 from benchmarks.scale_model import (
     COUNT,
+    SAMPLE,
     Calls,
     Cluster,
     Constants,
@@ -49,12 +50,15 @@ class Fold:
     seconds : float
     sent, returned : int
         Bytes of the pickled kernel, and of the pickled sum.
+    kernel : str
+        What is folded over blocks.
     """
 
     name: str
     seconds: float
     sent: int
     returned: int
+    kernel: str
 
 
 class Timed:
@@ -83,7 +87,8 @@ class Timed:
         start = time.perf_counter()
         found = self.parts.fold(kernel, name)
         seconds = time.perf_counter() - start
-        self.seen.append(Fold(name, seconds, len(dumps(kernel)), len(dumps(found))))
+        what = type(getattr(kernel, "kernel", kernel)).__name__
+        self.seen.append(Fold(name, seconds, len(dumps(kernel)), len(dumps(found)), what))
         return found
 
     def prepared(self, change: Any, name: str, /) -> "Timed":
@@ -124,30 +129,32 @@ def fitted_calls(parts: Any, p: int, **parameters: Any) -> tuple[Any, list[Fold]
     return model, seen, time.perf_counter() - start
 
 
-def traffic(p: int, classes: int = 2, **parameters: Any) -> dict[str, tuple[int, int]]:
-    """Bytes that a pass sends to each worker, and that come back for each sum.
+def traffic(chunk: Any, p: int, **parameters: Any) -> dict[str, tuple[int, int]]:
+    """Bytes that a fold sends to each worker, and that come back for each sum.
 
     Parameters
     ----------
-    p, classes : int
+    chunk : tuple of (X, y)
+    p : int
+        Columns.
     **parameters
         Of LogisticRegression.
 
     Returns
     -------
     dict of str to (int, int)
-        The name of a fold, "oddsmith pass" the last, to the bytes of its kernel and of its sum.
+        Name and kernel of a fold to the bytes of its kernel and of its sum.
     """
     from oddsmith.engines.parts import PartsHere
 
-    rng = np.random.default_rng(0)
-    n = max(200, 20 * classes)
-    # Columns beyond the first hundred are empty: bytes do not depend on what is in them.
-    X = np.zeros((n, p), dtype=np.float32)
-    X[:, : min(p, 100)] = rng.standard_normal((n, min(p, 100)))
-    y = np.arange(n) % classes
-    _, seen, _ = fitted_calls(PartsHere([(X, y, None, None)]), p, max_iter=2, **parameters)
-    return {_kind(fold.name): (fold.sent, fold.returned) for fold in seen}
+    _, seen, _ = fitted_calls(PartsHere([_four(chunk)]), p, **parameters)
+    return {f"{_kind(fold.name)}, {fold.kernel}": (fold.sent, fold.returned) for fold in seen}
+
+
+def pass_bytes(p: int) -> tuple[int, int]:
+    """Bytes of a pass over dense rows of two classes: those of the kernel, and of a sum."""
+    found = traffic(DenseChunk(0, p, 2 * SAMPLE * (p + 1))(0), p)
+    return found["oddsmith pass, Evaluate"]
 
 
 def _kind(name: str) -> str:
@@ -183,15 +190,32 @@ class Nothing:
         return VectorMoments(np.zeros(self.coef.size))
 
 
-def fold_seconds(parts: Any, q: int, often: int = 7) -> float:
-    """Median seconds of a fold that sends and returns q numbers."""
+def fold_costs(parts: Any, q: int, often: int = 9) -> tuple[float, float]:
+    """Median seconds of a fold that sends and returns q numbers, and those that this process works.
+
+    The client and the scheduler are in this process: their work does not become less with workers.
+    """
     kernel = Nothing(np.zeros(q))
-    times = []
+    wall, own = [], []
     for _ in range(often + 1):
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         parts.fold(kernel, "nothing")
+        wall.append(time.perf_counter() - start)
+        own.append(time.process_time() - busy)
+    return statistics.median(wall[1:]), statistics.median(own[1:])
+
+
+def chain_seconds(place: OnDask, length: int, often: int = 9) -> float:
+    """Median seconds of tasks that wait for each other."""
+    times = []
+    for _ in range(often):
+        start = time.perf_counter()
+        value = place.client.submit(_same, 0, pure=False)
+        for _ in range(length - 1):
+            value = place.client.submit(_same, value, pure=False)
+        value.result()
         times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
+    return statistics.median(times)
 
 
 def tiny_parts(place: OnDask, count: int, tasks: int = 1, turns: bool = False) -> Any:
@@ -274,30 +298,26 @@ def _weighed(columns: Sequence[Any], seconds: Sequence[float]) -> list[float]:
 
 def folding_costs(place: OnDask, q: int) -> dict[str, float]:
     """Measure what tasks, parts, lone sums and levels of the tree cost a fold."""
-    few = fold_seconds(tiny_parts(place, COUNT), q)
-    many = fold_seconds(tiny_parts(place, _MANY), q)
-    apart = fold_seconds(tiny_parts(place, _MANY, turns=True), q)
-    width = len(place.client.scheduler_info(n_workers=-1)["workers"])
-    tasks = fold_seconds(tiny_parts(place, COUNT, tasks=16 // width), q)
-    deep = fold_seconds(tiny_parts(place, 16 * COUNT, tasks=256 // width), q)
-    flat = fold_seconds(tiny_parts(place, 16 * COUNT), q)
-    task = max(tasks - few, 0.0) / (16 - width)
+    few = fold_costs(tiny_parts(place, COUNT), q)[1]
+    many = fold_costs(tiny_parts(place, _MANY), q)[1]
+    apart = fold_costs(tiny_parts(place, _MANY, turns=True), q)[1]
+    tasks = fold_costs(tiny_parts(place, _MANY, tasks=_TASKS // 2), q)[1]
     return {
-        "task": task,
+        "task": max(tasks - many, 0.0) / _TASKS,
         "part": max(many - few, 0.0) / (_MANY - COUNT),
         "node": max(apart - many, 0.0) / _MANY,
-        "hop": max(deep - flat - (256 - width) * task, 0.0),
+        "hop": (chain_seconds(place, 9) - chain_seconds(place, 1)) / 8,
     }
 
 
-_MANY = 1024
+_MANY, _TASKS = 1024, 128  # parts, and tasks on two workers
 
 
 def run(sizes: Sequence[int], beyond: Sequence[int], p: int, often: int, say: Any) -> Constants:
     """Measure, and compare the model with fits on one and two workers."""
     place = OnDask(chunks_of(COUNT * 20, p), 2)
     costs = folding_costs(place, p + 1)
-    empty = {q: fold_seconds(tiny_parts(place, 2), q) for q in (p + 1, 100_001)}
+    empty = {q: fold_costs(tiny_parts(place, 2), q)[0] for q in (p + 1, 100_001)}
     place.close()
     say(f"costs of a fold (µs): { ({k: round(v * 1e6, 1) for k, v in costs.items()}) }")
     say(f"an empty fold of two parts, by numbers sent (ms): {_ms(empty)}")
@@ -310,7 +330,7 @@ def run(sizes: Sequence[int], beyond: Sequence[int], p: int, often: int, say: An
             say(f"{workers} workers, {n:,} rows: {_told(runs[workers, n])}")
     known = learned([(n, runs[1, n]) for n in sizes], p, costs)
     say(repr(known))
-    sent, returned = traffic(p)["oddsmith pass"]
+    sent, returned = pass_bytes(p)
     for (workers, n), calls in runs.items():
         cluster = Cluster(workers, COUNT, network=math.inf, nodes=0.0)
         told = predicted(known, n, cluster, sent, returned, 8 * p)
@@ -321,7 +341,7 @@ def run(sizes: Sequence[int], beyond: Sequence[int], p: int, often: int, say: An
 
 def foretell(known: Constants, p: int, say: Any) -> None:
     """Print the fits that do not fit into this machine."""
-    sent, returned = traffic(p)["oddsmith pass"]
+    sent, returned = pass_bytes(p)
     for n in (10**9, 10**11):
         parts = math.ceil(n * 8 * p / 1e9)
         for workers in (10, 100, 1000):
@@ -353,8 +373,12 @@ def main() -> None:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
-    for p, classes in ((50, 2), (50, 10), (100_000, 2)):
-        say(f"bytes of folds, {p} columns, {classes} classes: {traffic(p, classes)}")
+    X, y = DenseChunk(0, 50, 2 * SAMPLE * 51)(0)
+    say(f"bytes of folds, 50 columns, 2 classes: {traffic((X, y), 50)}")
+    ten = np.clip(X[:, 0] * 2 + 5, 0, 9).astype(int)
+    say(f"bytes of folds, 50 columns, 10 classes: {traffic((X, ten), 50, max_iter=5)}")
+    text = TextChunk(0, 100_000, 20_000, 20_000)(0)
+    say(f"bytes of folds, 100,000 sparse columns: {traffic(text, 100_000)}")
     if "bytes" in sys.argv[1:]:
         return
     sizes = (160_000, 320_000, 640_000, 1_280_000, 2_560_000)
