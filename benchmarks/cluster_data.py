@@ -155,7 +155,7 @@ class Chunks:
 
         with ThreadPoolExecutor(threads) as pool:
             found = math.fsum(pool.map(loss, range(self.count)))
-        return self.C * found + (0.0 if math.isinf(self.C) else 0.5 * math.fsum(w**2))
+        return found if math.isinf(self.C) else self.C * found + 0.5 * math.fsum(w**2)
 
 
 def chunk_bytes(X: Any) -> int:

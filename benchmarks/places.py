@@ -74,7 +74,7 @@ class OnDask(Place):
             n_workers=threads,
             threads_per_worker=1,
             memory_limit=None,  # nothing is spilled to disk
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             host="127.0.0.1",
         )
         self.client = Client(self.cluster)
