@@ -151,11 +151,9 @@ def test_the_model_adds_up_what_the_page_says():
 
 def test_bytes_of_a_pass_grow_with_the_columns_alone():
     def bytes_of(p, n):
-        rng = np.random.default_rng(0)
-        found = traffic((rng.standard_normal((n, p)), np.arange(n) % 2), p)
-        return found["oddsmith pass, Evaluate"]
+        return traffic(DenseChunk(0, p, n)(0), p)["oddsmith pass, Evaluate"]
 
-    few, more, rows = bytes_of(20, 60_000), bytes_of(24, 60_000), bytes_of(20, 120_000)
+    few, more, rows = bytes_of(20, 120_000), bytes_of(24, 120_000), bytes_of(20, 240_000)
     assert few == rows
     assert more[0] > few[0]
     assert more[1] - few[1] == 4 * 8
