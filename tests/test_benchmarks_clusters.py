@@ -154,6 +154,6 @@ def test_bytes_of_a_pass_grow_with_the_columns_alone():
         return traffic(DenseChunk(0, p, n)(0), p)["oddsmith pass, Evaluate"]
 
     few, more, rows = bytes_of(20, 120_000), bytes_of(24, 120_000), bytes_of(20, 240_000)
-    assert np.allclose(few, rows, atol=16)  # an integer may be a byte longer
+    assert np.allclose(few, rows, atol=64)  # numbers in pickles differ in length
     assert more[0] > few[0] + 4 * 8
     assert more[1] - few[1] == 4 * 8
