@@ -16,8 +16,9 @@ class Case:
     title : str
         What it is, for the table.
     data : tuple of str
-        Keys of `benchmarks.data.DATASETS`, or of `benchmarks.files.TABLES` where files are fitted;
-        several in a case of kind "scaling" or "files-scaling"; none in "cold".
+        Keys of `benchmarks.data.DATASETS`, of `benchmarks.files.TABLES` where files are fitted, or
+        of `benchmarks.cluster_data.SPREAD` where rows of a cluster are; several in a case of kind
+        "scaling" or "files-scaling"; none in "cold".
     target : float
         Of a race, the least ratio of times; of "memory", the largest share of X; of scaling,
         the largest ratio of times per row; of "cold", seconds.
@@ -26,13 +27,14 @@ class Case:
     kind : str
         "race": times beside each peer's. "memory": peaks beside each peer's. "scaling": ours
         alone, on data of several sizes. "files" and "files-scaling": the same of files, each fit
-        in a fresh process. "cold": one row by the command line, from a cold start.
+        in a fresh process. "cold": one row by the command line, from a cold start. "cluster": a
+        race of fits of rows on workers.
     reads : float, optional
         How many reads of X the call may take, in time.
     equal : float
         Two objectives are equal within this part of the least one known.
     memory : float, optional
-        Bytes that ours may have resident while it fits files.
+        Bytes that ours may have resident while it fits files, or rows on workers.
     """
 
     name: str
@@ -40,7 +42,7 @@ class Case:
     data: tuple[str, ...]
     target: float
     task: str = "fit"
-    kind: Literal["race", "memory", "scaling", "files", "files-scaling", "cold"] = "race"
+    kind: Literal["race", "memory", "scaling", "files", "files-scaling", "cold", "cluster"] = "race"
     reads: float | None = None
     equal: float = 1e-9
     memory: float | None = None
@@ -126,6 +128,31 @@ _CASES = (
         1.5,
         kind="files-scaling",
         memory=1e9,
+    ),
+    Case(
+        "dask-10m",
+        "two local workers, 10,000,000 x 50, L2, C=1",
+        ("spread-10m",),
+        5,
+        task="fit-spread",
+        kind="cluster",
+    ),
+    Case(
+        "dask-overhead",
+        "the same by ourselves: our threads beside two Dask workers",
+        ("spread-10m",),
+        0.5,
+        task="fit-ours",
+        kind="cluster",
+    ),
+    Case(
+        "dask-text",
+        "two local workers, 1,000,000 x 100,000, tf-idf, 50 entries a row, L2, C=1",
+        ("spread-text",),
+        1,
+        task="fit-spread",
+        kind="cluster",
+        memory=24e9,
     ),
     Case("predict-cold", "oddsmith predict, one row, cold start", (), 0.4, kind="cold"),
 )

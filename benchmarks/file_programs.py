@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks.data import Array
 from benchmarks.files import TARGET, Files, batches, file_objective
+from benchmarks.places import spark_session
 from benchmarks.programs import Options
 from benchmarks.results import shortfall
 
@@ -116,7 +116,7 @@ def _spark(files: Files, options: Options, threads: int, scratch: Path, goal: Go
 
     options = dict(options)
     memory, cached = options.pop("memory"), options.pop("cached")
-    session = _spark_session(threads, memory, scratch)
+    session = spark_session(threads, memory, scratch)
     model = LogisticRegression(
         regParam=1.0 / (files.C * files.n), elasticNetParam=0.0, standardization=False, **options
     )
@@ -137,23 +137,6 @@ def _spark(files: Files, options: Options, threads: int, scratch: Path, goal: Go
     note = f"{fitted.summary.totalIterations} iterations"
     session.stop()
     return Fitted(seconds, coef, intercept, note)
-
-
-def _spark_session(threads: int, memory: str, scratch: Path) -> Any:
-    from pyspark.sql import SparkSession
-
-    builder = SparkSession.builder.master(f"local[{threads}]")
-    said = {
-        "spark.driver.memory": memory,
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.local.dir": str(scratch),
-        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
-        "spark.ui.enabled": "false",
-    }
-    for name, value in said.items():
-        builder = builder.config(name, value)
-    return builder.getOrCreate()
 
 
 def _sgd(files: Files, options: Options, threads: int, scratch: Path, goal: Goal) -> Fitted:

@@ -4,10 +4,13 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Self
 
+from benchmarks.cluster_data import SPREAD
 from benchmarks.install import interpreter
 from benchmarks.settings import Settings
 
@@ -38,7 +41,7 @@ class Process:
     Parameters
     ----------
     program, data, task : str
-        As in `benchmarks.worker.Worker`.
+        As in `benchmarks.worker.Worker`, or in `ClusterWorker` where the rows are a cluster's.
     settings : Settings
     """
 
@@ -84,9 +87,10 @@ class Process:
         return self._exchange(name, arguments, self.patience)
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and those that it started."""
         if self._running is not None:
-            self._running.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._running.pid, signal.SIGKILL)
             self._running.communicate()
             self._running = None
 
@@ -98,10 +102,13 @@ class Process:
 
     def _spawn(self) -> subprocess.Popen[str]:
         threads = str(self.start["threads"])
+        module = "cluster_worker" if self.start["data"] in SPREAD else "worker"
         return subprocess.Popen(  # noqa: S603  our own interpreters
-            [str(interpreter(self.start["program"])), "-m", "benchmarks.worker"],
+            [str(interpreter(self.start["program"])), "-m", f"benchmarks.{module}"],
             cwd=_ROOT,
-            env=os.environ | dict.fromkeys(CAPS, threads),
+            # Where Spark calls Python, it is this one.
+            env=os.environ | dict.fromkeys(CAPS, threads) | {"PYSPARK_PYTHON": sys.executable},
+            start_new_session=True,  # so that its children are known, and end with it
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -72,7 +72,7 @@ class Program:
     name: str
     module: str
     ladders: tuple[tuple[Options, ...], ...]
-    prepare: Callable[[Problem, Options, int], Run]
+    prepare: Callable[[Any, Options, int], Run]
     read: Callable[[Any], Solution]
     cannot: Callable[[int, float], str | None] = lambda n_classes, C: None
 

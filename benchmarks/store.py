@@ -22,6 +22,7 @@ START, STOP = "<!-- results -->", "<!-- /results -->"
 _PACKAGES = (
     *("oddsmith", "numpy", "scipy", "numba", "scikit-learn"),
     *("glum", "snapml", "statsmodels", "liblinear-multicore", "pyarrow", "pyspark"),
+    *("distributed", "dask-ml"),
 )
 
 

@@ -108,6 +108,9 @@ def _race_row(case: Case, race: Race) -> tuple[str, ...]:
     if not behind <= case.equal:
         own += f", short by {behind:.1e}"
     target = f"≥ {case.target:g}"
+    lean = case.memory is None or race.peak is None or race.peak <= case.memory
+    if case.memory is not None:
+        target += f", ≤ {case.memory / 1e9:g} GB"
     reads_met = case.reads is None or race.multiple <= case.reads
     if case.reads is not None:
         target += f", ≤ {case.reads:g} reads"
@@ -115,12 +118,15 @@ def _race_row(case: Case, race: Race) -> tuple[str, ...]:
     if peer is None:
         rival = ("none", NONE, NONE, target, NONE)
     else:
-        yes = peer.ratio >= case.target and reads_met and behind <= case.equal
+        yes = peer.ratio >= case.target and reads_met and lean and behind <= case.equal
         rival = (peer.program, seconds(peer.median), spread(peer.ratios), target, met(yes))
     passes = NONE if race.passes is None else str(race.passes)
     if case.task == "predict-one":  # reads one row, not X
         return (race.case, own, *rival, passes, NONE, NONE)
-    return (race.case, own, *rival, passes, f"{race.multiple:.1f}", _bytes(race.peak, race.bytes))
+    peak = _bytes(race.peak, race.bytes)
+    if case.kind == "cluster":
+        peak = NONE if race.peak is None else f"{race.peak / 1e9:.1f} GB resident, X included"
+    return (race.case, own, *rival, passes, f"{race.multiple:.1f}", peak)
 
 
 def _memory_row(case: Case, memory: Memory) -> tuple[str, ...]:

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.cluster_programs import CLUSTER_FITTERS, OVERHEADS
 from benchmarks.data import Array, Problem, objective
 from benchmarks.file_programs import FILE_PROGRAMS
 from benchmarks.inference import SUMMARIES
+from benchmarks.places import Place
 from benchmarks.programs import FITTERS, OURS, PREDICTORS, Options, Program, Run
 from benchmarks.selection import (
     CROSS_VALIDATORS,
@@ -31,15 +33,16 @@ class Task:
     Parameters
     ----------
     prepare : callable
-        From (program, problem, options, threads) to the call that is timed.
+        From (program, problem, options, threads) to the call that is timed. The problem of a
+        cluster is a `benchmarks.places.Place`.
     judge : callable
         From (program, problem, what the call returned) to the objective (nats) and the passes.
     programs : tuple of Program
         Ours first.
     """
 
-    prepare: Callable[[Program, Problem, Options, int], Run]
-    judge: Callable[[Program, Problem, Any], tuple[float, int | None]]
+    prepare: Callable[[Program, Any, Options, int], Run]
+    judge: Callable[[Program, Any, Any], tuple[float, int | None]]
     programs: tuple[Program, ...]
 
     @property
@@ -96,8 +99,16 @@ def _judge_probabilities(program: Program, problem: Problem, result: Array) -> t
     return -math.fsum(np.log(result[rows, problem.y[: rows.size]])), None
 
 
+def _judge_spread(program: Program, place: Place, result: Any) -> tuple[float, int | None]:
+    found = program.read(result)
+    coef, intercept = found.coef[0], float(found.intercept[0])
+    return place.chunks.objective(coef, intercept, place.threads), found.passes
+
+
 TASKS: dict[str, Task] = {
     "fit": Task(_fit, _judge_fit, (OURS, *FITTERS)),
+    "fit-spread": Task(_fit, _judge_spread, CLUSTER_FITTERS),
+    "fit-ours": Task(_fit, _judge_spread, OVERHEADS),
     "fit-l1": Task(_fit, _judge_fit, L1_FITTERS),
     "path": Task(_fit, path_value, PATHS["path"]),
     "loose-path": Task(_fit, path_value, PATHS["loose-path"]),

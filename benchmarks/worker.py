@@ -23,7 +23,7 @@ from benchmarks.tasks import TASKS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Worker", "parts", "read_time", "serve"]
+__all__ = ["Worker", "main", "parts", "read_time", "serve"]
 
 _TURN_SECONDS = 0.2  # short calls are repeated for so long, and the median is the turn's time
 _TURN_CALLS = 2000
@@ -146,7 +146,7 @@ def _high_water() -> int:
     raise OSError(f"{_STATUS} has no VmHWM")
 
 
-def serve(requests: TextIO, answers: TextIO) -> None:
+def serve(requests: TextIO, answers: TextIO, kind: type[Worker] = Worker) -> None:
     """Answer requests until there are no more.
 
     Parameters
@@ -156,13 +156,15 @@ def serve(requests: TextIO, answers: TextIO) -> None:
         then methods of it.
     answers : text stream
         Lines ``{...}``: what the method returned, or ``{"error": ...}``.
+    kind : type
+        Of worker.
     """
     worker: Worker | None = None
     for line in requests:
         name, arguments = json.loads(line)
         try:
             if name == "start":
-                worker = Worker(**arguments)
+                worker = kind(**arguments)
                 answer: dict[str, Any] = worker.size()
             else:
                 answer = getattr(worker, name)(**arguments)
@@ -172,9 +174,14 @@ def serve(requests: TextIO, answers: TextIO) -> None:
         answers.flush()
 
 
-if __name__ == "__main__":
+def main(kind: type[Worker] = Worker) -> None:
+    """Serve standard input and output."""
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    serve(sys.stdin, answers)
+    serve(sys.stdin, answers, kind)
+
+
+if __name__ == "__main__":
+    main()

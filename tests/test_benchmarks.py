@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))  # benchmarks is run from the repository, never in
 from benchmarks import install  # noqa: E402
 from benchmarks.__main__ import main  # noqa: E402
 from benchmarks.cases import CASES  # noqa: E402
+from benchmarks.cluster_data import SPREAD  # noqa: E402
 from benchmarks.data import DATASETS, SIGNAL, Problem, objective, problem  # noqa: E402
 from benchmarks.file_programs import FILE_PROGRAMS  # noqa: E402
 from benchmarks.files import TABLES  # noqa: E402
@@ -272,9 +273,11 @@ def test_the_page_has_the_markers_and_every_target_a_case():
         "memory",
         "scaling",
         "cold",
+        "cluster",
     }
     for case in CASES.values():
-        assert set(case.data) <= {*(TABLES if case.kind in on_files else DATASETS)}
+        known = SPREAD if case.kind == "cluster" else DATASETS
+        assert set(case.data) <= {*(TABLES if case.kind in on_files else known)}
 
 
 def test_an_unknown_case_is_refused():
@@ -284,8 +287,9 @@ def test_an_unknown_case_is_refused():
 
 
 def test_every_peer_of_the_extra_is_raced():
-    words = {"liblinear-multicore": "liblinear"}
-    wanted = [requirement.split(">=")[0] for requirement in install.peers()]
+    words = {"liblinear-multicore": "liblinear", "dask-ml": "dask_ml"}
+    wanted = [requirement.split(">=")[0].split("[")[0] for requirement in install.peers()]
+    wanted = [name for name in wanted if name not in ("dask", "distributed")]  # what it runs on
     raced = {program.module for task in TASKS.values() for program in task.programs}
     raced |= {program.module for program in FILE_PROGRAMS}
     assert {words.get(name, name) for name in wanted} <= raced
