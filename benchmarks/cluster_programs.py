@@ -63,7 +63,7 @@ def _ours_on_spark(place: OnSpark, options: Options, threads: int) -> Run:
     from oddsmith.spark import fit  # type: ignore[import-not-found]
 
     model = LogisticRegression(C=place.chunks.C, **options)
-    return lambda: fit(place.frame, target="label", model=model)
+    return lambda: fit(place.frame, target="label", model=model, features=["features"])
 
 
 def _ours_here(place: Here, options: Options, threads: int) -> Run:
