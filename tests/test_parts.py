@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from reference import fit_recording
 from test_grid import PENALTIES, PROBLEMS, data
 
-from oddsmith import DataError, LogisticRegression, ParameterError, TableEncoder
+from oddsmith import DataError, LogisticRegression, ParameterError, SeparationWarning, TableEncoder
 from oddsmith.core.columns import column_statistics
 from oddsmith.core.moments import VectorMoments
 from oddsmith.core.parts import Part, Refused, added, total
@@ -274,6 +274,32 @@ def test_a_class_without_weight_is_none():
     want = models[0].fit(X[y != 1], y[y != 1])
     fit_parts(models[1], X, y, CUTS["7"](y.size), weight)
     assert_same_fit(models[1], want)
+
+
+@pytest.mark.parametrize("storage", ["dense", "CSR"])
+@pytest.mark.parametrize("K", [2, 3])
+def test_rows_of_a_part_without_weight_may_hold_anything(storage, K, few_entries):
+    X, y = data(K)
+    weight = np.ones(y.size)
+    weight[: y.size // 2] = 0.0
+    X = X.copy()
+    X[:5] = np.nan
+    given = sp.csr_array(X) if storage == "CSR" else X
+    models = [LogisticRegression() for _ in range(2)]
+    want = models[0].fit(X[y.size // 2 :], y[y.size // 2 :])
+    assert fit_parts(models[1], given, y, CUTS["7"](y.size), weight) == []
+    np.testing.assert_allclose(models[1].coef_, want.coef_, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(models[1].intercept_, want.intercept_, rtol=1e-9, atol=1e-12)
+
+
+def test_separation_is_told_of_where_each_part_has_one_class():
+    y = np.arange(30) // 10
+    X = np.column_stack([y + np.linspace(0.0, 0.5, 30), np.cos(np.arange(30.0))])
+    models = [LogisticRegression(C=np.inf) for _ in range(2)]
+    caught = fit_recording(models[0], X, y)
+    said = fit_parts(models[1], X, y, cut(30, [10, 20]))
+    assert [kind for kind, _ in said] == [one.category for one in caught]
+    assert SeparationWarning in [kind for kind, _ in said]
 
 
 # ------------------------------------------------------------------------- arrays: what is refused
