@@ -613,6 +613,37 @@ def test_blocks_do_not_depend_on_how_a_part_came(monkeypatch):
         np.testing.assert_array_equal(first.X[:, 0], TABLE["dose"][::stride])
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"encoder": TableEncoder(reference={"site": "b"})},
+        {"encoder": TableEncoder(min_count=60)},
+        {"encoder": TableEncoder(sparse=True)},
+        {"class_weight": {"ill": 2.0, "well": 2.0}},
+        {"table": TABLE.assign(dose=TABLE["dose"][::-1].to_numpy())},
+        {"cuts": "2"},
+    ],
+)
+def test_sums_over_rows_that_were_encoded_or_cut_otherwise_are_refused(
+    tmp_path, monkeypatch, other
+):
+    monkeypatch.setattr(minimise, "_FEW_ENTRIES", 0)
+
+    def fitted(table=TABLE, cuts="7", **how):
+        model = LogisticRegression(**how)
+        parts, asked = packed(frames_of(table, cuts), model, features=FEATURES)
+        rows = table_rows(model, asked, parts)
+        fit_rows(model, rows, journal=tmp_path)
+        return model, rows.source.passes
+
+    first, passes = fitted()
+    again, none = fitted()
+    assert passes > none == 0
+    assert again.coef_.tobytes() == first.coef_.tobytes()
+    with pytest.raises(ParameterError, match="the checkpoint is of a fit with other parameters"):
+        fitted(**other)
+
+
 def test_a_part_may_be_an_arrow_table_or_batches():
     arrow = pa.Table.from_pandas(TABLE, preserve_index=False)
     models = [LogisticRegression() for _ in range(3)]
