@@ -375,6 +375,14 @@ ARRAYS = {
         "partition 1 of sample_weight has shape (1,), and that of X 6 rows; cut both into the same "
         "parts",
     ),
+    "weight of two columns": (
+        {"weight": np.ones((6, 1))},
+        "partition 1 of sample_weight has shape (6, 1); give one number a row",
+    ),
+    "label is NA": (
+        {"y": np.array(["a", pd.NA, "a", "b", "a", "b"], object)},
+        "partition 1, row 1 (from 0): y has no label; mend it, or drop the row",
+    ),
     "weight in words": (
         {"weight": np.array(list("abcdef"))},
         "partition 1 of sample_weight holds <U1; give numbers",
@@ -392,6 +400,24 @@ def test_what_an_array_must_not_be_is_named_with_its_part(fault):
     with pytest.raises(DataError) as refused:
         array_parts(**how).prepared(pack_array(2), "read").fold(array_report, "first pass")
     assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
+    ("K", "shape", "wanted"),
+    [
+        (2, (1,), "one number a row"),
+        (2, (2,), "one number a row"),
+        (3, (), "3 numbers a row, one for each class"),
+        (3, (2,), "3 numbers a row, one for each class"),
+    ],
+)
+def test_offsets_of_another_shape_than_the_margins_are_refused(K, shape, wanted):
+    X, y = data(K)
+    offset = np.ones((y.size, *shape))
+    with pytest.raises(DataError) as refused:
+        fit_parts(LogisticRegression(), X, y, CUTS["2"](y.size), offset=offset)
+    n = y.size // 2
+    assert str(refused.value) == f"partition 0 of offset has shape {(n, *shape)}; give {wanted}"
 
 
 MODEL = {"target": None, "with_offset": False}
