@@ -766,6 +766,22 @@ def test_what_a_table_must_not_be_is_named_with_its_partition(fault):
     assert str(refused.value) == said
 
 
+def test_numbers_wider_than_the_types_of_a_table_are_not_rounded():
+    narrow = pd.DataFrame({"a": np.array([1, 2, 3], np.int8), "y": [0, 1, 0]})
+    fields = fields_of([narrow])
+    exact = narrow.assign(a=[4.0, np.nan, 0.5])
+    parts, _ = packed([narrow, exact], fields=fields)
+    assert parts.fold(report_of, "first pass").counts == (3, 3)
+    for wide in ([0.5, np.nan, 0.1], [2, 2**24 + 1, 0]):
+        with pytest.raises(DataError) as refused:
+            packed([narrow, narrow.assign(a=wide)], fields=fields)[0].fold(report_of, "first pass")
+        row, kind = (2, "double") if wide[0] == 0.5 else (1, "int64")
+        assert str(refused.value) == (
+            f'partition 1: row {row} (from 0), column "a": is {kind}, of more digits than the type '
+            "that the table says it has; make the type the same in all"
+        )
+
+
 def test_what_all_parts_of_a_table_must_not_be():
     nothing = frame().iloc[:0]
     with pytest.raises(DataError, match=r"^X: there is no row; add data$"):
