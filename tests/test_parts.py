@@ -267,6 +267,16 @@ def test_labels_of_arrays_in_parts(labels, kind, class_weight):
     np.testing.assert_array_equal(models[1].predict(X), want.predict(X))
 
 
+def test_tiny_weights_weigh_as_much_as_their_penalty():
+    X, y = data(2)
+    weight = np.full(y.size, 1e-200)
+    models = [LogisticRegression(C=1e200) for _ in range(2)]
+    want = models[0].fit(X, y, weight)
+    assert fit_parts(models[1], X, y, CUTS["7"](y.size), weight) == []
+    np.testing.assert_allclose(models[1].coef_, want.coef_, rtol=1e-9)
+    np.testing.assert_allclose(want.coef_, LogisticRegression().fit(X, y).coef_, rtol=1e-9)
+
+
 def test_a_class_without_weight_is_none():
     X, y = data(3)
     weight = np.where(y == 1, 0.0, 1.0)
@@ -598,6 +608,17 @@ def test_missing_values_of_a_table_in_parts(cuts, missing):
     assert_same_fit(models[1], want)
     assert models[1].coef_names_.tolist() == want.coef_names_.tolist()
     assert models[1].n_dropped_ == want.n_dropped_
+
+
+@pytest.mark.parametrize("where", [0, N - 1])
+def test_a_label_of_dropped_rows_alone_is_no_class(where):
+    table = TABLE.copy()
+    table.loc[where, "y"] = "who knows"
+    table.loc[where, "dose"] = np.nan
+    models = [LogisticRegression(encoder=TableEncoder(missing="drop")) for _ in range(2)]
+    want = models[0].fit(table[FEATURES], table["y"])
+    fit_table(models[1], frames_of(table, "7"), features=FEATURES)
+    assert_same_fit(models[1], want)
 
 
 def test_missing_values_are_counted_over_all_parts():
