@@ -425,8 +425,10 @@ def test_sums_over_rows_that_were_weighed_or_encoded_otherwise_are_refused(
 
 def test_a_label_of_dropped_rows_alone_is_no_class(tmp_path):
     rows = pa.table({"dose": [*range(8), None], "y": [*"uvuvuvuv", "w"]})
-    write(rows, tmp_path / "rows.parquet")
-    found = fit_files(tmp_path / "rows.parquet", "y", model(encoder=TableEncoder(missing="drop")))
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    found = fit_files(
+        tmp_path / "rows.parquet", "y", LogisticRegression(encoder=TableEncoder(missing="drop"))
+    )
     assert found.classes_.tolist() == ["u", "v"]
 
 

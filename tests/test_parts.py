@@ -267,14 +267,16 @@ def test_labels_of_arrays_in_parts(labels, kind, class_weight):
     np.testing.assert_array_equal(models[1].predict(X), want.predict(X))
 
 
-def test_tiny_weights_weigh_as_much_as_their_penalty():
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_tiny_weights_weigh_as_much_as_their_penalty(class_weight):
     X, y = data(2)
     weight = np.full(y.size, 1e-200)
-    models = [LogisticRegression(C=1e200) for _ in range(2)]
+    models = [LogisticRegression(C=1e200, class_weight=class_weight) for _ in range(2)]
     want = models[0].fit(X, y, weight)
     assert fit_parts(models[1], X, y, CUTS["7"](y.size), weight) == []
     np.testing.assert_allclose(models[1].coef_, want.coef_, rtol=1e-9)
-    np.testing.assert_allclose(want.coef_, LogisticRegression().fit(X, y).coef_, rtol=1e-9)
+    plain = LogisticRegression(class_weight=class_weight).fit(X, y)
+    np.testing.assert_allclose(want.coef_, plain.coef_, rtol=1e-9)
 
 
 def test_a_class_without_weight_is_none():

@@ -9,6 +9,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
@@ -370,9 +371,8 @@ def _refuse_other_kind(where: Path, name: str, kind: Any, other: bool, text: boo
 
 def _refuse_rounded(where: Path, first: int, field: Any, column: Any) -> None:
     """Raise where a part has wider numbers than the table's types say, and loses digits."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
+    pa: Any = import_module("pyarrow")
+    pc: Any = import_module("pyarrow.compute")
     wide = column.cast(pa.float64(), safe=False)
     same = pc.equal(wide, wide.cast(pa.float32(), safe=False).cast(pa.float64()))
     known = pc.and_(pc.is_valid(wide), pc.invert(pc.is_nan(wide)))
