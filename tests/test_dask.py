@@ -273,6 +273,14 @@ def test_an_outcome_inside_a_frame_is_left_out(client):
         LogisticRegression().fit(given, (given["y"] + 1).rename("y"))
 
 
+@pytest.mark.parametrize("kind", ["Int64", float, object])
+def test_an_outcome_inside_a_frame_may_not_lack_labels(client, kind):
+    table = TABLE[FEATURES].assign(y=pd.Series(np.arange(len(TABLE)) % 2, dtype=kind))
+    table.loc[3, "y"] = pd.NA if kind == "Int64" else np.nan
+    given = frames(table)
+    refused(DataError, 'partition 0: row 3 (from 0), column "y": has no label', given, given["y"])
+
+
 def test_columns_of_objects_are_looked_up_in_the_rows(client):
     table = pd.DataFrame(
         {

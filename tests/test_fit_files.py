@@ -423,6 +423,15 @@ def test_sums_over_rows_that_were_weighed_or_encoded_otherwise_are_refused(
         fit_files(path, "y", given.set_params(**other), checkpoint=folder, resume=True)
 
 
+def test_a_label_of_dropped_rows_alone_is_no_class(tmp_path):
+    rows = pa.table({"dose": [*range(8), None], "y": [*"uvuvuvuv", "w"]})
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    found = fit_files(
+        tmp_path / "rows.parquet", "y", LogisticRegression(encoder=TableEncoder(missing="drop"))
+    )
+    assert found.classes_.tolist() == ["u", "v"]
+
+
 def test_a_folder_that_is_no_checkpoint_is_left_alone(tmp_path):
     write(table(), tmp_path / "rows.parquet")
     with pytest.raises(ParameterError, match="is no checkpoint of a fit"):

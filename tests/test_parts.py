@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from reference import fit_recording
 from test_grid import PENALTIES, PROBLEMS, data
 
-from oddsmith import DataError, LogisticRegression, ParameterError, TableEncoder
+from oddsmith import DataError, LogisticRegression, ParameterError, SeparationWarning, TableEncoder
 from oddsmith.core.columns import column_statistics
 from oddsmith.core.moments import VectorMoments
 from oddsmith.core.parts import Part, Refused, added, total
@@ -267,6 +267,18 @@ def test_labels_of_arrays_in_parts(labels, kind, class_weight):
     np.testing.assert_array_equal(models[1].predict(X), want.predict(X))
 
 
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_tiny_weights_weigh_as_much_as_their_penalty(class_weight):
+    X, y = data(2)
+    weight = np.full(y.size, 1e-200)
+    models = [LogisticRegression(C=1e200, class_weight=class_weight) for _ in range(2)]
+    want = models[0].fit(X, y, weight)
+    assert fit_parts(models[1], X, y, CUTS["7"](y.size), weight) == []
+    np.testing.assert_allclose(models[1].coef_, want.coef_, rtol=1e-9)
+    plain = LogisticRegression(class_weight=class_weight).fit(X, y)
+    np.testing.assert_allclose(want.coef_, plain.coef_, rtol=1e-9)
+
+
 def test_a_class_without_weight_is_none():
     X, y = data(3)
     weight = np.where(y == 1, 0.0, 1.0)
@@ -274,6 +286,32 @@ def test_a_class_without_weight_is_none():
     want = models[0].fit(X[y != 1], y[y != 1])
     fit_parts(models[1], X, y, CUTS["7"](y.size), weight)
     assert_same_fit(models[1], want)
+
+
+@pytest.mark.parametrize("storage", ["dense", "CSR"])
+@pytest.mark.parametrize("K", [2, 3])
+def test_rows_of_a_part_without_weight_may_hold_anything(storage, K, few_entries):
+    X, y = data(K)
+    weight = np.ones(y.size)
+    weight[: y.size // 2] = 0.0
+    X = X.copy()
+    X[:5] = np.nan
+    given = sp.csr_array(X) if storage == "CSR" else X
+    models = [LogisticRegression() for _ in range(2)]
+    want = models[0].fit(X[y.size // 2 :], y[y.size // 2 :])
+    assert fit_parts(models[1], given, y, CUTS["7"](y.size), weight) == []
+    np.testing.assert_allclose(models[1].coef_, want.coef_, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(models[1].intercept_, want.intercept_, rtol=1e-9, atol=1e-12)
+
+
+def test_separation_is_told_of_where_each_part_has_one_class():
+    y = np.arange(30) // 10
+    X = np.column_stack([y + np.linspace(0.0, 0.5, 30), np.cos(np.arange(30.0))])
+    models = [LogisticRegression(C=np.inf) for _ in range(2)]
+    caught = fit_recording(models[0], X, y)
+    said = fit_parts(models[1], X, y, cut(30, [10, 20]))
+    assert [kind for kind, _ in said] == [one.category for one in caught]
+    assert SeparationWarning in [kind for kind, _ in said]
 
 
 # ------------------------------------------------------------------------- arrays: what is refused
@@ -349,6 +387,14 @@ ARRAYS = {
         "partition 1 of sample_weight has shape (1,), and that of X 6 rows; cut both into the same "
         "parts",
     ),
+    "weight of two columns": (
+        {"weight": np.ones((6, 1))},
+        "partition 1 of sample_weight has shape (6, 1); give one number a row",
+    ),
+    "label is NA": (
+        {"y": np.array(["a", pd.NA, "a", "b", "a", "b"], object)},
+        "partition 1, row 1 (from 0): y has no label; mend it, or drop the row",
+    ),
     "weight in words": (
         {"weight": np.array(list("abcdef"))},
         "partition 1 of sample_weight holds <U1; give numbers",
@@ -366,6 +412,24 @@ def test_what_an_array_must_not_be_is_named_with_its_part(fault):
     with pytest.raises(DataError) as refused:
         array_parts(**how).prepared(pack_array(2), "read").fold(array_report, "first pass")
     assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
+    ("K", "shape", "wanted"),
+    [
+        (2, (1,), "one number a row"),
+        (2, (2,), "one number a row"),
+        (3, (), "3 numbers a row, one for each class"),
+        (3, (2,), "3 numbers a row, one for each class"),
+    ],
+)
+def test_offsets_of_another_shape_than_the_margins_are_refused(K, shape, wanted):
+    X, y = data(K)
+    offset = np.ones((y.size, *shape))
+    with pytest.raises(DataError) as refused:
+        fit_parts(LogisticRegression(), X, y, CUTS["2"](y.size), offset=offset)
+    n = y.size // 2
+    assert str(refused.value) == f"partition 0 of offset has shape {(n, *shape)}; give {wanted}"
 
 
 MODEL = {"target": None, "with_offset": False}
@@ -548,6 +612,17 @@ def test_missing_values_of_a_table_in_parts(cuts, missing):
     assert models[1].n_dropped_ == want.n_dropped_
 
 
+@pytest.mark.parametrize("where", [0, N - 1])
+def test_a_label_of_dropped_rows_alone_is_no_class(where):
+    table = TABLE.copy()
+    table.loc[where, "y"] = "who knows"
+    table.loc[where, "dose"] = np.nan
+    models = [LogisticRegression(encoder=TableEncoder(missing="drop")) for _ in range(2)]
+    want = models[0].fit(table[FEATURES], table["y"])
+    fit_table(models[1], frames_of(table, "7"), features=FEATURES)
+    assert_same_fit(models[1], want)
+
+
 def test_missing_values_are_counted_over_all_parts():
     table = TABLE.copy()
     table.loc[::9, "dose"] = np.nan
@@ -585,6 +660,37 @@ def test_blocks_do_not_depend_on_how_a_part_came(monkeypatch):
         first, second = (source.sample(stride).blocks for source in found)
         np.testing.assert_array_equal(first.X, second.X)
         np.testing.assert_array_equal(first.X[:, 0], TABLE["dose"][::stride])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"encoder": TableEncoder(reference={"site": "b"})},
+        {"encoder": TableEncoder(min_count=60)},
+        {"encoder": TableEncoder(sparse=True)},
+        {"class_weight": {"ill": 2.0, "well": 2.0}},
+        {"table": TABLE.assign(dose=TABLE["dose"][::-1].to_numpy())},
+        {"cuts": "2"},
+    ],
+)
+def test_sums_over_rows_that_were_encoded_or_cut_otherwise_are_refused(
+    tmp_path, monkeypatch, other
+):
+    monkeypatch.setattr(minimise, "_FEW_ENTRIES", 0)
+
+    def fitted(table=TABLE, cuts="7", **how):
+        model = LogisticRegression(**how)
+        parts, asked = packed(frames_of(table, cuts), model, features=FEATURES)
+        rows = table_rows(model, asked, parts)
+        fit_rows(model, rows, journal=tmp_path)
+        return model, rows.source.passes
+
+    first, passes = fitted()
+    again, none = fitted()
+    assert passes > none == 0
+    assert again.coef_.tobytes() == first.coef_.tobytes()
+    with pytest.raises(ParameterError, match="the checkpoint is of a fit with other parameters"):
+        fitted(**other)
 
 
 def test_a_part_may_be_an_arrow_table_or_batches():
@@ -681,6 +787,22 @@ def test_what_a_table_must_not_be_is_named_with_its_partition(fault):
     with pytest.raises(DataError) as refused:
         parts.fold(report_of, "first pass")
     assert str(refused.value) == said
+
+
+def test_numbers_wider_than_the_types_of_a_table_are_not_rounded():
+    narrow = pd.DataFrame({"a": np.array([1, 2, 3], np.int8), "y": [0, 1, 0]})
+    fields = fields_of([narrow])
+    exact = narrow.assign(a=[4.0, np.nan, 0.5])
+    parts, _ = packed([narrow, exact], fields=fields)
+    assert parts.fold(report_of, "first pass").counts == (3, 3)
+    for wide in ([0.5, np.nan, 0.1], [2, 2**24 + 1, 0]):
+        with pytest.raises(DataError) as refused:
+            packed([narrow, narrow.assign(a=wide)], fields=fields)[0].fold(report_of, "first pass")
+        row, kind = (2, "double") if wide[0] == 0.5 else (1, "int64")
+        assert str(refused.value) == (
+            f'partition 1: row {row} (from 0), column "a": is {kind}, of more digits than the type '
+            "that the table says it has; make the type the same in all"
+        )
 
 
 def test_what_all_parts_of_a_table_must_not_be():

@@ -222,6 +222,8 @@ def _per_row(values: Any, n: int, name: str, where: str) -> Any:
         found = found[:, 0]
     if found.ndim != 1 and name == "y":
         raise DataError(f"{where} of y has shape {found.shape}; give one label a row")
+    if found.ndim != 1 and name == "sample_weight":
+        raise DataError(f"{where} of sample_weight has shape {found.shape}; give one number a row")
     if found.shape[:1] != (n,):
         raise DataError(
             f"{where} of {name} has shape {found.shape}, and that of X {n} rows; cut both into the "
@@ -234,9 +236,14 @@ def _per_row(values: Any, n: int, name: str, where: str) -> Any:
     if name == "y" and found.dtype.kind == "f":
         _refuse(~np.isfinite(found), "y has no label", where)
     if name == "y" and found.dtype.kind == "O":
-        lost = np.array([one is None or one != one for one in found.tolist()], dtype=bool)
+        lost = np.array([_is_missing(one) for one in found.tolist()], dtype=bool)
         _refuse(lost, "y has no label", where)
     return found
+
+
+def _is_missing(value: Any) -> bool:
+    same: Any = value == value
+    return value is None or type(same).__name__ == "NAType" or not same
 
 
 def _labels(labels: Any, where: str) -> tuple[Any, Any]:
@@ -304,10 +311,12 @@ class EncodeArray:
         Raises
         ------
         DataError
-            If it was made again, as a machine was lost, and has other rows now.
+            If it was made again, as a machine was lost, and has other rows now, or its offset has
+            another shape than the classes ask for.
         """
         own: ArrayPart = part.rows
         refuse_other_rows(part.number, own.report.digests[0], self.digests)
+        self._refuse_shape(own.offset, part.number)
         place = {label: k for k, label in enumerate(self.labels)}
         names, codes = coded(own.labels)
         kind = np.int8 if len(self.labels) < 127 else np.int32
@@ -316,3 +325,9 @@ class EncodeArray:
         if self.factors is not None:
             weight = self.factors[y] * (1.0 if weight is None else weight)
         return memory_blocks(own.X, y, weight, own.offset, self.margins)
+
+    def _refuse_shape(self, offset: Array | None, number: int) -> None:
+        K = self.margins
+        if offset is not None and offset.shape[1:] != (() if K == 1 else (K,)):
+            wanted = "one number a row" if K == 1 else f"{K} numbers a row, one for each class"
+            raise DataError(f"partition {number} of offset has shape {offset.shape}; give {wanted}")

@@ -65,13 +65,14 @@ class MemoryBlocks:
 
     def __getitem__(self, index: int) -> Block:
         rows: Any = slice(index * self.rows, (index + 1) * self.rows)
-        weight = self.weight[rows]
+        weight, X = self.weight[rows], None
         if not weight.all():
             # Rows of weight 0 are left out, whatever they hold; one stays, as none is no block.
             first = index * self.rows
             rows = first + (np.flatnonzero(weight) if weight.any() else np.zeros(1, dtype=int))
+            X = None if weight.any() else _row_of_zeros(self.X)
         return Block(
-            _block_of(self.X, rows),
+            _block_of(self.X, rows) if X is None else X,
             self.y[rows],
             self.weight[rows],
             self.offset[rows],
@@ -169,6 +170,12 @@ class MemoryBlocks:
             rows = order[first : first + size]
             block = Block(X[rows], self.y[rows], self.weight[rows], self.offset[rows])
             yield rows.size / order.size, block
+
+
+def _row_of_zeros(X: Any) -> Any:
+    """Row that stands for rows of weight 0: NaN times 0 would be NaN."""
+    shape = (1, X.shape[1])
+    return sp.csr_array(shape, dtype=X.dtype) if hasattr(X, "nnz") else np.zeros(shape, X.dtype)
 
 
 def _block_of(X: Any, rows: Any) -> Any:

@@ -9,6 +9,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
@@ -352,6 +353,9 @@ def _batches(where: Path, rows: Any, layout: Layout) -> Iterator[Batch]:
                 _refuse_other_kind(where, name, field.type, text != (kind == "category"), text)
             declared = "category" if text and kind == "nothing" else None
             columns[name] = convert(where, first, field, batch.column(place), declared)
+            single = layout.dtype == np.float32 and name in layout.numbers
+            if single and not is_narrow(field.type) and kind == "number":
+                _refuse_rounded(where, first, field, batch.column(place))
         yield Batch(where, first, None, columns, batch.num_rows)
         first += batch.num_rows
 
@@ -362,6 +366,22 @@ def _refuse_other_kind(where: Path, name: str, kind: Any, other: bool, text: boo
         raise DataError(
             f"{where}: column {quoted(name)} holds {kind}, and {wanted} in other partitions; make "
             "one kind of it in all"
+        )
+
+
+def _refuse_rounded(where: Path, first: int, field: Any, column: Any) -> None:
+    """Raise where a part has wider numbers than the table's types say, and loses digits."""
+    pa: Any = import_module("pyarrow")
+    pc: Any = import_module("pyarrow.compute")
+    wide = column.cast(pa.float64(), safe=False)
+    same = pc.equal(wide, wide.cast(pa.float32(), safe=False).cast(pa.float64()))
+    known = pc.and_(pc.is_valid(wide), pc.invert(pc.is_nan(wide)))
+    rounded = pc.and_(pc.fill_null(known, False), pc.invert(pc.fill_null(same, True)))
+    row = pc.index(rounded, True).as_py()
+    if row >= 0:
+        raise DataError(
+            f"{where}: row {first + row} (from 0), column {quoted(field.name)}: is {field.type}, "
+            "of more digits than the type that the table says it has; make the type the same in all"
         )
 
 

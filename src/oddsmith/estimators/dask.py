@@ -381,7 +381,7 @@ def _frame(names: _PackFrame, place: int, X: Any, y: Any, weight: Any, offset: A
     frame = X.copy(deep=False)
     if names.own is not None:
         inside = frame.pop(names.own)
-        if not np.array_equal(_values(inside), _values(y)):
+        if not _same(_values(inside), _values(y)):
             raise DataError(
                 f"X has a column {quoted(names.target)}, the name of y, with other values than y: "
                 "leave it out if it is the outcome in other words, or rename y if it is a feature."
@@ -403,6 +403,15 @@ def _frame(names: _PackFrame, place: int, X: Any, y: Any, weight: Any, offset: A
             )
         frame[name] = pd.Series(own, index=frame.index)
     return frame
+
+
+def _same(inside: Any, given: Any) -> bool:
+    """Whether labels are the same; those that are missing are told of where they are read."""
+    import pandas as pd
+
+    lost = pd.isna(inside)
+    same = np.array_equal(lost, pd.isna(given))
+    return same and np.array_equal(inside[~lost], given[~lost])
 
 
 def _values(column: Any) -> Any:

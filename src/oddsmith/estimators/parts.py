@@ -15,6 +15,7 @@ from oddsmith.core.block import Block, Blocks, RowSource
 from oddsmith.core.columns import Columns
 from oddsmith.core.parts import Parts
 from oddsmith.core.stable import Array
+from oddsmith.core.table_encoding import TableEncoding
 from oddsmith.data.array_part import ArrayReport, EncodeArray, PackArray, array_report
 from oddsmith.data.memory import memory_blocks
 from oddsmith.data.survey import classes_of
@@ -119,7 +120,8 @@ def table_rows(model: TrainedClassifier, asked: Asked, packed: Parts) -> Rows:
     offset = _offsets(source) if asked.layout.offset is not None else None
     learned.name_columns(model)
     vars(model).update(n_rows_=report.survey.n_rows, n_dropped_=report.n_dropped)
-    identity = (asked.identity, report.digests, label_list(labels), learned.factors)
+    encoded = _identity(learned.encoding)
+    identity = (asked.identity, report.digests, encoded, label_list(labels), learned.factors)
     training = learned.training(source, offset, columns)
     return Rows(source, training, identity, report.n_dropped, learned.factors, learned.scale)
 
@@ -180,6 +182,20 @@ def array_rows(
     vars(model).update(n_rows_=n_rows, n_dropped_=0)
     identity = (report.digests, label_list(labels), factors)
     return Rows(source, training, identity, 0, factors, scale)
+
+
+def _identity(encoding: TableEncoding) -> tuple[Any, ...]:
+    """All that says what becomes of rows: the same columns may stand for other levels."""
+    columns = [
+        (
+            one.name,
+            one.mean,
+            one.missing_at,
+            list(zip(map(repr, one.levels), one.places.tolist(), strict=True)),
+        )
+        for one in encoding.columns
+    ]
+    return encoding.names(), columns, encoding.sparse
 
 
 def label_list(labels: tuple[Any, ...]) -> list[str]:

@@ -90,7 +90,7 @@ class _PairsOf:
             table = np.zeros((int(own.sum()), rows.shape[1], width))
             table[np.arange(len(table)), :, y[own]] = rows[own]
             table[:, :, k] -= rows[own]
-            pairs.append(table.reshape(len(table), -1))
+            pairs.append(table.reshape(len(table), rows.shape[1] * width))
         return _Pairs(tuple(pairs))
 
 
