@@ -225,6 +225,14 @@ class Classes:
     labels: tuple[Label, ...]
     index: Indices
 
+    def weigh(self, label_weight: Array) -> Array:
+        """Weight of the rows of each class, of shape (K,), from that of each code.
+
+        Codes that no row has may be lacking at the end: a categorical column declares them.
+        """
+        own = self.index[: label_weight.size]
+        return np.bincount(own, label_weight, len(self.labels)).astype(np.float64)
+
 
 def classes_of(levels: list[Any], weight: Array, cells: bool, where: str) -> Classes:
     """Classes that an outcome's values stand for; the second of two is the positive one.
@@ -233,7 +241,7 @@ def classes_of(levels: list[Any], weight: Array, cells: bool, where: str) -> Cla
     ----------
     levels : list
         Value of each code.
-    weight : array of shape (len(levels),)
+    weight : array of shape (at most len(levels),)
         Of the rows with each; what has none is no class.
     cells : bool
         Whether the values are cells of a CSV file, which may stand for numbers or booleans.
@@ -251,7 +259,7 @@ def classes_of(levels: list[Any], weight: Array, cells: bool, where: str) -> Cla
     Classes(labels=(0, 1), index=array([1, 0]))
     """
     found = _values(levels) if cells else list(levels)
-    there = {value for value, w in zip(found, weight.tolist(), strict=True) if w > 0}
+    there = {value for value, w in zip(found, weight.tolist(), strict=False) if w > 0}
     try:
         labels = tuple(sorted(there))
     except TypeError:
