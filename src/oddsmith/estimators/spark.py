@@ -266,7 +266,9 @@ def predict_proba(model: Any, frame: Any) -> Any:
         if name.lower() in map(str.lower, there):
             raise DataError(f"the table has a column {quoted(name)} already; rename it")
     schema = StructType([*frame.schema.fields, *(StructField(one, DoubleType()) for one in new)])
-    return frame.mapInArrow(_Scoring(model, names, new), schema)
+    # PySpark looks columns up by name there, and a point in one would be no part of it.
+    plain = frame.toDF(*(f"c{place}" for place in range(len(there))))
+    return plain.mapInArrow(_Scoring(model, names, tuple(there), new), schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,7 @@ class _Scoring:
 
     model: Any
     names: tuple[str, ...]
+    there: tuple[str, ...]
     new: tuple[str, ...]
 
     def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
@@ -283,7 +286,9 @@ class _Scoring:
         for batch in batches:
             if not batch.num_rows:
                 continue
-            table = pa.Table.from_batches([batch.select(list(self.names))])
+            places = [self.there.index(name) for name in self.names]
+            own = [batch.column(place) for place in places]
+            table = pa.Table.from_arrays(own, list(self.names))
             found = self.model.predict_proba(table).T
-            columns = [*batch.columns, *(pa.array(own) for own in found)]
-            yield pa.RecordBatch.from_arrays(columns, [*batch.schema.names, *self.new])
+            columns = [*batch.columns, *(pa.array(one) for one in found)]
+            yield pa.RecordBatch.from_arrays(columns, [*self.there, *self.new])
