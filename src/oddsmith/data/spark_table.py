@@ -158,12 +158,13 @@ class Ungroup:
         import pyarrow as pa
 
         columns = dict[str, Any]()
-        groups, names = dict(self.groups), dict(self.renamed)
+        groups, names = dict(self.groups), dict[str, str](self.renamed)
         for field, column in zip(batch.schema, batch.columns, strict=True):
             if field.name in groups:
                 columns.update(_parted(column, groups[field.name]))
             else:
-                columns[names.get(field.name, field.name)] = column
+                name: str = field.name
+                columns[names.get(name, name)] = column
         return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
 
 
