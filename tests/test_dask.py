@@ -32,6 +32,7 @@ from oddsmith import (
     LogisticRegression,
     ParameterError,
     TableEncoder,
+    TunedThreshold,
 )
 from oddsmith.core.moments import VectorMoments
 from oddsmith.engines.dask import DaskParts
@@ -273,12 +274,24 @@ def test_an_outcome_inside_a_frame_is_left_out(client):
         LogisticRegression().fit(given, (given["y"] + 1).rename("y"))
 
 
-@pytest.mark.parametrize("kind", ["Int64", float, object])
-def test_an_outcome_inside_a_frame_may_not_lack_labels(client, kind):
-    table = TABLE[FEATURES].assign(y=pd.Series(np.arange(len(TABLE)) % 2, dtype=kind))
-    table.loc[3, "y"] = pd.NA if kind == "Int64" else np.nan
+@pytest.mark.parametrize("kind", ["str", "object", "float64", "Int64"])
+def test_a_label_that_is_missing_inside_a_frame_is_named(client, kind):
+    labels = pd.Series(np.arange(len(TABLE)) % 2).astype("Int64").astype(kind)
+    labels[3] = None
+    given = frames(TABLE[FEATURES].assign(y=labels.to_numpy()).astype({"y": kind}))
+    said = r'^partition 0: row 3 \(from 0\), column "y": has no label'
+    with pytest.raises(DataError, match=said):
+        LogisticRegression().fit(given, given["y"])
+
+
+def test_categories_of_an_outcome_that_no_row_has_are_no_classes(client):
+    labels = pd.Categorical.from_codes(np.arange(len(TABLE)) % 2, ["yes", "no", "never"])
+    table = TABLE[FEATURES].assign(y=labels)
     given = frames(table)
-    refused(DataError, 'partition 0: row 3 (from 0), column "y": has no label', given, given["y"])
+    want = LogisticRegression(class_weight="balanced").fit(table, table["y"])
+    found = LogisticRegression(class_weight="balanced").fit(given, given["y"])
+    assert found.classes_.tolist() == ["no", "yes"]
+    assert_same_fit(found, want)
 
 
 def test_columns_of_objects_are_looked_up_in_the_rows(client):
@@ -382,6 +395,13 @@ def test_what_dask_frames_must_not_be(client):
     weights = frames(TABLE.assign(w=-TABLE["w"]))
     refused(DataError, 'partition 0: row 0 (from 0), column "(sample_weight)": is no number',
             X, y, weights["w"])  # fmt: skip
+    refused(DataError, "X is a Dask DelayedLeaf; give an array of shape (n, p) or a data",
+            delayed(TABLE), y)  # fmt: skip
+    model = LogisticRegression().fit(X, y)
+    with pytest.raises(ParameterError, match=r"^TunedThreshold needs rows in memory"):
+        TunedThreshold(model).fit(X, y)
+    with pytest.raises(ParameterError, match=r"^a report needs rows in memory"):
+        model.report("report.html", X, y)
 
 
 def test_an_asynchronous_client_is_refused():

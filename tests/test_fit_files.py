@@ -670,6 +670,15 @@ def test_labels_without_weight_are_no_classes(tmp_path):
     np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
 
 
+@pytest.mark.parametrize("balance", [None, "balanced"])
+def test_categories_that_no_row_has_are_no_classes(tmp_path, balance):
+    codes = np.arange(60, dtype=np.int8) % 2
+    labels = pa.DictionaryArray.from_arrays(codes, ["yes", "no", "never"])
+    write(pa.table({"x": np.sin(np.arange(60.0)), "y": labels}), tmp_path / "rows.arrow")
+    found = fit_files(tmp_path / "rows.arrow", "y", LogisticRegression(class_weight=balance))
+    assert found.classes_.tolist() == ["no", "yes"]
+
+
 @given(parts=st.lists(st.integers(1, 40), min_size=1, max_size=20), most=st.integers(2, 30))
 def test_a_sample_is_every_kth_row(parts, most):
     sample, first = Sample(most), 0

@@ -357,6 +357,33 @@ def test_columns_are_read_by_their_types_or_refused_by_name(spark):
         fit(table(n=3))
 
 
+def test_names_with_points_and_quotes(spark):
+    data = table(n=400)
+    names = {"x 0": "x.0", "x 1": "x`1", "site": "the.site", "y": "is.ill", "w": "w.w"}
+    odd = data.rename_columns([names.get(name, name) for name in data.column_names])
+    frame = spark.createDataFrame(data).toDF(*odd.column_names)
+    features = ["x.0", "x`1", "the.site"]
+    found = fit(frame, "is.ill", features=features, weight="w.w")
+    wanted = fit(
+        spark.createDataFrame(data), "y", features=["x 0", "x 1", "site"], weight="w"
+    )  # fmt: skip
+    assert found.coef_.tolist() == wanted.coef_.tolist()
+    assert found.feature_names_in_.tolist() == features
+    scored = predict_proba(found, frame)
+    assert scored.columns[:-2] == odd.column_names
+    np.testing.assert_allclose(
+        scored.toArrow()["p_yes"].to_numpy(),
+        found.predict_proba(odd.select(features))[:, 1],
+        rtol=1e-12,
+    )
+    with pytest.raises(ParameterError, match="target is of type Column; give a column's name"):
+        fit(frame, frame["`is.ill`"])
+    with pytest.raises(ParameterError, match="the model was fitted to columns without names"):
+        predict_proba(LogisticRegression().fit(np.eye(2), [0, 1]), frame)
+    with pytest.raises(DataError, match=r"give it to oddsmith\.spark\.fit"):
+        LogisticRegression().fit(frame, "is.ill")
+
+
 def test_vectors_stand_for_their_entries(spark):
     from pyspark.ml.feature import VectorAssembler
 

@@ -25,6 +25,8 @@ _FEWEST = 4
 # A wider vector would be dense in memory, row by row.
 _WIDEST = 4096
 _GROUP = "__oddsmith_{}"
+# In mapInArrow PySpark looks columns up by name, and reads these as parts of a name and quotes.
+_MARKS = (".", "`")
 _TODO = {
     "array": "take its entries into columns of their own (getItem)",
     "map": "take its entries into columns of their own (getItem)",
@@ -99,13 +101,18 @@ class SparkColumns:
         numbers = {"tinyint", "smallint", "int", "bigint", "float", "double", "boolean"}
         groups: list[tuple[str, tuple[str, ...]]] = []
         exprs: list[Any] = []
+        renamed: list[tuple[str, str]] = []
         for kind in sorted(numbers & {kinds[name] for name in plain}):
             own = tuple(name for name in plain if kinds[name] == kind and name != layout.target)
             if len(own) >= _FEWEST:
                 groups.append((_GROUP.format(kind), own))
                 exprs.append(f"array({', '.join(map(_sql, own))}) AS {_GROUP.format(kind)}")
         grouped = {name for _, own in groups for name in own}
-        exprs += [_sql(name) for name in plain if name not in grouped]
+        for name in (name for name in plain if name not in grouped):
+            alias = _GROUP.format(f"column_{len(exprs)}")
+            marked = any(mark in name for mark in _MARKS)
+            exprs.append(f"{_sql(name)} AS {alias}" if marked else _sql(name))
+            renamed += [(alias, name)] if marked else []
         frame = self.frame
         for place, (name, own) in enumerate(self.vectors.items()):
             if set(own) & set(layout.names):
@@ -115,7 +122,7 @@ class SparkColumns:
                 frame = frame.withColumn(group, vector_to_array(frame[_sql(name)]))
                 groups.append((group, own))
                 exprs.append(group)
-        return frame.selectExpr(*exprs), Ungroup(tuple(groups))
+        return frame.selectExpr(*exprs), Ungroup(tuple(groups), tuple(renamed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,8 @@ class Ungroup:
     ----------
     groups : tuple of (str, tuple of str)
         Name of an array column, and those of its entries.
+    renamed : tuple of (str, str)
+        Name that a column has while it is read, and its own.
 
     Examples
     --------
@@ -136,6 +145,7 @@ class Ungroup:
     """
 
     groups: tuple[tuple[str, tuple[str, ...]], ...]
+    renamed: tuple[tuple[str, str], ...] = ()
 
     def __call__(self, batch: Any) -> Any:
         """Record batch of single columns.
@@ -148,12 +158,13 @@ class Ungroup:
         import pyarrow as pa
 
         columns = dict[str, Any]()
-        groups = dict(self.groups)
+        groups, names = dict(self.groups), dict[str, str](self.renamed)
         for field, column in zip(batch.schema, batch.columns, strict=True):
             if field.name in groups:
                 columns.update(_parted(column, groups[field.name]))
             else:
-                columns[field.name] = column
+                name: str = field.name
+                columns[names.get(name, name)] = column
         return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
 
 

@@ -225,9 +225,13 @@ class Classes:
     labels: tuple[Label, ...]
     index: Indices
 
-    def weights(self, found: Array) -> Array:
-        """Weight of each class, from that of codes; the last have none where rows were dropped."""
-        return np.bincount(self.index[: found.size], found, len(self.labels)).astype(np.float64)
+    def weigh(self, label_weight: Array) -> Array:
+        """Weight of the rows of each class, of shape (K,), from that of each code.
+
+        Codes that no row has may be lacking at the end: a categorical column declares them.
+        """
+        own = self.index[: label_weight.size]
+        return np.bincount(own, label_weight, len(self.labels)).astype(np.float64)
 
 
 def classes_of(levels: list[Any], weight: Array, cells: bool, where: str) -> Classes:
@@ -237,7 +241,7 @@ def classes_of(levels: list[Any], weight: Array, cells: bool, where: str) -> Cla
     ----------
     levels : list
         Value of each code.
-    weight : array of shape (len(levels),), or shorter
+    weight : array of shape (at most len(levels),)
         Of the rows with each; what has none is no class.
     cells : bool
         Whether the values are cells of a CSV file, which may stand for numbers or booleans.

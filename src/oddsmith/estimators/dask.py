@@ -118,7 +118,9 @@ def collection_rows(
 
 
 def _is_frame(X: Any) -> bool:
-    return hasattr(X, "npartitions") and hasattr(X, "divisions") and X.ndim == 2
+    # An object of `dask.delayed` has an attribute of any name.
+    cut = isinstance(getattr(X, "npartitions", None), int) and hasattr(X, "divisions")
+    return cut and X.ndim == 2
 
 
 def partitions(X: Any, *beside: tuple[str, Any]) -> tuple[list[Any], list[Any]]:
@@ -145,7 +147,8 @@ def partitions(X: Any, *beside: tuple[str, Any]) -> tuple[list[Any], list[Any]]:
     if _is_frame(X):
         items = _of_frame(X, beside)
         return items, [np.nan] * len(items)
-    if not hasattr(X, "to_delayed") or getattr(X, "ndim", 0) != 2:
+    ndim = getattr(X, "ndim", 0)
+    if not isinstance(ndim, int) or ndim != 2:
         raise DataError(
             f"X is a Dask {type(X).__name__}; give an array of shape (n, p) or a data frame"
         )
@@ -405,13 +408,13 @@ def _frame(names: _PackFrame, place: int, X: Any, y: Any, weight: Any, offset: A
     return frame
 
 
-def _same(inside: Any, given: Any) -> bool:
-    """Whether labels are the same; those that are missing are told of where they are read."""
+def _same(one: Any, other: Any) -> bool:
+    """Whether values are equal; where both are missing is said later, with the row."""
     import pandas as pd
 
-    lost = pd.isna(inside)
-    same = np.array_equal(lost, pd.isna(given))
-    return same and np.array_equal(inside[~lost], given[~lost])
+    lost = pd.isna(one)
+    same = one.shape == other.shape and np.array_equal(lost, pd.isna(other))
+    return bool(same and np.array_equal(one[~lost], other[~lost]))
 
 
 def _values(column: Any) -> Any:

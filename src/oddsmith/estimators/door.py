@@ -40,6 +40,7 @@ __all__ = [
     "name_text_column",
     "names_of",
     "of_kept",
+    "refuse_collection",
     "tell_dropped",
 ]
 
@@ -82,12 +83,18 @@ def is_collection(X: Any) -> bool:
     return hasattr(X, "__dask_graph__")
 
 
-def _refuse_collection(model: Any, X: Any) -> None:
+def refuse_collection(what: str, X: Any) -> None:
+    """Raise where X is a collection of Dask, for what reads rows in memory alone.
+
+    Raises
+    ------
+    ParameterError
+    """
     if is_collection(X):
         raise ParameterError(
-            f"{type(model).__name__} needs rows in memory here, and X is a Dask collection; give "
-            "X.compute(), or use LogisticRegression, LogisticRegressionCV or regularization_path, "
-            "which fit collections"
+            f"{what} needs rows in memory here, and X is a Dask collection; give X.compute(), or "
+            "use LogisticRegression, LogisticRegressionCV or regularization_path, which fit "
+            "collections"
         )
 
 
@@ -143,7 +150,11 @@ def enter(model: Any, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any, Kept | 
     ------
     DataError, ValueError
     """
-    _refuse_collection(model, X)
+    refuse_collection(type(model).__name__, X)
+    if hasattr(X, "mapInArrow"):
+        raise DataError(
+            "X is a DataFrame of Spark; give it to oddsmith.spark.fit, with the name of the target"
+        )
     if not reset:
         X, kept = _entered(model, X, drop=True)
         y, _ = read_y(y, X.shape[0] if kept is None else kept.size)
@@ -175,7 +186,7 @@ def fitted_columns(model: Any, X: Any) -> Any:
     if same and fitted.get("encoder_") is None:
         return X
     check_is_fitted(model)
-    _refuse_collection(model, X)
+    refuse_collection(type(model).__name__, X)
     return _entered(model, X, drop=False)[0]
 
 

@@ -349,7 +349,7 @@ def _fit(
 
 
 def _what_was_read(found: FirstPass, classes: Classes) -> str:
-    weight = classes.weights(found.survey.label_weight)
+    weight = classes.weigh(found.survey.label_weight)
     shown = [
         f"{quoted(label_text(label))} {f'{w:,.0f}' if w == np.floor(w) else number_text(w, 6)}"
         for label, w in zip(classes.labels, weight.tolist(), strict=True)
@@ -377,7 +377,7 @@ def _judged(
 
 
 def _shares(found: FirstPass, classes: Classes) -> Array:
-    weight = classes.weights(found.survey.label_weight)
+    weight = classes.weigh(found.survey.label_weight)
     return weight / weight.sum()
 
 

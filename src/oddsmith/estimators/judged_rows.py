@@ -13,7 +13,7 @@ from oddsmith.data.memory import memory_blocks
 from oddsmith.data.outcome import read_outcome
 from oddsmith.engines.threads import Threads
 from oddsmith.errors import DataError
-from oddsmith.estimators.door import fitted_columns
+from oddsmith.estimators.door import fitted_columns, refuse_collection
 from oddsmith.estimators.inputs import row_weights
 from oddsmith.estimators.labels import Encoded, known_index
 from oddsmith.estimators.table_door import table_columns
@@ -52,6 +52,7 @@ def gathered(
     DataError, ParameterError
         If they do not fit the model.
     """
+    refuse_collection("a report", X)
     columns, rows = _entered(model, X)
     n = rows.shape[0]
     index = places_of_labels(y, model.classes_, n)

@@ -144,7 +144,7 @@ def learn(asked: Asked, survey: Survey, levels: Mapping[str, list[Any]]) -> Lear
         raise ParameterError(
             f"offset={layout.offset!r} is one column, and {K} classes need one each; leave it out"
         )
-    weight = classes.weights(survey.label_weight)
+    weight = classes.weigh(survey.label_weight)
     factors, scale = class_factors(asked.model, weight, survey.n_rows, classes.labels)
     return Learned(asked, survey, classes, factors, scale)
 

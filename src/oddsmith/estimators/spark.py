@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
 from oddsmith.core.labels import label_text, quoted
 from oddsmith.data.spark_table import spark_columns
@@ -195,10 +196,9 @@ def _rows(
     frame: Any, target: str, learner: Any, told: Told, columns: Mapping[str, Any]
 ) -> Iterator[Rows]:
     """Rows of a table on the executors, for as long as they are needed; the learner is taught."""
-    if not hasattr(frame, "mapInArrow"):
-        raise ParameterError(
-            f"frame is of type {type(frame).__name__}; give a DataFrame of Spark 3.3 or later"
-        )
+    _refuse_other_frames(frame)
+    if not isinstance(target, str):
+        raise ParameterError(f"target is of type {type(target).__name__}; give a column's name")
     features = columns["features"]
     names = [features] if isinstance(features, str) else features
     table = spark_columns(frame, names)
@@ -213,6 +213,13 @@ def _rows(
         rows = table_rows(learner, asked, packed)
         rows.source.watch = told.began
         yield rows
+
+
+def _refuse_other_frames(frame: Any) -> None:
+    if not hasattr(frame, "mapInArrow"):
+        raise ParameterError(
+            f"frame is of type {type(frame).__name__}; give a DataFrame of Spark 3.3 or later"
+        )
 
 
 def predict_proba(model: Any, frame: Any) -> Any:
@@ -234,9 +241,18 @@ def predict_proba(model: Any, frame: Any) -> Any:
     ------
     DataError
         If a column of the fit is not there, or there is one of a new column's name.
+    ParameterError
+        If the model does not know its columns by name, or `frame` is of another library.
     """
     from pyspark.sql.types import DoubleType, StructField, StructType
 
+    check_is_fitted(model)
+    _refuse_other_frames(frame)
+    if not hasattr(model, "feature_names_in_"):
+        raise ParameterError(
+            "the model was fitted to columns without names; fit it to a table, whose columns have "
+            "the names of this one's"
+        )
     there = [field.name for field in frame.schema.fields]
     names = tuple(model.feature_names_in_.tolist())
     lacking = [name for name in names if name not in there]
@@ -250,7 +266,9 @@ def predict_proba(model: Any, frame: Any) -> Any:
         if name.lower() in map(str.lower, there):
             raise DataError(f"the table has a column {quoted(name)} already; rename it")
     schema = StructType([*frame.schema.fields, *(StructField(one, DoubleType()) for one in new)])
-    return frame.mapInArrow(_Scoring(model, names, new), schema)
+    # PySpark looks columns up by name there, and a point in one would be no part of it.
+    plain = frame.toDF(*(f"c{place}" for place in range(len(there))))
+    return plain.mapInArrow(_Scoring(model, names, tuple(there), new), schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +277,7 @@ class _Scoring:
 
     model: Any
     names: tuple[str, ...]
+    there: tuple[str, ...]
     new: tuple[str, ...]
 
     def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
@@ -267,7 +286,9 @@ class _Scoring:
         for batch in batches:
             if not batch.num_rows:
                 continue
-            table = pa.Table.from_batches([batch.select(list(self.names))])
+            places = [self.there.index(name) for name in self.names]
+            own = [batch.column(place) for place in places]
+            table = pa.Table.from_arrays(own, list(self.names))
             found = self.model.predict_proba(table).T
-            columns = [*batch.columns, *(pa.array(own) for own in found)]
-            yield pa.RecordBatch.from_arrays(columns, [*batch.schema.names, *self.new])
+            columns = [*batch.columns, *(pa.array(one) for one in found)]
+            yield pa.RecordBatch.from_arrays(columns, [*self.there, *self.new])

@@ -31,6 +31,7 @@ from oddsmith.estimators.cross_fitting import (
     positive_scores,
     read_rows,
 )
+from oddsmith.estimators.door import refuse_collection
 from oddsmith.estimators.threshold_rule import (
     is_matrix,
     positive_label,
@@ -202,6 +203,7 @@ class TunedThreshold(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         OddsmithWarning
             If the classifier does not take the weights, or all scores are equal.
         """
+        refuse_collection(type(self).__name__, X)
         rows = read_rows(X, y, sample_weight)
         labels = rows.labels
         self.classes_ = labels.classes
