@@ -178,8 +178,8 @@ def with_nan(X):
 
 
 def spilled(dask_worker):
-    """Bytes that a worker has ever written to its disk."""
-    return dask_worker.data.spilled_total.disk if hasattr(dask_worker.data, "spilled_total") else 0
+    """Bytes that a worker has written to its disk."""
+    return dask_worker.data.spilled_total.disk
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from oddsmith import (
     TunedThreshold,
 )
 from oddsmith.core.moments import VectorMoments
+from oddsmith.engines import dask as engine
 from oddsmith.engines.dask import DaskParts
 from oddsmith.solvers import minimise
 
@@ -469,11 +470,10 @@ def in_pass(monkeypatch, number, change):
 
 
 @pytest.fixture
-def whole(client):
-    """The cluster with both of its workers."""
-    client.wait_for_workers(2, timeout=30)
-    yield client
-    client.wait_for_workers(2, timeout=30)
+def whole():
+    """A cluster of its own: not every nanny that has lost its worker starts another one."""
+    with dask_cluster() as found:
+        yield found
 
 
 @pytest.mark.parametrize("when", ["oddsmith first pass", 1, 2])
@@ -487,7 +487,6 @@ def test_a_worker_that_is_killed_in_a_pass_changes_no_bit(
     in_pass(monkeypatch, when, lambda kernel: clusters.KilledOnce(kernel, marker))
     assert bits(LogisticRegression().fit(X, y)) == want
     assert os.path.exists(marker)  # noqa: PTH110
-    whole.wait_for_workers(2, timeout=30)
     assert len(before - set(clusters.scheduler_processes(whole).values())) == 1
 
 
@@ -595,13 +594,25 @@ def test_an_interrupt_leaves_no_task_running(whole, monkeypatch, in_passes):
     assert LogisticRegression().fit(X, y).converged_
 
 
-def test_parts_that_outgrow_the_memory_are_kept_on_disk():
-    how = {"n": 40_000, "p": 40}
-    with dask_cluster(1, memory_limit="400MB") as own:
-        X, y, whole = collection(parts=40, **how)
-        assert whole.nbytes > 500e6
+def test_parts_that_outgrow_the_memory_are_kept_on_disk(monkeypatch, in_passes):
+    """Dask writes what is beyond 20 MB to disk; a task takes as many parts as 10 MB."""
+    monkeypatch.setattr(engine, "_SHARE", 0.01)
+    memory = {"target": 0.02, "spill": False, "pause": False, "terminate": False}
+    named = {f"distributed.worker.memory.{name}": own for name, own in memory.items()}
+    seen = list[tuple[int, int]]()
+    with dask.config.set(named), dask_cluster(1, memory_limit="1GB") as own:
+        X, y, whole = collection(parts=20, n=5_000, p=40)
+        assert whole.nbytes > 30e6
+        fold = DaskParts.fold
+
+        def watched(parts, kernel, name):
+            total = fold(parts, kernel, name)
+            seen.append((max(own.run(clusters.spilled).values()), parts._tasks))
+            return total
+
+        monkeypatch.setattr(DaskParts, "fold", watched)
         found = LogisticRegression().fit(X, y)
-        spilled = own.run(clusters.spilled)
-    assert max(spilled.values()) > 0
-    want = LogisticRegression().fit(whole[:, :-1], whole[:, -1])
-    assert_same_fit(found, want)
+    on_disk, tasks = zip(*seen, strict=True)
+    assert max(on_disk) > 10e6
+    assert max(tasks) == 4
+    assert_same_fit(found, LogisticRegression().fit(whole[:, :-1], whole[:, -1]))

@@ -12,7 +12,7 @@ from oddsmith.core.columns import Columns
 from oddsmith.core.labels import Label, listed
 from oddsmith.core.parts import Part
 from oddsmith.core.stable import Array
-from oddsmith.data.content import add_content
+from oddsmith.data.content import add_content, size_of
 from oddsmith.data.memory import MemoryBlocks, memory_blocks
 from oddsmith.data.table_part import refuse_other_rows
 from oddsmith.errors import DataError
@@ -87,6 +87,9 @@ class ArrayPart:
     weight: Array | None
     offset: Array | None
     report: ArrayReport
+
+    def __sizeof__(self) -> int:
+        return size_of(self.X, self.labels, self.weight, self.offset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["add_content"]
+__all__ = ["add_content", "size_of"]
 
 # Entries of the columns whose bytes are looked at.
 _ENTRIES = 2**18
@@ -44,3 +44,19 @@ def add_content(sums: Any, X: Any, *beside: Any) -> None:
     for own in beside:
         if own is not None:
             sums.update(np.ascontiguousarray(own).tobytes())
+
+
+def size_of(*arrays: Any) -> int:
+    """Bytes in memory of arrays, dense or sparse, or None: what Dask goes by when memory is full.
+
+    Examples
+    --------
+    >>> size_of(np.zeros(3), None, np.broadcast_to(1.0, 1000))
+    24
+    """
+    flat: list[Any] = []
+    for own in arrays:
+        parts = (own.data, own.indices, own.indptr) if hasattr(own, "indptr") else (own,)
+        flat += [part for part in parts if part is not None]
+    # One number that stands for many has strides of 0.
+    return sum(own.nbytes for own in flat if all(own.strides) or not own.size)

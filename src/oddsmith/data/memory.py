@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from oddsmith.core.block import Block
 from oddsmith.core.loss import Labels
 from oddsmith.core.stable import Array
+from oddsmith.data.content import size_of
 
 __all__ = ["MemoryBlocks", "memory_blocks"]
 
@@ -103,6 +104,9 @@ class MemoryBlocks:
         if not hasattr(X, "tocsr") and X.strides[1] != X.itemsize:
             X = X.copy(order="K")
         return MemoryBlocks(X, self.y[rows], self.weight[rows], self.offset[rows], self.rows)
+
+    def __sizeof__(self) -> int:
+        return size_of(self.X, self.y, self.weight, self.offset)
 
     def every(self, first: int, stride: int) -> Block | None:
         """Rows first, first + stride, ... in arrays of their own; None if there is none.

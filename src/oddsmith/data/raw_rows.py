@@ -16,10 +16,20 @@ from oddsmith.core.labels import quoted
 from oddsmith.core.stable import Array
 from oddsmith.core.table_columns import Indices
 from oddsmith.data.cells import is_missing
+from oddsmith.data.content import size_of
 from oddsmith.data.files import Batch
 from oddsmith.errors import DataError
 
-__all__ = ["Cutter", "Layout", "RawRows", "RowReader", "Vocabulary", "blocks_of", "joined"]
+__all__ = [
+    "Cutter",
+    "Layout",
+    "RawRows",
+    "RowReader",
+    "Vocabulary",
+    "blocks_of",
+    "joined",
+    "rows_size",
+]
 
 # Entries of a block of rows: two megabytes of float32 and more, so that a block is worth a read.
 _ENTRIES = 2**21
@@ -275,6 +285,11 @@ def blocks_of(parts: Iterable[RawRows], rows: int) -> Iterator[RawRows]:
     for part in parts:
         yield from cutter.add(part)
     yield from cutter.rest()
+
+
+def rows_size(blocks: Iterable[RawRows]) -> int:
+    """Bytes in memory of blocks of rows."""
+    return sum(size_of(*rows.arrays().values()) for rows in blocks)
 
 
 def joined(parts: list[RawRows]) -> RawRows:

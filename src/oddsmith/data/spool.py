@@ -17,7 +17,7 @@ import numpy as np
 from oddsmith.core.block import Block
 from oddsmith.core.loss import Labels
 from oddsmith.data.memory import MemoryBlocks
-from oddsmith.data.raw_rows import Layout, RawRows, joined
+from oddsmith.data.raw_rows import Layout, RawRows, joined, rows_size
 from oddsmith.data.row_encoder import RowEncoder, Taken
 from oddsmith.errors import DataError, ParameterError
 
@@ -236,6 +236,9 @@ class RowBlocks:
         if self.taken is None:
             raise ParameterError("no rows of these were sampled; use another solver.")
         return self.taken(stride)
+
+    def __sizeof__(self) -> int:
+        return 0 if isinstance(self.kept, Spool) else rows_size(self.kept)
 
     def every(self, first: int, stride: int) -> Block | None:
         """Rows first, first + stride, ... in arrays of their own; None if there is none."""

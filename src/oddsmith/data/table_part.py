@@ -25,7 +25,7 @@ from oddsmith.data.arrow_columns import convert, is_narrow, kind_of_type, refuse
 from oddsmith.data.batches import Batch
 from oddsmith.data.content import add_content
 from oddsmith.data.keeper import Keeper, Kept
-from oddsmith.data.raw_rows import Layout, RawRows, RowReader
+from oddsmith.data.raw_rows import Layout, RawRows, RowReader, rows_size
 from oddsmith.data.row_encoder import RowEncoder
 from oddsmith.data.spool import RowBlocks, Spool
 from oddsmith.data.survey import Survey, survey
@@ -130,6 +130,9 @@ class TablePart:
     layout: Layout
     rows: Spool | tuple[RawRows, ...]
     report: PartReport
+
+    def __sizeof__(self) -> int:
+        return 0 if isinstance(self.rows, Spool) else rows_size(self.rows)
 
     @property
     def n_rows(self) -> int:
