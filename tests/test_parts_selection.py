@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import warnings
+from types import SimpleNamespace
 
 import dask.array as da
 import numpy as np
@@ -491,3 +492,17 @@ def test_on_a_cluster_of_two_processes(client, monkeypatch):
         regularization_path(dX, dy, lambdas=[1e-3])
     with pytest.warns(ConvergenceWarning, match="fits of the folds are not proved"):
         LogisticRegressionCV(cv=2, Cs=[1.0], max_iter=1, solver="lbfgs", refit=False).fit(dX, dy)
+
+
+def test_a_walk_that_leads_nowhere_ends_at_its_best_point():
+    class Walk:
+        def __init__(self, *gaps):
+            self.gaps = gaps
+
+        def onward(self, here):
+            return (SimpleNamespace(here=SimpleNamespace(gap=gap)) for gap in self.gaps)
+
+    here = SimpleNamespace(gap=1.0)
+    assert path_rows._best(Walk(), here, 0.1) is here
+    assert path_rows._best(Walk(0.5, 2.0), here, 0.1).gap == 0.5
+    assert path_rows._best(Walk(0.5, 0.05, 0.01), here, 0.1).gap == 0.05
