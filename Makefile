@@ -9,12 +9,12 @@ PEERS_VENV ?= .venv-peers
 PEERS_PYTHON ?= $(PYTHON)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format lock bench clean chromium postgres
+.PHONY: demo test check format lock bench clean chromium postgres java
 
 demo: $(VENV)/.installed
 	$(BIN)/oddsmith demo
 
-test: $(VENV)/.dev-installed $(PEERS_VENV)/.installed $(VENV)/$(DATA) $(VENV)/$(AXE) chromium postgres
+test: $(VENV)/.dev-installed $(PEERS_VENV)/.installed $(VENV)/$(DATA) $(VENV)/$(AXE) chromium postgres java
 	PEERS_VENV=$(PEERS_VENV) $(BIN)/pytest
 
 # Tests drive the lesson's page in it.
@@ -32,6 +32,14 @@ postgres:
 	{ $$become apt-get -qq update && $$become env DEBIAN_FRONTEND=noninteractive \
 	  apt-get -qq install --no-install-recommends postgresql >/dev/null; } || \
 	{ echo "the tests need PostgreSQL's server, and apt-get could not install it" >&2; exit 1; }
+
+# Tests start Spark, which runs on Java 17 or later.
+java:
+	@command -v java >/dev/null && exit 0; \
+	become=; [ "$$(id -u)" = 0 ] || become="sudo -n"; \
+	{ $$become apt-get -qq update && $$become env DEBIAN_FRONTEND=noninteractive \
+	  apt-get -qq install --no-install-recommends default-jre-headless >/dev/null; } || \
+	{ echo "the tests need Java 17 or later, and apt-get could not install it" >&2; exit 1; }
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
